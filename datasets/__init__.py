@@ -1,0 +1,1 @@
+"""The three databases as TFDS builders, one folder each."""

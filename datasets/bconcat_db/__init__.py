@@ -1,0 +1,1 @@
+"""BConcatDB: faces with the lower half covered."""

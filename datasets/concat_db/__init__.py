@@ -1,0 +1,1 @@
+"""ConcatDB: faces with the upper half covered."""

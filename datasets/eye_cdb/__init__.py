@@ -1,0 +1,1 @@
+"""eyeCDB: faces with the eyes covered."""

@@ -1,0 +1,103 @@
+"""Checkpoints of a training run: the best network so far, and the state to go on from."""
+
+import json
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from fer_tf.errors import InputError
+
+BEST = "best.keras"
+STATE = "state.npz"
+FORMAT = 1
+"""Of the state file; another one is refused."""
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """After each epoch saves the network if it is the best so far, then the run's whole state.
+
+    The state is one file: all variables of the model and its optimizer (seed generators are among
+    the model's), the epochs done and the best validation loss. Both files are written beside and
+    renamed, so a run that is killed at any moment finds the last finished epoch.
+    (`keras.callbacks.BackupAndRestore` writes in place and forgets the seed generators.)
+
+    Args:
+        network: the network to save; `fit` may run on a model around it that also augments.
+        folder: the run's folder; `best.keras` and `state.npz` appear in it.
+        monitor: the value in the logs that is to become small.
+
+    Attributes:
+        epochs_done: finished epochs, 0 for a new run.
+        best: the lowest value of `monitor` so far.
+        best_epoch: the epoch, counted from 1, that had it; 0 for a new run.
+    """
+
+    def __init__(self, network: keras.Model, folder: Path, monitor: str = "val_loss"):
+        super().__init__()
+        self.network = network
+        self.folder = folder
+        self.monitor = monitor
+        self.epochs_done = 0
+        self.best = float("inf")
+        self.best_epoch = 0
+
+    def restore(self, model: keras.Model) -> None:
+        """Puts the saved state, if there is one, into a model whose optimizer is built.
+
+        Raises:
+            InputError: if the state has another format or is of another network.
+        """
+        path = self.folder / STATE
+        if not path.is_file():
+            return
+        with np.load(path) as state:
+            meta = json.loads(str(state["meta"]))
+            if meta["format"] != FORMAT:
+                raise InputError(
+                    f"{path} has format {meta['format']}, this program reads {FORMAT}; train again "
+                    "with --restart, or go on with the version of fer_tf that wrote it."
+                )
+            variables = _variables(model)
+            shapes = [list(v.shape) for v in variables]
+            if meta["shapes"] != shapes:
+                raise InputError(
+                    f"{path} belongs to a network of another shape; train again with --restart or "
+                    "into another --runs-dir."
+                )
+            for i, variable in enumerate(variables):
+                variable.assign(state[str(i)])
+        self.epochs_done = meta["epochs_done"]
+        self.best, self.best_epoch = meta["best"], meta["best_epoch"]
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Saves the best network first: killed in between, the epoch is done again."""
+        if logs[self.monitor] < self.best:
+            self.best, self.best_epoch = float(logs[self.monitor]), epoch + 1
+            beside = self.folder / f"writing-{BEST}"
+            self.network.save(beside)
+            os.replace(beside, self.folder / BEST)
+        self.epochs_done = epoch + 1
+        self._save()
+
+    def _save(self):
+        variables = [keras.ops.convert_to_numpy(v) for v in _variables(self.model)]
+        meta = {
+            "format": FORMAT,
+            "epochs_done": self.epochs_done,
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "shapes": [list(v.shape) for v in variables],
+        }
+        beside = self.folder / f"writing-{STATE}"
+        with open(beside, "wb") as out:
+            arrays = {str(i): v for i, v in enumerate(variables)}
+            np.savez(out, meta=np.array(json.dumps(meta)), **arrays)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(beside, self.folder / STATE)
+
+
+def _variables(model):
+    return [*model.variables, *model.optimizer.variables]

@@ -1,0 +1,194 @@
+"""A prepared database seen as the task of one network: batches of (image, class)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fer_tf.errors import InputError
+from fer_tf.expressions import EXPRESSIONS, Task
+from fer_tf.faces import FACE_SIZE
+from fer_tf.occlusion import DATABASES
+
+EVALUATION_BATCH = 256
+"""Images per step where nothing is learnt; any size gives the same numbers."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of a database in memory.
+
+    Attributes:
+        images: uint8 [N, 48, 48, 1].
+        labels: int32 [N], expressions 0 to 6.
+        ids: the faces' ids, N strings.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    ids: list[str]
+
+    def for_task(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
+        """The images that belong to a task and their classes, uint8 [M, 48, 48, 1], int32 [M]."""
+        classes = np.asarray(task.class_of, np.int32)[self.labels]
+        return self.images[classes >= 0], classes[classes >= 0]
+
+
+@dataclass(frozen=True)
+class Database:
+    """A prepared database on disk.
+
+    Attributes:
+        name: "concat_db", "bconcat_db" or "eye_cdb".
+        config: e.g. "fer2013-leakfree".
+        data_dir: the TFDS data directory that holds it.
+    """
+
+    name: str
+    config: str
+    data_dir: Path
+
+    def __str__(self):
+        return f"{self.name}/{self.config}"
+
+    @property
+    def occlusion(self) -> str:
+        """Which part of its faces is black: "upper", "lower" or "eyes"."""
+        return DATABASES[self.name]
+
+    def builder(self):
+        """The read-only TFDS builder of the newest prepared version."""
+        import tensorflow_datasets as tfds
+
+        return tfds.builder_from_directory(_versions(self.data_dir / self.name / self.config)[-1])
+
+    def fingerprint(self) -> str:
+        """A hash of the faces, labels and splits, as the builder wrote it; "" if it did not."""
+        return (self.builder().info.metadata or {}).get("data_fingerprint", "")
+
+    def read(self, split: str) -> Split:
+        """Reads "train", "validation" or "test" into memory.
+
+        Raises:
+            InputError: if the database has other labels than this program.
+        """
+        builder = self.builder()
+        names = tuple(builder.info.features["label"].names)
+        if names != EXPRESSIONS:
+            raise InputError(
+                f"{self} has the labels {names}, expected {EXPRESSIONS}; build it again with "
+                f"`python cli.py build-datasets {self.name}`."
+            )
+        count = builder.info.splits[split].num_examples
+        images = np.empty((count, FACE_SIZE, FACE_SIZE, 1), np.uint8)
+        labels = np.empty(count, np.int32)
+        ids = []
+        for i, example in enumerate(builder.as_dataset(split=split).as_numpy_iterator()):
+            images[i], labels[i] = example["image"], example["label"]
+            ids.append(example["id"].decode())
+        return Split(images, labels, ids)
+
+
+def find_database(name: str, data_dir: Path) -> Database:
+    """Finds the prepared database that a user names.
+
+    Args:
+        name: `concat_db`, `bconcat_db` or `eye_cdb`, or one of them followed by `/CONFIG`.
+        data_dir: the TFDS data directory.
+
+    Raises:
+        InputError: if there is no such database, none is prepared, or several configs are and
+            none is named.
+    """
+    database, _, config = name.partition("/")
+    if database not in DATABASES:
+        raise InputError(
+            f"No database is named {database!r}; choose one of {', '.join(DATABASES)}, with or "
+            "without /CONFIG."
+        )
+    folder = data_dir / database
+    configs = sorted(p.name for p in folder.glob("*") if p.is_dir() and _versions(p))
+    if config and config in configs:
+        return Database(database, config, data_dir)
+    if config or not configs:
+        wanted = f" in config {config!r}" if config else ""
+        there = f" (prepared there: {', '.join(configs)})" if configs else ""
+        raise InputError(
+            f"{database} is not prepared{wanted} under {data_dir}{there}; run "
+            f"`python cli.py build-datasets {database}` first."
+        )
+    if len(configs) > 1:
+        raise InputError(
+            f"{database} is prepared in several configs under {data_dir}; name one of "
+            + ", ".join(f"{database}/{c}" for c in configs)
+            + "."
+        )
+    return Database(database, configs[0], data_dir)
+
+
+def _versions(folder: Path) -> list[Path]:
+    """Prepared version folders, oldest first; TFDS writes dataset_info.json last."""
+    found = [p.parent for p in folder.glob("*.*.*/dataset_info.json") if "incomplete" not in str(p)]
+    return sorted(found, key=lambda p: [int(n) for n in p.name.split(".")])
+
+
+def training_batches(images, classes, batch_size: int, seed: int, first_epoch: int = 0):
+    """Endless shuffled batches; epoch e is shuffled by (seed, e) alone, so a run can go on.
+
+    Args:
+        images: uint8 [N, 48, 48, 1].
+        classes: int32 [N].
+        batch_size: images per batch; the last of an epoch may be smaller.
+        seed: of the shuffling.
+        first_epoch: the epoch that comes first.
+
+    Returns:
+        What `fit` takes with `steps_per_epoch`: a `tf.data.Dataset` on TensorFlow, else a
+        generator.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return _numpy_batches(images, classes, batch_size, seed, first_epoch)
+    import tensorflow as tf
+
+    count = len(images)
+    images, classes = tf.constant(images), tf.constant(classes)
+
+    def epoch(number):
+        key = tf.stack([tf.constant(seed, tf.int64), number])
+        order = tf.random.experimental.stateless_shuffle(tf.range(count), key)
+        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+
+    dataset = tf.data.Dataset.counter(first_epoch).flat_map(epoch)
+    dataset = dataset.map(lambda rows: (tf.gather(images, rows), tf.gather(classes, rows)))
+    return dataset.with_options(_data_sharding()).prefetch(tf.data.AUTOTUNE)
+
+
+def evaluation_batches(images, classes):
+    """All images once, in order: a `tf.data.Dataset` on TensorFlow, else the arrays."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return images, classes
+    import tensorflow as tf
+
+    dataset = tf.data.Dataset.from_tensor_slices((images, classes)).batch(EVALUATION_BATCH)
+    return dataset.with_options(_data_sharding()).prefetch(tf.data.AUTOTUNE)
+
+
+def _numpy_batches(images, classes, batch_size, seed, epoch):
+    while True:
+        order = np.random.default_rng((seed, epoch)).permutation(len(images))
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            yield images[rows], classes[rows]
+        epoch += 1
+
+
+def _data_sharding():
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return options

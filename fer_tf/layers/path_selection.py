@@ -1,0 +1,136 @@
+"""The integration of BeginNet and its subnets by path selection (the paper's section 3.2)."""
+
+import keras
+from keras import ops
+
+from fer_tf.expressions import EXPRESSIONS, PATHS, labels_of
+
+
+@keras.saving.register_keras_serializable(package="fer_tf")
+class PathSelection(keras.layers.Layer):
+    """Lets BeginNet pick a path for each image and the subnet of that path name the expression.
+
+    Args:
+        begin: network that returns one logit per path, in the order of `PATHS`.
+        subnets: one network per path, each returning a logit per expression of its path.
+        routed: True evaluates for each image the selected subnet only (the paper). False
+            evaluates all of them and returns the joint distribution. On backends other than
+            TensorFlow, which cannot partition a batch, the routed form evaluates all and
+            discards; its outputs are the same.
+
+    Input: uint8 [N, 48, 48, 1]; on TensorFlow N may be 0.
+
+    Output: a dict of
+
+    - "path_probabilities": float32 [N, 3], the softmax of BeginNet.
+    - "probabilities": float32 [N, 7], P(path of j) * P(j given its path) in label order. Routed,
+      it is 0 outside the path taken.
+
+    Raises:
+        ValueError: if the number of networks or of their logits does not fit `PATHS`.
+    """
+
+    def __init__(self, begin, subnets, routed=True, **kwargs):
+        super().__init__(**kwargs)
+        expected = [len(PATHS), *(len(names) for names in PATHS.values())]
+        received = [network.output_shape[-1] for network in (begin, *subnets)]
+        if received != expected:
+            raise ValueError(
+                "PathSelection needs BeginNet and one subnet per path with "
+                f"{expected} logits, got {received}"
+            )
+        self.begin = begin
+        self.subnets = list(subnets)
+        self.routed = routed
+
+    def build(self, input_shape):
+        self.built = True  # The networks come built.
+
+    def call(self, inputs):
+        if keras.backend.backend() != "tensorflow":
+            return self._evaluate_all(inputs)
+        import tensorflow as tf
+
+        # oneDNN's conv2d returns a wrong shape for an empty batch (TensorFlow 2.21), and the next
+        # operation dies of it. So no network ever sees one.
+        evaluate = self._evaluate_selected if self.routed else self._evaluate_all
+        path_probabilities, probabilities = tf.cond(
+            tf.shape(inputs)[0] > 0,
+            lambda: tuple(evaluate(inputs).values()),
+            lambda: (tf.zeros([0, len(PATHS)]), tf.zeros([0, len(EXPRESSIONS)])),
+        )
+        return {"path_probabilities": path_probabilities, "probabilities": probabilities}
+
+    def _evaluate_all(self, images):
+        path_probabilities = _softmax(self.begin(images))
+        joint = [
+            path_probabilities[:, i : i + 1] * _softmax(subnet(images))
+            for i, subnet in enumerate(self.subnets)
+        ]
+        probabilities = ops.take(ops.concatenate(joint, axis=-1), _LABEL_ORDER, axis=-1)
+        if self.routed:
+            path = ops.argmax(path_probabilities, axis=-1)
+            taken = ops.take(ops.convert_to_tensor(_ON_PATH, dtype="float32"), path, axis=0)
+            probabilities = probabilities * taken
+        return {"path_probabilities": path_probabilities, "probabilities": probabilities}
+
+    def _evaluate_selected(self, images):
+        import tensorflow as tf
+
+        path_probabilities = _softmax(self.begin(images))
+        path = tf.argmax(path_probabilities, axis=-1, output_type=tf.int32)
+        count = len(self.subnets)
+        positions = tf.dynamic_partition(tf.range(tf.shape(images)[0]), path, count)
+        rows = []
+        for i, (subnet, part) in enumerate(
+            zip(self.subnets, tf.dynamic_partition(images, path, count), strict=True)
+        ):
+            own = tf.cond(
+                tf.shape(part)[0] > 0,
+                lambda subnet=subnet, part=part: _softmax(subnet(part)),
+                lambda width=subnet.output_shape[-1]: tf.zeros([0, width]),
+            )
+            own *= tf.gather(path_probabilities[:, i : i + 1], positions[i])
+            padding = [[0, 0], [_FIRST_COLUMN[i], _FIRST_COLUMN[-1] - _FIRST_COLUMN[i + 1]]]
+            rows.append(tf.pad(own, padding))
+        probabilities = tf.gather(tf.dynamic_stitch(positions, rows), _LABEL_ORDER, axis=-1)
+        return {"path_probabilities": path_probabilities, "probabilities": probabilities}
+
+    def compute_output_shape(self, input_shape):
+        return {
+            "path_probabilities": (input_shape[0], len(PATHS)),
+            "probabilities": (input_shape[0], len(EXPRESSIONS)),
+        }
+
+    def compute_output_spec(self, inputs):
+        return {
+            name: keras.KerasTensor(shape, dtype="float32")
+            for name, shape in self.compute_output_shape(inputs.shape).items()
+        }
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "begin": keras.saving.serialize_keras_object(self.begin),
+            "subnets": [keras.saving.serialize_keras_object(subnet) for subnet in self.subnets],
+            "routed": self.routed,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        config["begin"] = keras.saving.deserialize_keras_object(config["begin"])
+        config["subnets"] = [keras.saving.deserialize_keras_object(s) for s in config["subnets"]]
+        return cls(**config)
+
+
+# The subnets' outputs side by side, path after path: which label stands in which column, where
+# each path begins, and the order of columns that restores the labels' order.
+_COLUMNS = [label for path in PATHS for label in labels_of(path)]
+_FIRST_COLUMN = [sum(map(len, list(PATHS.values())[:i])) for i in range(len(PATHS) + 1)]
+_LABEL_ORDER = [_COLUMNS.index(label) for label in range(len(EXPRESSIONS))]
+_ON_PATH = [[float(i in labels_of(path)) for i in range(len(EXPRESSIONS))] for path in PATHS]
+
+
+def _softmax(logits):
+    return ops.softmax(ops.cast(logits, "float32"), axis=-1)

@@ -1,0 +1,53 @@
+"""One network of the multi-network: a face in, a logit per class out."""
+
+import keras
+from keras import layers
+
+from fer_tf.faces import FACE_SIZE
+from fer_tf.layers.spatial_attention import SpatialAttention
+from fer_tf.models.resnext import ResNeXt
+
+
+def expression_net(
+    classes: int,
+    image_size: int = 224,
+    backbone: ResNeXt | None = None,
+    attention: bool = True,
+    rows: tuple[int, int] = (0, FACE_SIZE),
+    dropout: float = 0.0,
+    name: str = "expression_net",
+) -> keras.Model:
+    """Builds BeginNet, a subnet or the flat network (the paper's Fig. 4).
+
+    Input: uint8 [B, 48, 48, 1]. Output: float32 logits [B, classes].
+
+    Inside: the gray levels divided by 255 (our reading of the paper's "min-max normalization"),
+    resizing to the network's own size, spatial attention, the backbone, global average pooling
+    and a dense layer.
+
+    Args:
+        classes: number of classes.
+        image_size: side in pixels to which faces are resized (the paper: 224).
+        backbone: by default ResNeXt-50 32x4d.
+        attention: whether `SpatialAttention` stands before the backbone.
+        rows: the rows [start, stop) that the network looks at; the paper's looks at all. Where the
+            others are black, leaving them out halves the work.
+        dropout: rate of dropout before the dense layer.
+        name: name of the model.
+    """
+    images = layers.Input((FACE_SIZE, FACE_SIZE, 1), dtype="uint8", name="image")
+    start, stop = rows
+    x = layers.Rescaling(1 / 255, name="rescale")(images)
+    if rows != (0, FACE_SIZE):
+        x = layers.Cropping2D(((start, FACE_SIZE - stop), (0, 0)), name="visible_rows")(x)
+    if image_size != FACE_SIZE:
+        height = round(image_size * (stop - start) / FACE_SIZE)
+        x = layers.Resizing(height, image_size, name="resize")(x)
+    if attention:
+        x = SpatialAttention(name="attention")(x)
+    x = (backbone or ResNeXt())(x)
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    if dropout:
+        x = layers.Dropout(dropout, name="dropout")(x)
+    logits = layers.Dense(classes, dtype="float32", name="logits")(x)
+    return keras.Model(images, logits, name=name)

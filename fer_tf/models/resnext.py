@@ -1,0 +1,98 @@
+"""ResNeXt backbone (Xie et al. 2017, Aggregated Residual Transformations, the paper's [38])."""
+
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+from fer_tf.layers.grouped_conv2d import GroupedConv2D
+
+
+@dataclass(frozen=True)
+class ResNeXt:
+    """The shape of a ResNeXt; the defaults are ResNeXt-50 32x4d.
+
+    Attributes:
+        blocks: number of blocks in each stage; every stage but the first halves the resolution.
+        groups: cardinality, the number of groups of the 3x3 convolutions.
+        group_width: channels of a group in the first stage; doubles with each stage. A stage's
+            blocks put out twice its `groups * group_width` channels.
+        stem_filters: channels of the stem's convolution.
+        stem_kernel: its kernel size; its stride is 2.
+        stem_pool: whether a max pooling of stride 2 follows it. ImageNet networks have a 7x7
+            convolution and the pooling; for small images a 3x3 convolution alone does.
+    """
+
+    blocks: tuple[int, ...] = (3, 4, 6, 3)
+    groups: int = 32
+    group_width: int = 4
+    stem_filters: int = 64
+    stem_kernel: int = 7
+    stem_pool: bool = True
+
+    def __call__(self, inputs):
+        """Applies the backbone to float [B, H, W, C] and returns the last feature map."""
+        x = _conv_bn(inputs, self.stem_filters, self.stem_kernel, 2, "stem")
+        if self.stem_pool:
+            # A max pooling of values >= 0 may be padded with zeros, as the reference does.
+            x = layers.ZeroPadding2D(1, name="stem_pool_pad")(x)
+            x = layers.MaxPooling2D(3, 2, name="stem_pool")(x)
+        for stage, count in enumerate(self.blocks):
+            width = self.groups * self.group_width * 2**stage
+            for block in range(count):
+                strides = 2 if stage > 0 and block == 0 else 1
+                name = f"stage_{stage + 1}_block_{block + 1}"
+                x = _block(x, width, self.groups, strides, name)
+        return x
+
+
+def _block(x, width, groups, strides, name):
+    shortcut = x
+    if strides > 1 or x.shape[-1] != 2 * width:
+        shortcut = _conv_bn(x, 2 * width, 1, strides, f"{name}_shortcut", activation=None)
+    x = _conv_bn(x, width, 1, 1, f"{name}_reduce")
+    x = GroupedConv2D(width, groups, strides=strides, name=f"{name}_grouped")(x)
+    x = _batch_norm(f"{name}_grouped_bn")(x)
+    x = layers.ReLU(name=f"{name}_grouped_relu")(x)
+    x = layers.Conv2D(
+        2 * width, 1, use_bias=False, kernel_initializer="he_normal", name=f"{name}_expand"
+    )(x)
+    # A block starts as the identity: deep networks from scratch train more steadily (Goyal et
+    # al. 2017, section 5.1).
+    x = _batch_norm(f"{name}_expand_bn", gamma_initializer="zeros")(x)
+    x = layers.Add(name=f"{name}_add")([x, shortcut])
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _conv_bn(x, filters, kernel_size, strides, name, activation="relu"):
+    if kernel_size > 1:  # "same" with stride 2 would pad below and to the right only.
+        x = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(x)
+    x = layers.Conv2D(
+        filters,
+        kernel_size,
+        strides,
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=name,
+    )(x)
+    x = _batch_norm(f"{name}_bn")(x)
+    return layers.ReLU(name=f"{name}_relu")(x) if activation else x
+
+
+def _batch_norm(name, gamma_initializer="ones"):
+    return layers.BatchNormalization(
+        momentum=0.9,
+        epsilon=1e-5,
+        gamma_initializer=gamma_initializer,
+        synchronized=_several_replicas(),
+        name=name,
+    )
+
+
+def _several_replicas():
+    """Whether statistics have to be shared; JAX refuses the question, one replica is slowed."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync > 1

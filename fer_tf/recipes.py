@@ -1,0 +1,194 @@
+"""Training recipes: every hyperparameter of a run in one frozen value.
+
+A recipe is a function here that returns a `Recipe`; its docstring holds the command, what it
+costs and what it reached. To try another, add a function and put it into `RECIPES`.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+from fer_tf.errors import InputError
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast one network learns.
+
+    Attributes:
+        epochs: passes over its training split.
+        batch_size: images per step over all replicas.
+        learning_rate: of SGD; the highest one where a warm-up or a decay is on.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """The arguments of `fer_tf.models.resnext.ResNeXt`, held without importing Keras."""
+
+    blocks: tuple[int, ...] = (3, 4, 6, 3)
+    groups: int = 32
+    group_width: int = 4
+    stem_filters: int = 64
+    stem_kernel: int = 7
+    stem_pool: bool = True
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a run besides its data and its seed.
+
+    Attributes:
+        name: its name on the command line.
+        schedules: a `Schedule` per network; "flat" is trained like BeginNet.
+        backbone: shape of the ResNeXt.
+        image_size: side in pixels to which the networks resize faces.
+        visible_rows: whether the networks look only at the rows that the database leaves visible.
+        attention: whether spatial attention stands before the backbone.
+        dropout: rate before the last layer.
+        momentum: of SGD.
+        nesterov: whether the momentum is Nesterov's.
+        weight_decay: decoupled, per step and times the learning rate.
+        label_smoothing: of the cross-entropy.
+        warmup_epochs: epochs of linear warm-up.
+        cosine_decay: whether the learning rate falls to 0 along a cosine.
+        augmentation: returns the Keras layers that stand before a network while it is trained.
+    """
+
+    name: str
+    schedules: dict[str, Schedule]
+    backbone: Backbone = field(default_factory=Backbone)
+    image_size: int = 224
+    visible_rows: bool = False
+    attention: bool = True
+    dropout: float = 0.0
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    warmup_epochs: float = 0.0
+    cosine_decay: bool = False
+    augmentation: Callable[[], list] = list
+
+    def as_dict(self) -> dict:
+        """The recipe as plain values for `run.json`; the augmentation by its layers' configs."""
+        plain = asdict(self) | {"augmentation": []}
+        for layer in self.augmentation():
+            config = {k: v for k, v in layer.get_config().items() if k not in ("name", "dtype")}
+            plain["augmentation"].append({type(layer).__name__: config})
+        return plain
+
+
+def _schedules(begin, subnet_x, subnet_y, subnet_z):
+    return {
+        "begin": begin,
+        "subnet_x": subnet_x,
+        "subnet_y": subnet_y,
+        "subnet_z": subnet_z,
+        "flat": begin,
+    }
+
+
+def paper() -> Recipe:
+    """Section 4 of the paper, to the letter.
+
+    Command: `python cli.py train all --recipe paper`, for GPUs. 224x224, horizontal flips, SGD with
+    momentum 0.9 and constant learning rates, batches of 64 (BeginNet) and 128 (subnets). What the
+    paper leaves open: weight decay (none here), how weights begin (He normal, residual branches
+    at zero). Cost and result: not measured.
+    """
+    return Recipe(
+        name="paper",
+        schedules=_schedules(
+            begin=Schedule(epochs=100, batch_size=64, learning_rate=0.2),
+            subnet_x=Schedule(epochs=100, batch_size=128, learning_rate=0.1),
+            subnet_y=Schedule(epochs=300, batch_size=128, learning_rate=0.2),
+            subnet_z=Schedule(epochs=100, batch_size=128, learning_rate=0.2),
+        ),
+        augmentation=_flip,
+    )
+
+
+def quick() -> Recipe:
+    """Real training on two CPU cores; the default.
+
+    Command: `python cli.py train all --database concat_db`. A ResNeXt of 0.9 million weights on the
+    visible rows at 48x48, warm-up, cosine decay, flips, small rotations, shifts, zooms and
+    changes of light.
+    """
+    return Recipe(
+        name="quick",
+        schedules=_schedules(
+            begin=Schedule(epochs=12, batch_size=64, learning_rate=0.1),
+            subnet_x=Schedule(epochs=12, batch_size=64, learning_rate=0.1),
+            subnet_y=Schedule(epochs=16, batch_size=64, learning_rate=0.05),
+            subnet_z=Schedule(epochs=16, batch_size=64, learning_rate=0.05),
+        ),
+        backbone=Backbone((2, 2, 2), 16, 4, stem_filters=32, stem_kernel=3, stem_pool=False),
+        image_size=48,
+        visible_rows=True,
+        dropout=0.2,
+        nesterov=True,
+        weight_decay=5e-4,
+        warmup_epochs=1,
+        cosine_decay=True,
+        augmentation=_small_changes,
+    )
+
+
+def demo() -> Recipe:
+    """Minutes on drawn faces, for a first look at the whole chain.
+
+    Command: `make demo`. A ResNeXt of 0.07 million weights at 48x48.
+    """
+    return Recipe(
+        name="demo",
+        schedules=_schedules(
+            begin=Schedule(epochs=5, batch_size=32, learning_rate=0.1),
+            subnet_x=Schedule(epochs=8, batch_size=32, learning_rate=0.1),
+            subnet_y=Schedule(epochs=10, batch_size=32, learning_rate=0.1),
+            subnet_z=Schedule(epochs=8, batch_size=32, learning_rate=0.1),
+        ),
+        backbone=Backbone((1, 1, 1), 8, 4, stem_filters=16, stem_kernel=3, stem_pool=False),
+        image_size=48,
+        nesterov=True,
+        weight_decay=5e-4,
+        warmup_epochs=0.5,
+        cosine_decay=True,
+        augmentation=_flip,
+    )
+
+
+RECIPES = {"paper": paper, "quick": quick, "demo": demo}
+
+
+def get_recipe(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if name not in RECIPES:
+        raise InputError(f"No recipe is named {name!r}; choose one of {', '.join(RECIPES)}.")
+    return RECIPES[name]()
+
+
+def _flip():
+    import keras
+
+    return [keras.layers.RandomFlip("horizontal")]
+
+
+def _small_changes():
+    import keras
+
+    return [
+        keras.layers.RandomFlip("horizontal"),
+        keras.layers.RandomRotation(0.02, fill_mode="constant"),
+        keras.layers.RandomTranslation(0.04, 0.08, fill_mode="constant"),
+        keras.layers.RandomZoom((-0.1, 0.1), (-0.1, 0.1), fill_mode="constant"),
+        keras.layers.RandomContrast(0.2, value_range=(0, 255)),
+    ]

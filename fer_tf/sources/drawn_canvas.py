@@ -1,0 +1,238 @@
+"""What drawn faces are painted on: a picture whose coordinates are those of a head.
+
+Points are float arrays [n, 2] of (x, y) in face units: the origin lies between the eyes, the
+eyes at x = -0.5 and 0.5, y grows downwards. The canvas turns, shifts and scales them to pixels.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+Colour = tuple[int, int, int]
+"""Blue, green, red, each 0 to 255."""
+
+FINE, SOFT, BROAD = 0.025, 0.055, 0.12
+"""How far a stroke of light or shadow is blurred, in face units: a wrinkle, a fold, a cheek."""
+
+_SUBPIXEL_BITS = 4
+_CURVATURE = 1 / np.square((1.25, 2.2))
+"""The face's surface taken as an ellipsoid with these half axes across and down."""
+
+_LUMA = (0.114, 0.587, 0.299)
+"""Weights of blue, green and red in gray, as OpenCV's BGR2GRAY (ITU-R BT.601)."""
+
+_ANGLES = np.arange(24) * (np.pi / 12)
+_CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
+
+
+@dataclass(frozen=True)
+class View:
+    """How a head stands in the picture.
+
+    Attributes:
+        centre: where the point between the eyes is, (x, y) as shares of the picture's side.
+        unit: distance between the eyes as a share of the picture's side.
+        roll: turn in the picture's plane, radians, clockwise.
+        yaw: shift of the nearest point of the face to the right, in face units.
+        pitch: shift of the nearest point of the face downwards, in face units.
+    """
+
+    centre: tuple[float, float]
+    unit: float
+    roll: float = 0.0
+    yaw: float = 0.0
+    pitch: float = 0.0
+
+
+@lru_cache
+def _spline_weights(count: int, closed: bool, steps: int) -> np.ndarray:
+    """Weights [m, count] that turn control points into a Catmull-Rom curve of m points."""
+    segments = count if closed else count - 1
+    rows = []
+    for segment in range(segments):
+        neighbours = [segment - 1, segment, segment + 1, segment + 2]
+        if closed:
+            neighbours = [index % count for index in neighbours]
+        else:
+            neighbours = [min(max(index, 0), count - 1) for index in neighbours]
+        for t in np.linspace(0, 1, steps, endpoint=False):
+            row = np.zeros(count)
+            weights = (
+                (-t + 2 * t**2 - t**3) / 2,
+                (2 - 5 * t**2 + 3 * t**3) / 2,
+                (t + 4 * t**2 - 3 * t**3) / 2,
+                (t**3 - t**2) / 2,
+            )
+            for index, weight in zip(neighbours, weights, strict=True):
+                row[index] += weight
+            rows.append(row)
+    if not closed:
+        rows.append(np.eye(count)[-1])
+    return np.array(rows)
+
+
+def mix(colour: Colour, other: Colour, share: float) -> Colour:
+    """A colour with a share (0 to 1) of another in it."""
+    return tuple(round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
+
+
+def dark(colour: Colour, factor: float) -> Colour:
+    """A colour at `factor` times its brightness."""
+    return tuple(min(round(value * factor), 255) for value in colour)
+
+
+def curve(points, closed: bool = False) -> np.ndarray:
+    """Smooth curve, float [m, 2], through control points [n, 2]."""
+    points = np.asarray(points, float)
+    return _spline_weights(len(points), closed, 6) @ points
+
+
+def ellipse(x: float, y: float, width: float, height: float) -> np.ndarray:
+    """Outline, float [24, 2], of an ellipse given by its middle and its half axes."""
+    return _CIRCLE * (width, height) + (x, y)
+
+
+class Canvas:
+    """A square picture, in colour or gray, painted in face units as seen through `view`.
+
+    Strokes of light and shadow are gathered by `shade`, at half the resolution, and take effect
+    together when `apply_shade` is called.
+
+    Attributes:
+        image: uint8 [size, size, 3] (blue, green, red) or [size, size]: the background given,
+            painted over.
+    """
+
+    def __init__(self, background: np.ndarray, view: View):
+        self.image = background
+        self._size = background.shape[0]
+        self._scale = view.unit * self._size
+        self._strokes: list[tuple[np.ndarray, float, float, float | None]] = []
+        cos, sin = np.cos(view.roll), np.sin(view.roll)
+        self._turn = np.array([[cos, sin], [-sin, cos]]) * self._scale
+        self._shift = np.array((view.yaw, view.pitch))
+        self._centre = np.array(view.centre) * self._size
+
+    def fill(self, points: np.ndarray, colour: Colour, relief: float = 1.0) -> None:
+        """Fill an outline; `relief` 0 is the head's rim, 1 the face's surface, 1.3 before it."""
+        ink = self._ink(colour)
+        cv2.fillPoly(self.image, [self._pixels(points, relief)], ink, shift=_SUBPIXEL_BITS)
+
+    def lines(self, lines: np.ndarray, colour: Colour, width: float, relief: float = 1.0) -> None:
+        """Draw open lines, float [lines, points, 2]; `width` in face units."""
+        pixels = list(self._pixels(lines.reshape(-1, 2), relief).reshape(lines.shape))
+        thickness = max(round(width * self._scale), 1)
+        ink = self._ink(colour)
+        cv2.polylines(self.image, pixels, False, ink, thickness, shift=_SUBPIXEL_BITS)
+
+    def tint(
+        self, points: np.ndarray, colour: Colour, opacity: float, blur: float, relief: float = 1.0
+    ) -> None:
+        """Lay a colour with soft edges over an outline; `blur` in face units."""
+        sigma = blur * self._scale
+        box, mask = self._mask(self._pixels(points, relief), self._size, 3 * sigma)
+        if mask.size:
+            mask = cv2.GaussianBlur(mask, (0, 0), sigma) * np.float32(opacity / 255)
+            part = self.image[box]
+            ink = np.array(self._ink(colour), np.float32)
+            self.image[box] = part + self._spread(mask) * (ink - part)
+
+    @contextmanager
+    def within(self, outline: np.ndarray, relief: float = 1.0) -> Iterator[None]:
+        """What is painted inside the `with` block shows only within an outline."""
+        before = self.image.copy()
+        yield
+        box, mask = self._mask(self._pixels(outline, relief), self._size, 0)
+        before[box] = np.where(self._spread(mask) > 0, self.image[box], before[box])
+        self.image = before
+
+    def shade(
+        self, points: np.ndarray, strength: float, blur: float, width: float | None = None
+    ) -> None:
+        """Darken (strength < 0) or lighten an area, or with `width` a line.
+
+        Args:
+            points: an outline, or with `width` an open line.
+            strength: share of the brightness that is added.
+            blur: FINE, SOFT or BROAD.
+            width: of the line, in face units.
+        """
+        self._strokes.append((points, strength, blur, width))
+
+    def apply_shade(self, light: tuple[float, float], contrast: float) -> None:
+        """Light the head as an ellipsoid and put the gathered strokes on it.
+
+        Args:
+            light: where the lamp is, (x, y), each -1 to 1, in face units.
+            contrast: 0 (even light) to 1.
+        """
+        shade = cv2.resize(self._form(light, contrast), (self._size // 2,) * 2)
+        for blur, layer in self._stroke_layers().items():
+            shade += cv2.GaussianBlur(layer, (0, 0), max(blur * self._scale / 2, 0.5))
+        shade = cv2.resize(shade, (self._size, self._size))
+        self.image = np.clip(self.image * self._spread(shade), 0, 255).astype(np.uint8)
+        self._strokes.clear()
+
+    def _stroke_layers(self) -> dict[float, np.ndarray]:
+        """The gathered strokes before they are blurred, float32 at half the size, by their blur."""
+        size = self._size // 2
+        ends = np.cumsum([len(points) for points, *_ in self._strokes])
+        # All points at once: one by one they take a quarter of the time of a whole face.
+        points = np.concatenate([points for points, *_ in self._strokes])
+        places = np.split(self._pixels(points, 1.0) // 2, ends[:-1])
+        layers = {blur: np.zeros((size, size), np.float32) for blur in (FINE, SOFT, BROAD)}
+        for pixels, (_, strength, blur, width) in zip(places, self._strokes, strict=True):
+            thickness = width and max(round(width * self._scale / 2), 1)
+            box, mask = self._mask(pixels, size, thickness or 0, thickness)
+            layers[blur][box] += mask * np.float32(strength / 255)
+        return layers
+
+    def _form(self, light: tuple[float, float], contrast: float) -> np.ndarray:
+        """Brightness about 1 of an ellipsoid in the head's place, float32 at 1/8 of the size."""
+        steps = np.arange(4, self._size, 8)
+        turn = self._turn / self._scale**2
+        grid = np.stack(np.meshgrid(steps - self._centre[0], steps - self._centre[1]), axis=-1)
+        normal = (grid @ turn.T - (0, 0.1)) / (1.3, 1.9)
+        length = np.hypot(normal[..., 0], normal[..., 1])
+        normal /= np.maximum(length, 1)[..., None]
+        lit = normal @ np.array(light) + np.sqrt(np.maximum(1 - length**2, 0.15))
+        return (1 + contrast * (np.clip(lit, 0, 2) - 1)).astype(np.float32)
+
+    def _ink(self, colour: Colour) -> Colour | float:
+        return colour if self.image.ndim == 3 else float(np.dot(colour, _LUMA))
+
+    def _spread(self, plane: np.ndarray) -> np.ndarray:
+        """A plane [h, w] in the form that applies to every channel of the picture."""
+        return plane[..., None] if self.image.ndim == 3 else plane
+
+    def _pixels(self, points: np.ndarray, relief: float) -> np.ndarray:
+        """Positions in the picture, int32 [n, 2], with `_SUBPIXEL_BITS` binary places."""
+        if relief:
+            nearness = np.sqrt(np.maximum(1 - (points * points) @ _CURVATURE, 0))
+            points = points + nearness[:, None] * (relief * self._shift)
+        places = points @ self._turn + self._centre
+        return (places * 2**_SUBPIXEL_BITS).astype(np.int32)
+
+    @staticmethod
+    def _mask(
+        pixels: np.ndarray, size: int, margin: float, thickness: int | None = None
+    ) -> tuple[tuple[slice, slice], np.ndarray]:
+        """The part of the picture that a shape lies in, and the shape there, uint8 0 or 255."""
+        left, top, width, height = cv2.boundingRect(pixels)
+        scale, margin = 2**_SUBPIXEL_BITS, int(margin) + 2
+        right, bottom = (left + width) // scale + margin, (top + height) // scale + margin
+        left, top = max(left // scale - margin, 0), max(top // scale - margin, 0)
+        right, bottom = max(min(right, size), left), max(min(bottom, size), top)
+        box = slice(top, bottom), slice(left, right)
+        mask = np.zeros((bottom - top, right - left), np.uint8)
+        if mask.size:
+            pixels = pixels - (left * scale, top * scale)
+            if thickness is None:
+                cv2.fillPoly(mask, [pixels], 255, shift=_SUBPIXEL_BITS)
+            else:
+                cv2.polylines(mask, [pixels], False, 255, thickness, shift=_SUBPIXEL_BITS)
+        return box, mask

@@ -1,0 +1,6 @@
+"""TensorFlow reads these when it is imported; cli.py sets the same."""
+
+import os
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

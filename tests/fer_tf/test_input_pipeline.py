@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+
+from fer_tf.errors import InputError
+from fer_tf.expressions import TASKS
+from fer_tf.input_pipeline import (
+    Split,
+    _numpy_batches,
+    evaluation_batches,
+    find_database,
+    training_batches,
+)
+
+
+def numbered(count):
+    images = np.zeros((count, 48, 48, 1), np.uint8)
+    images[:, 0, 0, 0] = np.arange(count)
+    return images, np.arange(count, dtype=np.int32)
+
+
+def epochs(batches, count, size):
+    """The labels of the first epochs, batch by batch."""
+    steps = -(-10 // size)
+    iterator = iter(batches)
+    return [[next(iterator) for _ in range(steps)] for _ in range(count)]
+
+
+@pytest.mark.parametrize("make", [training_batches, _numpy_batches])
+def test_an_epoch_holds_each_image_once_with_its_class(make):
+    images, classes = numbered(10)
+    first, second = epochs(make(images, classes, 4, 0, 0), 2, 4)
+    orders = []
+    for epoch in (first, second):
+        assert [len(batch[1]) for batch in epoch] == [4, 4, 2]
+        for batch_images, batch_classes in epoch:
+            np.testing.assert_array_equal(np.array(batch_images)[:, 0, 0, 0], batch_classes)
+        orders.append(np.concatenate([batch[1] for batch in epoch]).tolist())
+        assert sorted(orders[-1]) == list(range(10))
+    assert orders[0] != orders[1]
+
+
+@pytest.mark.parametrize("make", [training_batches, _numpy_batches])
+def test_a_run_that_goes_on_sees_the_order_it_would_have_seen(make):
+    images, classes = numbered(10)
+    _, second = epochs(make(images, classes, 4, 7, 0), 2, 4)
+    (resumed,) = epochs(make(images, classes, 4, 7, 1), 1, 4)
+    for ours, theirs in zip(resumed, second, strict=True):
+        np.testing.assert_array_equal(ours[1], theirs[1])
+
+
+def test_evaluation_keeps_the_order():
+    images, classes = numbered(10)
+    (batch,) = evaluation_batches(images, classes)
+    np.testing.assert_array_equal(batch[1], classes)
+
+
+def test_a_task_sees_its_own_images_alone():
+    images, labels = numbered(7)
+    split = Split(images, labels, [str(i) for i in labels])
+    seen, classes = split.for_task(TASKS["subnet_y"])
+    assert seen[:, 0, 0, 0].tolist() == [3, 4] and classes.tolist() == [0, 1]
+    seen, classes = split.for_task(TASKS["begin"])
+    assert len(seen) == 7 and classes.tolist() == [0, 0, 0, 1, 1, 2, 2]
+
+
+def prepare(data_dir, *names):
+    for name in names:
+        folder = data_dir / name / "1.0.0"
+        folder.mkdir(parents=True)
+        (folder / "dataset_info.json").write_text("{}")
+
+
+def test_finds_the_only_config(tmp_path):
+    prepare(tmp_path, "concat_db/drawn")
+    (tmp_path / "concat_db" / "fer2013" / "1.0.0.incompleteABC").mkdir(parents=True)
+    database = find_database("concat_db", tmp_path)
+    assert (str(database), database.occlusion) == ("concat_db/drawn", "upper")
+
+
+def test_finds_the_config_that_is_named(tmp_path):
+    prepare(tmp_path, "eye_cdb/drawn", "eye_cdb/fer2013+raf_db-leakfree")
+    assert find_database("eye_cdb/drawn", tmp_path).config == "drawn"
+    found = find_database("eye_cdb/fer2013+raf_db-leakfree", tmp_path)
+    assert (found.config, found.occlusion) == ("fer2013+raf_db-leakfree", "eyes")
+
+
+def test_what_cannot_be_found_is_said_with_what_to_do(tmp_path):
+    with pytest.raises(InputError, match="'sepa'.*concat_db, bconcat_db, eye_cdb"):
+        find_database("sepa", tmp_path)
+    with pytest.raises(InputError, match="build-datasets concat_db"):
+        find_database("concat_db", tmp_path)
+    prepare(tmp_path, "concat_db/drawn", "concat_db/kdef")
+    with pytest.raises(InputError, match="concat_db/drawn, concat_db/kdef"):
+        find_database("concat_db", tmp_path)
+    with pytest.raises(InputError, match="'jaffe'.*prepared there: drawn, kdef"):
+        find_database("concat_db/jaffe", tmp_path)

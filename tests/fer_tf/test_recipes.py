@@ -1,0 +1,38 @@
+import json
+
+import pytest
+
+from fer_tf.errors import InputError
+from fer_tf.recipes import RECIPES, get_recipe, paper
+
+
+def test_paper_is_section_4():
+    recipe = paper()
+    settings = {
+        network: (s.batch_size, s.learning_rate, s.epochs)
+        for network, s in recipe.schedules.items()
+    }
+    assert settings == {
+        "begin": (64, 0.2, 100),
+        "subnet_x": (128, 0.1, 100),
+        "subnet_y": (128, 0.2, 300),
+        "subnet_z": (128, 0.2, 100),
+        "flat": (64, 0.2, 100),
+    }
+    assert (recipe.image_size, recipe.momentum, recipe.attention) == (224, 0.9, True)
+    assert not (recipe.weight_decay or recipe.label_smoothing or recipe.cosine_decay)
+    assert not (recipe.nesterov or recipe.visible_rows or recipe.dropout or recipe.warmup_epochs)
+    assert (recipe.backbone.blocks, recipe.backbone.groups) == ((3, 4, 6, 3), 32)
+    assert [list(layer) for layer in recipe.as_dict()["augmentation"]] == [["RandomFlip"]]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_can_be_written_down(name):
+    recipe = get_recipe(name)
+    assert recipe.name == name
+    assert json.loads(json.dumps(recipe.as_dict()))["image_size"] == recipe.image_size
+
+
+def test_an_unknown_recipe_is_named_with_the_known_ones():
+    with pytest.raises(InputError, match="'fast'.*paper, quick, demo"):
+        get_recipe("fast")

@@ -1,0 +1,102 @@
+import csv
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from fer_tf.checkpoint import BEST, STATE, Checkpoint
+from fer_tf.errors import InputError
+from fer_tf.training import RUN_FILE, RunKey, make_strategy, train_network
+from tests.networks import TINY_RECIPE
+
+KEY = RunKey("concat_db", "drawn", "fingerprint", "upper", TINY_RECIPE)
+
+
+def split(count, seed=0):
+    """Two classes that brightness tells apart."""
+    rng = np.random.default_rng(seed)
+    classes = rng.integers(0, 2, count).astype(np.int32)
+    images = rng.integers(0, 100, (count, 48, 48, 1)) + 120 * classes[:, None, None, None]
+    return images.astype(np.uint8), classes
+
+
+def train(runs_dir, key=KEY, **options):
+    return train_network("subnet_y", key, split(40), split(10, 1), runs_dir, verbose=0, **options)
+
+
+def weights(runs_dir):
+    return keras.models.load_model(KEY.folder(runs_dir, "subnet_y") / BEST).get_weights()
+
+
+def test_leaves_a_run_folder(tmp_path):
+    run = train(tmp_path)
+    folder = tmp_path / "concat_db" / "drawn" / "tiny" / "subnet_y"
+    names = {path.name for path in folder.iterdir()}
+    assert names == {BEST, STATE, "history.csv", "tensorboard", RUN_FILE}
+    assert list(folder.glob("tensorboard/validation/events*"))
+    history = list(csv.DictReader(open(folder / "history.csv")))
+    assert [row["epoch"] for row in history] == ["0", "1"]
+    best = min(history, key=lambda row: float(row["val_loss"]))
+    assert run["best_epoch"] == int(best["epoch"]) + 1
+    assert run["best_validation_loss"] == pytest.approx(float(best["val_loss"]), rel=1e-5)
+    assert run == json.loads((folder / RUN_FILE).read_text())
+    assert run["classes"] == ["Anger", "Fear"] and run["finished"]
+    assert run["packages"]["tensorflow"] and run["data_fingerprint"] == "fingerprint"
+
+
+def test_a_finished_run_is_not_trained_again_unless_asked(tmp_path):
+    first = train(tmp_path)
+    assert train(tmp_path) == first
+    assert train(tmp_path, restart=True)["begun"] >= first["begun"]
+    folder = KEY.folder(tmp_path, "subnet_y")
+    assert len((folder / "history.csv").read_text().splitlines()) == 3
+
+
+def test_an_interrupted_run_goes_on_from_the_last_finished_epoch(tmp_path, monkeypatch):
+    train(tmp_path / "whole")
+
+    save = Checkpoint._save
+
+    def interrupt(self):
+        save(self)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "_save", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "parts")
+    monkeypatch.setattr(Checkpoint, "_save", save)
+    run = train(tmp_path / "parts")
+    assert run["epochs_done"] == 2
+    history = (KEY.folder(tmp_path / "parts", "subnet_y") / "history.csv").read_text()
+    assert [line.split(",")[0] for line in history.splitlines()] == ["epoch", "0", "1"]
+    for ours, theirs in zip(weights(tmp_path / "parts"), weights(tmp_path / "whole"), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_a_run_of_another_recipe_or_seed_is_not_continued(tmp_path):
+    train(tmp_path)
+    with pytest.raises(InputError, match="with seed 0, now it is 1; train again with --restart"):
+        train(tmp_path, dataclasses.replace(KEY, seed=1))
+    recipe = dataclasses.replace(TINY_RECIPE, dropout=0.5)
+    with pytest.raises(InputError, match="with recipe"):
+        train(tmp_path, dataclasses.replace(KEY, recipe=recipe))
+
+
+def test_an_empty_split_is_refused_by_name(tmp_path):
+    empty = (np.zeros((0, 48, 48, 1), np.uint8), np.zeros(0, np.int32))
+    with pytest.raises(InputError, match="subnet_z has no validation image in concat_db/drawn"):
+        train_network("subnet_z", KEY, split(4), empty, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_label_smoothing_and_cosine_decay_train(tmp_path):
+    recipe = dataclasses.replace(TINY_RECIPE, label_smoothing=0.1, warmup_epochs=0)
+    run = train(tmp_path, dataclasses.replace(KEY, recipe=recipe))
+    assert np.isfinite(run["best_validation_loss"])
+
+
+def test_an_unknown_strategy_is_refused():
+    with pytest.raises(InputError, match="'horovod'.*auto, one or mirrored"):
+        make_strategy("horovod")
