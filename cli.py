@@ -15,10 +15,9 @@ import typer
 
 from fer_tf.errors import InputError
 
-# Grouped convolutions are differentiated by oneDNN alone (see fer_tf/layers/grouped_conv2d.py),
-# and TensorFlow reads both variables when it is imported.
+# On CPUs oneDNN alone differentiates grouped convolutions (fer_tf/layers/grouped_conv2d.py).
+# TensorFlow reads this when it is imported.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 app = typer.Typer(
     help="Facial expression recognition for partly covered faces.",
@@ -85,6 +84,7 @@ def build_datasets(
 
     chosen = sources.split(",") if sources else find_sources(raw_dir)
 
+    _import_tensorflow()
     import tensorflow_datasets as tfds
 
     from fer_tf.occluded_faces import config_for
@@ -140,6 +140,7 @@ def train(
     chosen = get_recipe(recipe)
     found = [find_database(db, data_dir) for db in _databases(database)]
 
+    _import_tensorflow()
     from fer_tf.training import RunKey, make_strategy, train_network
 
     scope = make_strategy(strategy)
@@ -192,6 +193,7 @@ def combine(
     from fer_tf.input_pipeline import find_database
 
     found = [find_database(db, data_dir) for db in _databases(databases)]
+    _import_tensorflow()
     _combine(found, recipe, name, replace, runs_dir, models_dir)
 
 
@@ -206,16 +208,19 @@ def evaluate(
     ] = False,
 ):
     """Measure the networks, alone and combined, on the test split."""
+    from fer_tf.input_pipeline import find_database
+
+    found = [find_database(name, data_dir) for name in _databases(databases)]
+    _import_tensorflow()
     from rich.console import Console
 
     from fer_tf.evaluation import evaluate as measure
     from fer_tf.evaluation import table
     from fer_tf.expressions import MULTI_NETWORK
-    from fer_tf.input_pipeline import find_database
     from fer_tf.training import write_json
 
     below = []
-    for db in [find_database(name, data_dir) for name in _databases(databases)]:
+    for db in found:
         folders = _run_folders(db, recipe, runs_dir)
         numbers = measure(db, folders)
         path = folders[MULTI_NETWORK[0]].parent / "evaluation.json"
@@ -247,12 +252,36 @@ def predict(
     from fer_tf.inference import predict as run
 
     model = find_model(name, models_dir)
+    _import_tensorflow()
     predictions = run(photos, model)
     if as_json:
         typer.echo(json.dumps([prediction.as_dict() for prediction in predictions], indent=1))
         return
     Console().print(table(predictions))
     typer.echo(f"Answered by {model}")
+
+
+def _import_tensorflow():
+    """Imports TensorFlow without the lines that it writes to stderr whatever it is told.
+
+    Four lines on each start, one of them an "E" where there is no GPU (tensorflow#100442). Who
+    wants them, to see why a GPU is not found, sets TF_CPP_MIN_LOG_LEVEL=0.
+    """
+    quiet = "TF_CPP_MIN_LOG_LEVEL" not in os.environ
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    stderr = os.dup(2)
+    try:
+        if quiet:
+            with open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
+        import tensorflow as tf
+
+        gpus = len(tf.config.list_physical_devices("GPU"))
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+    device = f"{gpus} GPU{'s' * (gpus > 1)}" if gpus else f"CPU, {os.cpu_count()} cores"
+    typer.echo(f"TensorFlow {tf.__version__} on {device}", err=True)
 
 
 def _databases(names):

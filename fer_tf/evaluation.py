@@ -99,7 +99,7 @@ def table(numbers: dict):
 def _scores(name, truth, predicted):
     """Accuracy and balanced accuracy with intervals; truth and predicted int [N]."""
     present, counts = np.unique(truth, return_counts=True)
-    (accuracy_95, balanced_95) = _intervals(truth, predicted)
+    accuracy_95, balanced_95 = _intervals(truth, predicted)
     return {
         "name": name,
         "images": len(truth),
@@ -117,7 +117,7 @@ def _intervals(truth, predicted):
 
     Resampling images with replacement is drawing a confusion matrix from a multinomial.
     """
-    matrix = confusion_matrix(truth, predicted)
+    matrix = confusion_matrix(truth, predicted, labels=np.union1d(truth, predicted))
     count, classes = matrix.sum(), len(matrix)
     draws = np.random.default_rng(0).multinomial(count, matrix.ravel() / count, size=RESAMPLES)
     draws = draws.reshape(-1, classes, classes)

@@ -23,7 +23,7 @@ class Face:
         image: uint8 [48, 48], gray, 0 to 255.
         expression: label 0 to 6, an index into `fer_tf.expressions.EXPRESSIONS`.
         source: "fer2013", "jaffe", "kdef", "raf_db" or "drawn".
-        subject: the person, unique within the source ("kdef/AF01"), or "" where unknown.
+        subject: the person, unique over all sources ("kdef/F01"), or "" where unknown.
     """
 
     id: str

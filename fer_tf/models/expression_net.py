@@ -1,7 +1,7 @@
 """One network of the multi-network: a face in, a logit per class out."""
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from fer_tf.faces import FACE_SIZE
 from fer_tf.layers.spatial_attention import SpatialAttention
@@ -42,7 +42,9 @@ def expression_net(
         x = layers.Cropping2D(((start, FACE_SIZE - stop), (0, 0)), name="visible_rows")(x)
     if image_size != FACE_SIZE:
         height = round(image_size * (stop - start) / FACE_SIZE)
-        x = layers.Resizing(height, image_size, name="resize")(x)
+        # Not keras.layers.Resizing: called without `training`, it puts the layers behind it into
+        # training mode (Keras 3.15: the default of its own argument is passed on).
+        x = ops.image.resize(x, (height, image_size), interpolation="bilinear")
     if attention:
         x = SpatialAttention(name="attention")(x)
     x = (backbone or ResNeXt())(x)

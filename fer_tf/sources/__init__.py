@@ -5,6 +5,7 @@ Every module has `NAME`, `INSTRUCTIONS` (how the archive is obtained and laid ou
 """
 
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 from fer_tf.errors import InputError
@@ -23,3 +24,19 @@ def reader(name: str) -> ModuleType:
     if name not in known:
         raise InputError(f"Unknown source {name!r} received; choose among {', '.join(known)}.")
     return import_module(f"{__name__}.{name}")
+
+
+def find_sources(raw_dir: Path) -> list[str]:
+    """List the official sources whose folder in a raw directory holds anything.
+
+    Raises:
+        InputError: there is none; the message says how each is obtained.
+    """
+    found = [name for name in OFFICIAL_SOURCES if reader(name).is_present(raw_dir / name)]
+    if not found:
+        instructions = "\n".join(f"- {reader(name).INSTRUCTIONS}" for name in OFFICIAL_SOURCES)
+        raise InputError(
+            f"No raw database is in {raw_dir}; put your copies there, a folder for each, or try "
+            f"--sources drawn, which needs nothing.\n{instructions}"
+        )
+    return found

@@ -23,7 +23,7 @@ def test_takes_faces_and_returns_float32_logits(classes):
 
 def test_the_default_is_the_papers():
     net = expression_net(3)
-    assert net.get_layer("resize").output.shape == (None, 224, 224, 1)
+    assert net.get_layer("attention").input.shape == (None, 224, 224, 1)
     assert net.get_layer("pool").output.shape == (None, 2048)
 
 
@@ -33,6 +33,11 @@ def test_reloads_to_equal_outputs(tmp_path):
     np.testing.assert_array_equal(
         keras.models.load_model(tmp_path / "net.keras")(faces()), net(faces())
     )
+
+
+def test_answers_as_in_inference_unless_told_to_train():
+    net = expression_net(3, 32, TINY)
+    np.testing.assert_array_equal(net(faces()), net(faces(), training=False))
 
 
 def test_every_weight_gets_a_finite_gradient():

@@ -1,0 +1,58 @@
+# make demo      the whole chain on drawn faces, in minutes
+# make test      installs, tests, lints: what CI runs
+# make test-all  also the slow tests: the tfds command, Keras on JAX
+
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := --data-dir build/demo/tfds
+RUNS := --runs-dir build/demo/runs
+MODELS := --models-dir build/demo/saved_models
+
+.PHONY: demo test test-all lint clean
+
+demo: .venv/runtime
+	$(BIN)/python cli.py build-datasets --sources drawn $(DEMO)
+	$(BIN)/python cli.py train all --recipe demo $(DEMO) $(RUNS) $(MODELS)
+	$(BIN)/python cli.py evaluate --recipe demo $(DEMO) $(RUNS) --require-above-floor
+	$(BIN)/python -c "import cv2; from fer_tf.sources.drawn import draw_portrait; \
+	  cv2.imwrite('build/demo/portrait.png', draw_portrait(subject=200, expression=0, take=0))"
+	for name in concat_db bconcat_db eye_cdb; do \
+	  $(BIN)/python cli.py predict build/demo/portrait.png --name $$name $(MODELS) || exit 1; done
+	@echo
+	@echo "The whole chain ran on drawn faces; its results say nothing about real ones. Next:"
+	@echo "  put FER2013 (or JAFFE, KDEF, RAF-DB) under data/raw, see README.md, then"
+	@echo "  $(BIN)/python cli.py build-datasets"
+	@echo "  $(BIN)/python cli.py train all"
+
+test: .venv/dev
+	$(BIN)/python -m pytest -m "not slow"
+	$(MAKE) lint
+
+test-all: .venv/all
+	$(BIN)/python -m pytest
+	$(MAKE) lint
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) \
+	  else "Python 3.11 to 3.13 is needed, %s is %d.%d; choose another: make PYTHON=python3.12" \
+	  % (sys.executable, *v))'
+	$(PYTHON) -m venv .venv
+
+.venv/runtime: requirements.txt pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+.venv/dev: requirements-dev.txt .venv/runtime
+	$(BIN)/pip install --quiet --editable ".[dev]"
+	touch $@
+
+.venv/all: requirements-all.txt .venv/dev
+	$(BIN)/pip install --quiet --requirement requirements-all.txt
+	touch $@
+
+clean:
+	rm -rf build .venv

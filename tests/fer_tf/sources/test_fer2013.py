@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+
+from fer_tf.errors import InputError
+from fer_tf.expressions import EXPRESSIONS
+from fer_tf.sources import fer2013
+from tests.helpers import draw_fer2013
+
+PIXELS = " ".join(["7"] * 2304)
+
+
+def write(folder, *rows, header="emotion,pixels,Usage", name="fer2013.csv"):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("\n".join([header, *rows]) + "\n")
+    return folder
+
+
+def test_reads_every_row_in_order(tmp_path):
+    labels = draw_fer2013(tmp_path, count_per_expression=3)
+
+    faces = list(fer2013.read(tmp_path))
+
+    assert [face.id for face in faces] == [f"fer2013/{row}" for row in range(21)]
+    assert [face.expression for face in faces] == labels
+    assert {(face.source, face.subject) for face in faces} == {("fer2013", "")}
+
+
+def test_pixels_are_row_major_gray_values(tmp_path):
+    values = np.arange(2304) % 256
+    write(tmp_path, f"3,{' '.join(map(str, values))},Training")
+
+    (face,) = fer2013.read(tmp_path)
+
+    assert face.image.dtype == np.uint8
+    np.testing.assert_array_equal(face.image, values.reshape(48, 48))
+    assert EXPRESSIONS[face.expression] == "Happiness"
+
+
+def test_both_official_files_hold_the_same_faces(tmp_path):
+    draw_fer2013(tmp_path / "a")
+    draw_fer2013(tmp_path / "b", header="emotion, Usage, pixels", name="icml_face_data.csv")
+
+    for first, second in zip(
+        fer2013.read(tmp_path / "a"), fer2013.read(tmp_path / "b"), strict=True
+    ):
+        assert (first.id, first.expression) == (second.id, second.expression)
+        np.testing.assert_array_equal(first.image, second.image)
+
+
+def test_reads_what_the_archive_unpacks_to_and_ignores_its_other_tables(tmp_path):
+    draw_fer2013(tmp_path / "fer2013", count_per_expression=1)
+    draw_fer2013(tmp_path, name="train.csv")
+
+    assert len(list(fer2013.read(tmp_path))) == 7
+
+
+def test_reads_row_by_row(tmp_path):
+    faces = fer2013.read(write(tmp_path, f"0,{PIXELS},Training", "broken"))
+
+    assert next(faces).id == "fer2013/0"
+    with pytest.raises(InputError):
+        next(faces)
+
+
+def test_byte_order_mark_windows_lines_and_blank_lines_are_tolerated(tmp_path):
+    row = f"6,{PIXELS},PrivateTest\r\n"
+    text = "\ufeffemotion,pixels,Usage\r\n" + row + "\r\n" + row + "\r\n"
+    (tmp_path / "fer2013.csv").write_bytes(text.encode())
+
+    assert [face.id for face in fer2013.read(tmp_path)] == ["fer2013/0", "fer2013/1"]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (f"0,{PIXELS[:-2]},Training", "2303 pixels received, 2304 expected"),
+        (f"0,{PIXELS} 7,Training", "2305 pixels received"),
+        ("0,,Training", "0 pixels received"),
+        (f"0,{PIXELS[:-2]}", "2 columns received, at least 3 expected"),
+        (f"0,{PIXELS},Train", "Usage 'Train' received"),
+        (f"7,{PIXELS},Training", "emotion '7' received"),
+        (f",{PIXELS},Training", "emotion '' received"),
+        (f"0,{PIXELS[:-1]}256,Training", "pixel 256 received"),
+        (f"0,{PIXELS[:-1]}-1,Training", "pixel -1 received"),
+        (f"0,{PIXELS[:-1]}2.5,Training", "no whole numbers"),
+        (f"0,{PIXELS[:-1]}x,Training", "no whole numbers"),
+        ('0,"' + PIXELS * 30, "field larger than field limit"),
+    ],
+)
+def test_a_malformed_row_is_named_by_its_line(tmp_path, row, message):
+    good = f"0,{PIXELS},Training"
+    write(tmp_path, good, row, good)
+
+    with pytest.raises(InputError, match=rf"fer2013.csv, line 3: .*{message}"):
+        list(fer2013.read(tmp_path))
+
+
+@pytest.mark.parametrize("header", ["emotion,pixels", "label,pixels,Usage", f"0,{PIXELS},Training"])
+def test_another_header_is_refused(tmp_path, header):
+    write(tmp_path, f"0,{PIXELS},Training", header=header)
+
+    with pytest.raises(InputError, match="line 1: header .* emotion,pixels,Usage expected"):
+        list(fer2013.read(tmp_path))
+
+
+def test_empty_tables_are_refused(tmp_path):
+    (tmp_path / "fer2013.csv").touch()
+    with pytest.raises(InputError, match="fer2013.csv is empty"):
+        list(fer2013.read(tmp_path))
+
+    write(tmp_path)
+    with pytest.raises(InputError, match="a header and no rows"):
+        list(fer2013.read(tmp_path))
+
+
+def test_two_tables_are_refused(tmp_path):
+    draw_fer2013(tmp_path, count_per_expression=1)
+    draw_fer2013(tmp_path, count_per_expression=1, name="icml_face_data.csv")
+
+    with pytest.raises(InputError, match="keep fer2013.csv and remove the rest"):
+        list(fer2013.read(tmp_path))
+
+
+def test_class_folders_are_refused(tmp_path):
+    (tmp_path / "train" / "angry").mkdir(parents=True)
+    (tmp_path / "train" / "angry" / "1.png").touch()
+
+    with pytest.raises(InputError, match=r"images \(train.angry.1.png\).* the csv file is needed"):
+        list(fer2013.read(tmp_path))
+
+
+def test_a_missing_or_empty_folder_says_how_to_obtain_the_archive(tmp_path):
+    with pytest.raises(InputError, match="is not there. FER2013 .*Kaggle"):
+        list(fer2013.read(tmp_path / "missing"))
+    with pytest.raises(InputError, match="is empty. FER2013 .*Kaggle"):
+        list(fer2013.read(tmp_path))
+
+
+def test_is_present(tmp_path):
+    assert not fer2013.is_present(tmp_path / "missing")
+    (tmp_path / ".gitkeep").touch()
+    assert not fer2013.is_present(tmp_path)
+    (tmp_path / "icml_face_data.csv").touch()
+    assert fer2013.is_present(tmp_path)

@@ -1,0 +1,145 @@
+"""The commands, one after the other, as a user types them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import cli
+from fer_tf import recipes
+from fer_tf.expressions import EXPRESSIONS
+from fer_tf.sources.drawn import draw_portrait
+from tests.helpers import draw_fer2013
+from tests.networks import TINY_RECIPE
+
+ROOT = Path(cli.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a small FER2013, in which everything is made."""
+    folder = tmp_path_factory.mktemp("place")
+    draw_fer2013(folder / "raw" / "fer2013", count_per_expression=10)
+    return folder
+
+
+def run(place, *arguments, fails=False):
+    """Runs a command in this process and returns what it printed."""
+    folders = {
+        "build-datasets": ("raw-dir", "data-dir"),
+        "train": ("data-dir", "runs-dir", "models-dir"),
+        "combine": ("data-dir", "runs-dir", "models-dir"),
+        "evaluate": ("data-dir", "runs-dir"),
+        "predict": ("models-dir",),
+    }[arguments[0]]
+    options = [f"--{name}={place / name.removesuffix('-dir')}" for name in folders]
+    result = CliRunner().invoke(cli.app, [*map(str, arguments), *options])
+    if fails:
+        assert result.exception is not None
+        return str(result.exception)
+    assert result.exception is None, result.output
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def trained(place):
+    """What build-datasets and train all leave, and what they printed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(recipes.RECIPES, "tiny", lambda: TINY_RECIPE)
+        built = run(place, "build-datasets", "concat_db", "eye_cdb")
+        printed = run(
+            place,
+            *("train", "all", "--recipe", "tiny"),
+            *("--database", "concat_db", "--database", "eye_cdb"),
+        )
+    return built, printed
+
+
+def test_build_and_train_say_what_they_wrote_and_what_comes_next(place, trained):
+    built, printed = trained
+    assert str(place / "data" / "concat_db" / "fer2013" / "1.0.0") in built
+    assert "python cli.py train all" in built.splitlines()[-1]
+    assert f"Wrote {place / 'models' / 'eye_cdb' / '1'}" in printed
+    assert "python cli.py evaluate" in printed.splitlines()[-1]
+    assert (place / "models" / "concat_db" / "1" / "saved_model.pb").is_file()
+
+
+def test_evaluate_writes_its_numbers(place, trained):
+    printed = run(place, "evaluate", "concat_db", "--recipe", "tiny")
+    path = place / "runs" / "concat_db" / "fer2013" / "tiny" / "evaluation.json"
+    assert f"Wrote {path}" in printed and "BeginNet" in printed
+    rows = json.loads(path.read_text())["results"]
+    assert [row["images"] for row in rows] == [7, 3, 2, 2, 7]
+
+
+@pytest.mark.parametrize("name", ["concat_db", "eye_cdb"])
+def test_predict_names_the_expression_of_each_face(place, trained, name):
+    photo = place / "photo.png"
+    two = np.concatenate([draw_portrait(s, 0, 0, size=256) for s in (3, 4)], axis=1)
+    cv2.imwrite(str(photo), two)
+    blank = place / "blank.png"
+    cv2.imwrite(str(blank), np.zeros((30, 40, 3), np.uint8))
+    answers = json.loads(run(place, "predict", photo, blank, "--name", name, "--json"))
+    assert [answer["photo"] for answer in answers] == [str(photo)] * 2 + [str(blank)]
+    assert answers[0]["square"]["side"] > 60 and answers[2]["square"] is None
+    for answer in answers:
+        assert answer["label"] == EXPRESSIONS[answer["class_id"]]
+        assert list(answer["probabilities"]) == list(EXPRESSIONS)
+        assert answer["probability"] == max(answer["probabilities"].values())
+        path = answer["path_probabilities"]
+        assert answer["path"] == max(path, key=path.get)
+        assert sum(answer["probabilities"].values()) == pytest.approx(path[answer["path"]])
+    printed = run(place, "predict", photo, blank, "--name", name)
+    assert "none found" in printed
+
+
+def test_predict_asks_which_model_when_there_are_several(place, trained):
+    message = run(place, "predict", "photo.png", fails=True)
+    assert "concat_db, eye_cdb" in message and "--name" in message
+
+
+def test_databases_of_unknown_name_or_with_a_config_are_not_built(place):
+    for name in ("sepa", "concat_db/drawn"):
+        assert name in run(place, "build-datasets", name, fails=True)
+
+
+def test_an_unknown_network_is_refused_before_anything_is_read(place):
+    message = run(place, "train", "subnet_w", fails=True)
+    assert "'subnet_w'" in message and "subnet_z" in message
+
+
+def ask(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, ROOT / "cli.py", *arguments], capture_output=True, text=True, **options
+    )
+
+
+def test_a_mistake_is_one_sentence_on_stderr(tmp_path):
+    done = ask("train", "all", "--data-dir", tmp_path)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("Error: concat_db is not prepared under ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_help_imports_neither_tensorflow_nor_numpy(tmp_path):
+    code = (
+        "import sys, runpy; sys.argv = ['cli.py', 'train', '--help']\n"
+        f"try: runpy.run_path({str(ROOT / 'cli.py')!r}, run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print({'tensorflow', 'keras', 'numpy', 'cv2'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert "--recipe" in done.stdout
+    assert done.stdout.splitlines()[-1] == "set()"
