@@ -99,5 +99,13 @@ class Checkpoint(keras.callbacks.Callback):
         os.replace(beside, self.folder / STATE)
 
 
+def load_best(folder: Path) -> keras.Model:
+    """Loads the best network of a run's folder, ready to answer, not to be trained on."""
+    # Registers the layers that the file names.
+    import fer_tf.models.expression_net  # noqa: F401
+
+    return keras.models.load_model(folder / BEST, compile=False)
+
+
 def _variables(model):
     return [*model.variables, *model.optimizer.variables]

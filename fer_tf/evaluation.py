@@ -32,9 +32,7 @@ def evaluate(database: Database, run_folders: dict[str, Path], split: str = "tes
     Raises:
         InputError: if the runs were not trained on this database as it is now.
     """
-    import keras
-
-    from fer_tf.checkpoint import BEST
+    from fer_tf.checkpoint import load_best
 
     data = database.read(split)
     batches = evaluation_batches(data.images, data.labels)
@@ -46,8 +44,7 @@ def evaluate(database: Database, run_folders: dict[str, Path], split: str = "tes
                 f"{folder / RUN_FILE} was trained on other faces than {database} holds now; train "
                 "again with --restart."
             )
-        model = keras.models.load_model(folder / BEST)
-        logits[network] = model.predict(batches, verbose=0)
+        logits[network] = load_best(folder).predict(batches, verbose=0)
         classes = np.array(TASKS[network].class_of)[data.labels]
         own = classes >= 0
         name = TASKS[network].title

@@ -132,12 +132,12 @@ def _versions(folder: Path) -> list[Path]:
     return sorted(found, key=lambda p: [int(n) for n in p.name.split(".")])
 
 
-def training_batches(images, classes, batch_size: int, seed: int, first_epoch: int = 0):
+def training_batches(*arrays, batch_size: int, seed: int, first_epoch: int = 0):
     """Endless shuffled batches; epoch e is shuffled by (seed, e) alone, so a run can go on.
 
     Args:
-        images: uint8 [N, 48, 48, 1].
-        classes: int32 [N].
+        *arrays: images uint8 [N, 48, 48, 1], classes int32 [N] and, where the loss is weighted,
+            weights float32 [N].
         batch_size: images per batch; the last of an epoch may be smaller.
         seed: of the shuffling.
         first_epoch: the epoch that comes first.
@@ -149,11 +149,11 @@ def training_batches(images, classes, batch_size: int, seed: int, first_epoch: i
     import keras
 
     if keras.backend.backend() != "tensorflow":
-        return _numpy_batches(images, classes, batch_size, seed, first_epoch)
+        return _numpy_batches(arrays, batch_size, seed, first_epoch)
     import tensorflow as tf
 
-    count = len(images)
-    images, classes = tf.constant(images), tf.constant(classes)
+    count = len(arrays[0])
+    arrays = [tf.constant(array) for array in arrays]
 
     def epoch(number):
         key = tf.stack([tf.constant(seed, tf.int64), number])
@@ -161,28 +161,32 @@ def training_batches(images, classes, batch_size: int, seed: int, first_epoch: i
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
 
     dataset = tf.data.Dataset.counter(first_epoch).flat_map(epoch)
-    dataset = dataset.map(lambda rows: (tf.gather(images, rows), tf.gather(classes, rows)))
+    dataset = dataset.map(lambda rows: tuple(tf.gather(array, rows) for array in arrays))
     return dataset.with_options(_data_sharding()).prefetch(tf.data.AUTOTUNE)
 
 
-def evaluation_batches(images, classes):
-    """All images once, in order: a `tf.data.Dataset` on TensorFlow, else the arrays."""
+def evaluation_batches(*arrays):
+    """All images once, in order: a `tf.data.Dataset` on TensorFlow, else the arrays.
+
+    Args:
+        *arrays: as for `training_batches`.
+    """
     import keras
 
     if keras.backend.backend() != "tensorflow":
-        return images, classes
+        return arrays
     import tensorflow as tf
 
-    dataset = tf.data.Dataset.from_tensor_slices((images, classes)).batch(EVALUATION_BATCH)
+    dataset = tf.data.Dataset.from_tensor_slices(arrays).batch(EVALUATION_BATCH)
     return dataset.with_options(_data_sharding()).prefetch(tf.data.AUTOTUNE)
 
 
-def _numpy_batches(images, classes, batch_size, seed, epoch):
+def _numpy_batches(arrays, batch_size, seed, epoch):
     while True:
-        order = np.random.default_rng((seed, epoch)).permutation(len(images))
+        order = np.random.default_rng((seed, epoch)).permutation(len(arrays[0]))
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            yield images[rows], classes[rows]
+            yield tuple(array[rows] for array in arrays)
         epoch += 1
 
 

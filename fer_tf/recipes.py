@@ -18,11 +18,14 @@ class Schedule:
         epochs: passes over its training split.
         batch_size: images per step over all replicas.
         learning_rate: of SGD; the highest one where a warm-up or a decay is on.
+        balanced: whether the loss weighs each class by the inverse of its share, so that a rare
+            one (one in eight of SubnetZ's images is Disgust) is not given up.
     """
 
     epochs: int
     batch_size: int
     learning_rate: float
+    balanced: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def quick() -> Recipe:
             begin=Schedule(epochs=12, batch_size=64, learning_rate=0.1),
             subnet_x=Schedule(epochs=12, batch_size=64, learning_rate=0.1),
             subnet_y=Schedule(epochs=16, batch_size=64, learning_rate=0.05),
-            subnet_z=Schedule(epochs=16, batch_size=64, learning_rate=0.05),
+            subnet_z=Schedule(epochs=20, batch_size=64, learning_rate=0.05, balanced=True),
         ),
         backbone=Backbone((2, 2, 2), 16, 4, stem_filters=32, stem_kernel=3, stem_pool=False),
         image_size=48,

@@ -38,9 +38,7 @@ def combine(run_folders: dict[str, Path], folder: Path, replace: bool = False) -
         InputError: if a network is not trained, if the runs do not belong together, or if the
             newest version there is made of another database, config or recipe.
     """
-    import keras
-
-    from fer_tf.checkpoint import BEST
+    from fer_tf.checkpoint import load_best
 
     runs = {network: _finished_run(network, run_folders[network]) for network in MULTI_NETWORK}
     begin = runs["begin"]
@@ -56,9 +54,7 @@ def combine(run_folders: dict[str, Path], folder: Path, replace: bool = False) -
     if versions and not replace:
         _refuse_stranger(begin, versions[-1])
 
-    networks = {
-        network: keras.models.load_model(run_folders[network] / BEST) for network in MULTI_NETWORK
-    }
+    networks = {network: load_best(run_folders[network]) for network in MULTI_NETWORK}
     number = int(versions[-1].name) + 1 if versions else 1
     beside = folder / f"writing-{number}"
     shutil.rmtree(beside, ignore_errors=True)

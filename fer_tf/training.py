@@ -12,6 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic
 
+import numpy as np
+
 import fer_tf
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS, TASKS
@@ -158,6 +160,10 @@ def train_network(
     keras.utils.set_random_seed(key.seed)
     schedule = key.recipe.schedules[network]
     steps = -(-len(train[0]) // schedule.batch_size)
+    if schedule.balanced:
+        count = np.bincount(train[1], minlength=len(TASKS[network].classes))
+        weights = (len(train[1]) / (len(count) * np.maximum(count, 1))).astype(np.float32)
+        train, validation = [(*split, weights[split[1]]) for split in (train, validation)]
     with strategy.scope() if strategy else contextlib.nullcontext():
         net = build_network(network, key.recipe, key.occlusion)
         model = keras.Sequential([net.input, *key.recipe.augmentation(), net])
@@ -175,7 +181,9 @@ def train_network(
         first_epoch = checkpoint.epochs_done
         started = monotonic()
         model.fit(
-            training_batches(*train, schedule.batch_size, key.seed, first_epoch),
+            training_batches(
+                *train, batch_size=schedule.batch_size, seed=key.seed, first_epoch=first_epoch
+            ),
             steps_per_epoch=steps,
             initial_epoch=first_epoch,
             epochs=schedule.epochs,

@@ -70,12 +70,21 @@ def test_build_and_train_say_what_they_wrote_and_what_comes_next(place, trained)
     assert (place / "models" / "concat_db" / "1" / "saved_model.pb").is_file()
 
 
-def test_evaluate_writes_its_numbers(place, trained):
-    printed = run(place, "evaluate", "concat_db", "--recipe", "tiny")
+def test_evaluate_in_a_process_of_its_own_writes_its_numbers(place, trained):
+    options = ["--data-dir", place / "data", "--runs-dir", place / "runs", "--recipe", "tiny"]
+    done = ask("evaluate", "concat_db", *options)
+    assert done.returncode == 0, done.stderr
     path = place / "runs" / "concat_db" / "fer2013" / "tiny" / "evaluation.json"
-    assert f"Wrote {path}" in printed and "BeginNet" in printed
+    assert f"Wrote {path}" in done.stdout and "BeginNet" in done.stdout
     rows = json.loads(path.read_text())["results"]
     assert [row["images"] for row in rows] == [7, 3, 2, 2, 7]
+
+
+def test_combine_in_a_process_of_its_own_writes_the_next_version(place, trained):
+    options = ["--data-dir", place / "data", "--runs-dir", place / "runs", "--recipe", "tiny"]
+    done = ask("combine", "eye_cdb", *options, "--models-dir", place / "combined")
+    assert done.returncode == 0, done.stderr
+    assert (place / "combined" / "eye_cdb" / "1" / "saved_model.pb").is_file()
 
 
 @pytest.mark.parametrize("name", ["concat_db", "eye_cdb"])

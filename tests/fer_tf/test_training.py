@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from fer_tf.checkpoint import BEST, STATE, Checkpoint
+from fer_tf.checkpoint import BEST, STATE, Checkpoint, load_best
 from fer_tf.errors import InputError
+from fer_tf.recipes import Schedule
 from fer_tf.training import RUN_FILE, RunKey, make_strategy, train_network
 from tests.networks import TINY_RECIPE
 
@@ -27,7 +28,7 @@ def train(runs_dir, key=KEY, **options):
 
 
 def weights(runs_dir):
-    return keras.models.load_model(KEY.folder(runs_dir, "subnet_y") / BEST).get_weights()
+    return load_best(KEY.folder(runs_dir, "subnet_y")).get_weights()
 
 
 def test_leaves_a_run_folder(tmp_path):
@@ -95,6 +96,23 @@ def test_label_smoothing_and_cosine_decay_train(tmp_path):
     recipe = dataclasses.replace(TINY_RECIPE, label_smoothing=0.1, warmup_epochs=0)
     run = train(tmp_path, dataclasses.replace(KEY, recipe=recipe))
     assert np.isfinite(run["best_validation_loss"])
+
+
+def test_a_balanced_loss_does_not_give_up_the_rare_class(tmp_path):
+    """Nothing can be learnt from blank images but the classes' shares."""
+    images = np.zeros((80, 48, 48, 1), np.uint8)
+    classes = (np.arange(80) < 8).astype(np.int32)
+    probabilities = {}
+    for balanced in (False, True):
+        schedule = Schedule(epochs=30, batch_size=16, learning_rate=0.05, balanced=balanced)
+        recipe = dataclasses.replace(TINY_RECIPE, schedules={"subnet_y": schedule})
+        key = dataclasses.replace(KEY, config=f"balanced-{balanced}", recipe=recipe)
+        data = (images, classes)
+        train_network("subnet_y", key, data, data, tmp_path, verbose=0)
+        network = load_best(key.folder(tmp_path, "subnet_y"))
+        probabilities[balanced] = keras.ops.softmax(network.predict(images[:1], verbose=0))[0, 1]
+    assert probabilities[False] < 0.2
+    assert abs(probabilities[True] - 0.5) < 0.1
 
 
 def test_an_unknown_strategy_is_refused():
