@@ -47,7 +47,7 @@ lint: .venv/dev
 	touch $@
 
 .venv/dev: requirements-dev.txt .venv/runtime
-	$(BIN)/pip install --quiet --editable ".[dev]"
+	$(BIN)/pip install --quiet --requirement requirements-dev.txt
 	touch $@
 
 .venv/all: requirements-all.txt .venv/dev
