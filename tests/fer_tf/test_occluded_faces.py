@@ -1,0 +1,177 @@
+import hashlib
+from unittest import mock
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from datasets.bconcat_db import bconcat_db_dataset_builder
+from datasets.concat_db import concat_db_dataset_builder
+from datasets.eye_cdb import eye_cdb_dataset_builder
+from fer_tf.errors import InputError
+from fer_tf.expressions import EXPRESSIONS
+from fer_tf.occluded_faces import config_for
+from fer_tf.sources import drawn, reader
+from tests.fer_tf.occluded_faces_case import few_drawn_faces
+from tests.helpers import draw_fer2013, draw_jaffe
+
+BUILDERS = {
+    "concat_db": concat_db_dataset_builder.Builder,
+    "bconcat_db": bconcat_db_dataset_builder.Builder,
+    "eye_cdb": eye_cdb_dataset_builder.Builder,
+}
+
+
+def prepare(name, config, raw_dir, data_dir):
+    builder = BUILDERS[name](data_dir=data_dir, config=config)
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=raw_dir))
+    return builder
+
+
+def read(builder):
+    """Id -> (split, example)."""
+    return {
+        example["id"].decode(): (split, example)
+        for split in builder.info.splits
+        for example in tfds.as_numpy(builder.as_dataset(split=split))
+    }
+
+
+@pytest.fixture(scope="module")
+def raw_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("raw")
+    draw_fer2013(folder / "fer2013", count_per_expression=10)
+    draw_jaffe(folder / "jaffe", persons=("KA", "KL"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data_dir(raw_dir, tmp_path_factory):
+    """The three databases of FER2013 and JAFFE."""
+    folder = tmp_path_factory.mktemp("data")
+    for name in BUILDERS:
+        prepare(name, config_for(["jaffe", "fer2013"]), raw_dir, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def databases(data_dir):
+    return {
+        name: read(tfds.builder_from_directory(data_dir / name / "fer2013+jaffe" / "1.0.0"))
+        for name in BUILDERS
+    }
+
+
+def test_a_face_is_the_readers_face_with_its_part_black(databases, raw_dir):
+    faces = {
+        face.id: face
+        for source in ("fer2013", "jaffe")
+        for face in reader(source).read(raw_dir / source)
+    }
+    black = {"concat_db": slice(0, 24), "bconcat_db": slice(24, 48)}
+    for name, examples in databases.items():
+        assert set(examples) == set(faces)
+        for id_, (_, example) in examples.items():
+            face, image = faces[id_], example["image"][..., 0]
+            assert example["label"] == face.expression
+            assert example["subject"].decode() == face.subject
+            if name in black:
+                assert not image[black[name]].any() and example["eyes_found"] == -1
+                rest = np.delete(image, np.r_[black[name]], axis=0)
+                np.testing.assert_array_equal(
+                    rest, np.delete(face.image, np.r_[black[name]], axis=0)
+                )
+            else:
+                changed = image != face.image
+                assert not image[changed].any() and 0.02 < changed.mean() < 0.35
+                assert example["eyes_found"] in (0, 1, 2)
+
+
+def test_one_face_has_one_side_in_all_three(databases):
+    sides = [{id_: split for id_, (split, _) in d.items()} for d in databases.values()]
+    assert sides[0] == sides[1] == sides[2]
+
+
+def test_validation_and_test_hold_a_tenth_of_each_label(databases):
+    for split in ("validation", "test"):
+        labels = [e["label"] for side, e in databases["concat_db"].values() if side == split]
+        assert np.bincount(labels, minlength=7).tolist() == [1] * 7
+
+
+def test_features_and_metadata_travel_with_the_folder(data_dir):
+    builders = [
+        tfds.builder_from_directory(data_dir / name / "fer2013+jaffe" / "1.0.0")
+        for name in BUILDERS
+    ]
+    info = builders[2].info
+    assert tuple(info.features["label"].names) == EXPRESSIONS
+    assert info.features["source"].names == ["fer2013", "jaffe", "kdef", "raf_db", "drawn"]
+    assert info.features["image"].shape == (48, 48, 1)
+    assert info.supervised_keys == ("image", "label")
+    assert sum(info.metadata["eyes_found"]) == 84
+    assert info.metadata["counts"] == {"fer2013": [10] * 7, "jaffe": [2] * 7}
+    assert len({b.info.metadata["data_fingerprint"] for b in builders}) == 1
+    assert len(hashlib.sha256().hexdigest()) == len(info.metadata["data_fingerprint"])
+
+
+def test_loads_by_name_once_the_builder_is_imported(data_dir):
+    dataset = tfds.load(
+        "concat_db/fer2013+jaffe", split="test", data_dir=data_dir, as_supervised=True
+    )
+    image, label = next(iter(dataset))
+    assert image.shape == (48, 48, 1) and label.dtype.is_integer
+
+
+def test_drawn_people_stay_on_one_side(tmp_path):
+    with mock.patch.object(drawn, "read", few_drawn_faces):
+        builder = prepare("concat_db", "drawn", tmp_path, tmp_path / "data")
+    sides = {}
+    for split, example in read(builder).values():
+        sides.setdefault(example["subject"], set()).add(split)
+    assert len(sides) == 10 and all(len(side) == 1 for side in sides.values())
+
+
+def test_the_papers_config_wants_the_papers_counts(tmp_path, raw_dir):
+    with mock.patch("fer_tf.occluded_faces._read_faces") as faces:
+        faces.return_value = list(reader("fer2013").read(raw_dir / "fer2013"))
+        faces.return_value += list(reader("jaffe").read(raw_dir / "jaffe"))
+        builder = concat_db_dataset_builder.Builder(data_dir=tmp_path, config="paper")
+        with mock.patch("fer_tf.occluded_faces._count", lambda faces, sources: COUNTS):
+            with pytest.raises(InputError, match="(?s)fer2013.*Happiness.*kdef.*complete"):
+                builder.download_and_prepare(
+                    download_config=tfds.download.DownloadConfig(manual_dir=raw_dir)
+                )
+    assert not list(tmp_path.glob("concat_db/paper/1.0.0"))
+
+
+COUNTS = {"fer2013": [10] * 7, "jaffe": [2] * 7, "kdef": [0] * 7, "raf_db": [0] * 7}
+
+
+@pytest.mark.parametrize(
+    ("sources", "leak_free", "name"),
+    [
+        (["drawn"], False, "drawn"),
+        (["fer2013"], True, "fer2013-leakfree"),
+        (["raf_db", "kdef"], False, "kdef+raf_db"),
+        (["raf_db", "kdef", "jaffe", "fer2013"], True, "paper-leakfree"),
+    ],
+)
+def test_configs_are_named_after_their_sources_in_order(sources, leak_free, name):
+    assert config_for(sources, leak_free).name == name
+
+
+@pytest.mark.parametrize("sources", [[], ["ferplus"], ["drawn", "fer2013"]])
+def test_other_sources_are_refused_with_the_known_ones(sources):
+    with pytest.raises(InputError, match="fer2013, jaffe, kdef, raf_db, or drawn alone"):
+        config_for(sources)
+
+
+def test_missing_archives_are_answered_with_how_they_are_obtained(tmp_path):
+    builder = concat_db_dataset_builder.Builder(data_dir=tmp_path / "data", config="fer2013")
+    raw_dir = tmp_path / "raw"
+    raw_dir.mkdir()
+    (raw_dir / "other.txt").write_text("not a database")
+    with pytest.raises(InputError, match="(?s)fer2013.*is not there.*Kaggle"):
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(manual_dir=raw_dir)
+        )
