@@ -104,7 +104,7 @@ def test_a_balanced_loss_does_not_give_up_the_rare_class(tmp_path):
     classes = (np.arange(80) < 8).astype(np.int32)
     probabilities = {}
     for balanced in (False, True):
-        schedule = Schedule(epochs=30, batch_size=16, learning_rate=0.05, balanced=balanced)
+        schedule = Schedule(epochs=15, batch_size=16, learning_rate=0.05, balanced=balanced)
         recipe = dataclasses.replace(TINY_RECIPE, schedules={"subnet_y": schedule})
         key = dataclasses.replace(KEY, config=f"balanced-{balanced}", recipe=recipe)
         data = (images, classes)
