@@ -90,6 +90,8 @@ def build_datasets(
     from fer_tf.occluded_faces import config_for
 
     config = config_for(chosen, leak_free)
+    if not sys.stdout.isatty():
+        tfds.disable_progress_bar()  # Its bars would fill a log.
     for name in databases or DATABASES:
         module = import_module(f"datasets.{name}.{name}_dataset_builder")
         builder = module.Builder(data_dir=data_dir, config=config, jobs=jobs)

@@ -6,12 +6,13 @@ It must not import our `datasets`: while TFDS loads a builder it puts a mock in 
 import dataclasses
 import hashlib
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow_datasets as tfds
-from tqdm import tqdm
+from rich.progress import track
 
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS
@@ -215,7 +216,7 @@ def _read_faces(sources: Sequence[str], dl_manager: tfds.download.DownloadManage
     for source in sources:
         folder = None if source == DRAWN else _raw_dir(dl_manager) / source
         rows = reader(source).read(folder)
-        faces.extend(tqdm(rows, f"Reading {source}", unit=" faces", disable=None))
+        faces.extend(track(rows, f"Reading {source}", disable=not sys.stdout.isatty()))
     return sorted(faces, key=lambda face: face.id)
 
 

@@ -7,13 +7,14 @@ single one and place both by geometry where there is none.
 """
 
 import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
+from rich.progress import track
 
 from fer_tf.faces import FACE_SIZE
 
@@ -114,8 +115,8 @@ def find_all_eyes(images: np.ndarray, jobs: int | None = None) -> tuple[np.ndarr
     try:
         with ThreadPoolExecutor(jobs or os.cpu_count()) as executor:
             results = executor.map(find_eyes, images)
-            progress = tqdm(results, "Finding eyes", len(images), unit=" faces", disable=None)
-            eyes = list(progress)
+            progress = {"total": len(images), "disable": not sys.stdout.isatty()}
+            eyes = list(track(results, "Finding eyes", **progress))
     finally:
         cv2.setNumThreads(threads)
     boxes = np.array([boxes for boxes, _ in eyes], np.int64).reshape(-1, 2, 4)
