@@ -44,7 +44,7 @@ def combine(run_folders: dict[str, Path], folder: Path, replace: bool = False) -
     begin = runs["begin"]
     for network, run in runs.items():
         for name in _SAME:
-            if run[name] != begin[name]:
+            if _shared(run[name]) != _shared(begin[name]):
                 raise InputError(
                     f"{run_folders[network]} and {run_folders['begin']} differ in {name}; only "
                     "networks trained alike can be combined: train them again with one recipe on "
@@ -168,6 +168,11 @@ def _name(path_probabilities, probabilities, routed):
         "path_probabilities": path_probabilities,
         "probabilities": probabilities,
     }
+
+
+def _shared(value):
+    """A recipe without the schedule, which each network has of its own; else the value."""
+    return {**value, "schedule": None} if isinstance(value, dict) else value
 
 
 def _finished_run(network, folder):

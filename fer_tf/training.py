@@ -55,7 +55,7 @@ class RunKey:
             "config": self.config,
             "data_fingerprint": self.fingerprint,
             "occlusion": self.occlusion,
-            "recipe": self.recipe.as_dict(),
+            "recipe": self.recipe.as_dict(network),
             "seed": self.seed,
             "network": network,
             "classes": list(TASKS[network].classes),

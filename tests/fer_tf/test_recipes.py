@@ -23,14 +23,16 @@ def test_paper_is_section_4():
     assert not (recipe.weight_decay or recipe.label_smoothing or recipe.cosine_decay)
     assert not (recipe.nesterov or recipe.visible_rows or recipe.dropout or recipe.warmup_epochs)
     assert (recipe.backbone.blocks, recipe.backbone.groups) == ((3, 4, 6, 3), 32)
-    assert [list(layer) for layer in recipe.as_dict()["augmentation"]] == [["RandomFlip"]]
+    assert [list(layer) for layer in recipe.as_dict("begin")["augmentation"]] == [["RandomFlip"]]
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipes_can_be_written_down(name):
     recipe = get_recipe(name)
     assert recipe.name == name
-    assert json.loads(json.dumps(recipe.as_dict()))["image_size"] == recipe.image_size
+    plain = json.loads(json.dumps(recipe.as_dict("subnet_y")))
+    assert plain["image_size"] == recipe.image_size
+    assert plain["schedule"]["epochs"] == recipe.schedules["subnet_y"].epochs
 
 
 def test_an_unknown_recipe_is_named_with_the_known_ones():

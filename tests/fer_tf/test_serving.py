@@ -238,6 +238,10 @@ def test_networks_that_do_not_belong_together_are_refused(networks, tmp_path):
     folders = make_runs(tmp_path, networks, subnet_y={"data_fingerprint": "other"})
     with pytest.raises(InputError, match="subnet_y.*begin differ in data_fingerprint"):
         combine(folders, tmp_path / "models")
+    recipe = TINY_RECIPE.as_dict("subnet_z") | {"dropout": 0.5}
+    folders = make_runs(tmp_path / "3", networks, subnet_z={"recipe": recipe})
+    with pytest.raises(InputError, match="subnet_z.*begin differ in recipe"):
+        combine(folders, tmp_path / "models")
     folders = make_runs(tmp_path / "2", networks, subnet_x={"finished": False})
     with pytest.raises(InputError, match="subnet_x .* not finished; .*train subnet_x"):
         combine(folders, tmp_path / "models")
