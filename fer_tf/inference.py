@@ -106,9 +106,10 @@ def predict(photos: list[Path], model: Path) -> list[Prediction]:
 
 def table(predictions: list[Prediction]):
     """The predictions as a `rich.table.Table`, a row for each face."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    rows = Table("photo", "face (x, y, side)", "expression", "probability", "path")
+    photo = Column("photo", overflow="fold")  # Never cut a name short.
+    rows = Table(photo, "face (x, y, side)", "expression", "probability", "path")
     for p in predictions:
         face = f"{p.square.x}, {p.square.y}, {p.square.side}" if p.square else "none found: centre"
         path = f"{p.path} ({p.path_probabilities[p.path]:.2f})"
