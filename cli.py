@@ -279,6 +279,8 @@ def _import_tensorflow():
         import tensorflow as tf
 
         gpus = len(tf.config.list_physical_devices("GPU"))
+        if quiet:  # Each network is traced anew, which TensorFlow takes for a mistake.
+            tf.get_logger().setLevel("ERROR")
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
