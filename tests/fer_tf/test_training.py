@@ -47,6 +47,13 @@ def test_leaves_a_run_folder(tmp_path):
     assert run["packages"]["tensorflow"] and run["data_fingerprint"] == "fingerprint"
 
 
+def test_an_epoch_is_all_images_the_last_smaller_batch_too(tmp_path):
+    train(tmp_path)
+    with np.load(KEY.folder(tmp_path, "subnet_y") / STATE) as state:
+        counters = [int(v) for v in state.values() if v.ndim == 0 and v.dtype.kind in "iu"]
+    assert 2 * 3 in counters  # steps: 40 images in batches of 16, two epochs
+
+
 def test_a_finished_run_is_not_trained_again_unless_asked(tmp_path):
     first = train(tmp_path)
     assert train(tmp_path) == first
