@@ -127,8 +127,8 @@ def quick() -> Recipe:
     changes of light; SubnetZ's loss is balanced, without which it names Surprise always.
 
     Cost: 50 minutes for the four networks of concat_db/fer2013. Result on its test split: BeginNet
-    67.2 %, combined 45.6 % (results/quick_concat_db_fer2013.json). BConcatDB and eyeCDB: not
-    measured; eyeCDB leaves all rows visible and takes about twice as long.
+    67.2 %, combined 45.6 % (results/quick_concat_db_fer2013.json). BConcatDB and eyeCDB, which
+    leaves all rows visible and so costs more: not measured.
     """
     return Recipe(
         name="quick",
