@@ -7,7 +7,6 @@ TensorFlow is imported by the commands, not here, so that help is instant.
 import json
 import os
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +17,8 @@ from fer_tf.errors import InputError
 # On CPUs oneDNN alone differentiates grouped convolutions (fer_tf/layers/grouped_conv2d.py).
 # TensorFlow reads this when it is imported.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# OpenCV writes lines of its own about pictures that the readers refuse with a sentence.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 app = typer.Typer(
     help="Facial expression recognition for partly covered faces.",
@@ -67,46 +68,75 @@ def build_datasets(
     leak_free: Annotated[
         bool, typer.Option("--leak-free", help="Keep look-alikes and persons on one side.")
     ] = False,
+    clean: Annotated[
+        bool,
+        typer.Option("--clean", help="Drop blank images and those whose copies disagree in label."),
+    ] = False,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Threads; all cores by default.", show_default=False)
+        int | None,
+        typer.Option(min=1, help="Cores to use; all by default.", show_default=False),
     ] = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Replace databases that were built from other files.")
+    ] = False,
 ):
-    """Make the three databases of covered faces from raw archives or from drawn faces."""
+    """Make the three databases of covered faces from raw archives or from drawn faces.
+
+    Interrupted, the same command goes on: sources that are read and databases that are written are
+    not made again.
+    """
     from fer_tf.occlusion import DATABASES
 
     for name in databases or DATABASES:
         if name not in DATABASES:
             raise InputError(
                 f"No database is named {name!r}; choose among {', '.join(DATABASES)}. The config "
-                "follows from --sources and --leak-free."
+                "follows from --sources, --leak-free and --clean."
             )
     from fer_tf.sources import find_sources
 
     chosen = sources.split(",") if sources else find_sources(raw_dir)
 
-    _import_tensorflow()
-    import tensorflow_datasets as tfds
-
+    from fer_tf.building import build
     from fer_tf.occluded_faces import config_for
 
-    config = config_for(chosen, leak_free)
-    if not sys.stdout.isatty():
-        tfds.disable_progress_bar()  # Its bars would fill a log.
-    for name in databases or DATABASES:
-        module = import_module(f"datasets.{name}.{name}_dataset_builder")
-        builder = module.Builder(data_dir=data_dir, config=config, jobs=jobs)
-        typer.echo(f"{name}/{config.name}: from {', '.join(config.sources)}")
-        builder.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(manual_dir=raw_dir)
-        )
-        splits = {key: split.num_examples for key, split in builder.info.splits.items()}
-        typer.echo(f"Wrote {builder.data_dir}: {splits}")
-        if found := builder.info.metadata.get("eyes_found"):
-            typer.echo(
-                f"Eyes found by the cascade: two {found[2]}, one {found[1]}, none {found[0]}."
-            )
+    config = config_for(chosen, leak_free, clean)
+    builders = {name: f"datasets.{name}.{name}_dataset_builder" for name in databases or DATABASES}
+    typer.echo(f"{', '.join(builders)} with config {config.name}: from {', '.join(config.sources)}")
+    notes = []
+    try:
+        for _, built in build(builders, config, raw_dir, data_dir, jobs, rebuild):
+            verb = "Wrote" if built.is_new else "Ready, from the same files:"
+            typer.echo(f"{verb} {built.folder}: {built.splits}")
+            notes += [f"Note: {sentence}" for sentence in built.metadata["table_1_differences"]]
+            if found := built.metadata["eyes_found"]:
+                eyes = f"two {found[2]:,}, one {found[1]:,}, none {found[0]:,}"
+                notes.append(f"Eyes found by the cascade: {eyes}; the others are placed.")
+    except KeyboardInterrupt:
+        typer.echo("\nInterrupted. The same command goes on with what is missing.", err=True)
+        raise typer.Exit(130) from None
+    for note in dict.fromkeys(notes):
+        typer.echo(note)
     recipe = " --recipe demo" if chosen == ["drawn"] else ""
     _next(f"python cli.py train all{recipe}")
+
+
+@app.command()
+def inspect(databases: Databases = None, data_dir: DataDir = DATA_DIR):
+    """Show what a database is made of: Table 1 as built, copies, leaks, odd labels and images."""
+    from rich.console import Console
+
+    from fer_tf.input_pipeline import find_database
+    from fer_tf.inspection_files import INSPECTION_DIR, read_inspection, tables
+
+    found = [find_database(name, data_dir) for name in _databases(databases)]
+    for db in found:
+        report = read_inspection(db.folder)
+        typer.echo(f"{db}: {report['images']:,} images")
+        for renderable in tables(report):
+            Console().print(renderable)
+        typer.echo(f"Every id, Table 1 and two pictures of the faces: {db.folder / INSPECTION_DIR}")
+    _next(f"python cli.py train all --database {' --database '.join(map(str, found))}")
 
 
 @app.command()
@@ -261,6 +291,109 @@ def predict(
         return
     Console().print(table(predictions))
     typer.echo(f"Answered by {model}")
+
+
+@app.command()
+def serve_config(
+    stable: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VERSION",
+            help="Version that label stable names; where it was, else the newest, by default.",
+        ),
+    ] = None,
+    canary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VERSION", help="Version that label canary names; by default the newest."
+        ),
+    ] = None,
+    batching: Annotated[
+        bool | None,
+        typer.Option(
+            help="Let the server join requests to batches; as before by default, at first not.",
+            show_default=False,
+        ),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Overwrite files that were edited by hand.")
+    ] = False,
+    models_dir: ModelsDir = MODELS_DIR,
+):
+    """Write TensorFlow Serving's files into saved_models/; print the command that starts it."""
+    from fer_tf.serve_config import POLL_SECONDS, choose_versions, write_files
+
+    served = choose_versions(
+        models_dir, _versions("--stable", stable), _versions("--canary", canary)
+    )
+    written, kept, command = write_files(models_dir, served, batching, replace)
+    for model in served:
+        loads = ", ".join(map(str, model.versions))
+        typer.echo(f"{model.name}: loads {loads}; stable {model.stable}, canary {model.canary}")
+        for label, version in model.pending.items():
+            typer.echo(
+                f"{model.name}: {label} moves to {version} when you give the same command again, "
+                f"{2 * POLL_SECONDS} s from now at the earliest (a server loads it first)."
+            )
+    for path in kept:
+        typer.echo(f"Left {path} as it was edited; --replace writes it anew.")
+    typer.echo(f"Wrote {', '.join(map(str, written))}")
+    _next(command)
+
+
+@app.command()
+def query(
+    photos: Annotated[list[Path], typer.Argument(help="Picture files.")],
+    url: Annotated[str, typer.Option(help="The server's REST address.")] = "http://localhost:8501",
+    name: ModelName = None,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            help="A version's number or label (stable, canary); the newest loaded by default.",
+            show_default=False,
+        ),
+    ] = None,
+    signature: Annotated[
+        str, typer.Option(help="serving_default, serving_bytes or all_paths.")
+    ] = "serving_default",
+    occlusion: Annotated[
+        str | None,
+        typer.Option(
+            help="eyes: cover the eyes before sending; none: do not. By default eyes for models "
+            "named eye_cdb..., because a server does not tell.",
+            show_default=False,
+        ),
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for an answer.")] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+):
+    """Find the faces in photographs and have a running server name their expressions."""
+    from rich.console import Console
+
+    from fer_tf.inference import table
+    from fer_tf.query import Server
+    from fer_tf.query import query as run
+
+    server = Server(url, timeout)
+    name = name or server.find_model()
+    predictions, covered = run(photos, server, name, version, signature, occlusion)
+    if as_json:
+        typer.echo(json.dumps([prediction.as_dict() for prediction in predictions], indent=1))
+        return
+    Console().print(table(predictions))
+    eyes = "eyes covered before sending" if covered else "faces sent as they are"
+    typer.echo(f"Answered by {name} at {url}, {eyes}")
+
+
+def _versions(option, pairs):
+    """Model -> version from NAME=VERSION."""
+    chosen = {}
+    for pair in pairs or ():
+        name, _, version = pair.rpartition("=")
+        if not name or not version.isdecimal():
+            raise InputError(f"{option} got {pair!r}; NAME=VERSION is expected, e.g. concat_db=2.")
+        chosen[name] = int(version)
+    return chosen
 
 
 def _import_tensorflow():

@@ -56,15 +56,20 @@ class Database:
         """Which part of its faces is black: "upper", "lower" or "eyes"."""
         return DATABASES[self.name]
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the newest prepared version."""
+        return _versions(self.data_dir / self.name / self.config)[-1]
+
     def builder(self):
         """The read-only TFDS builder of the newest prepared version."""
         import tensorflow_datasets as tfds
 
-        return tfds.builder_from_directory(_versions(self.data_dir / self.name / self.config)[-1])
+        return tfds.builder_from_directory(self.folder)
 
     def fingerprint(self) -> str:
-        """A hash of the faces, labels and splits, as the builder wrote it; "" if it did not."""
-        return (self.builder().info.metadata or {}).get("data_fingerprint", "")
+        """A hash of faces, labels and what is black in them; "" if the builder wrote none."""
+        return (self.builder().info.metadata or {}).get("image_fingerprint", "")
 
     def read(self, split: str) -> Split:
         """Reads "train", "validation" or "test" into memory.

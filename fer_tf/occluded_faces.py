@@ -6,24 +6,27 @@ It must not import our `datasets`: while TFDS loads a builder it puts a mock in 
 import dataclasses
 import hashlib
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow_datasets as tfds
-from rich.progress import track
 
+from fer_tf.duplicates import near_duplicates
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS
-from fer_tf.faces import FACE_SIZE, Face
-from fer_tf.occlusion import DATABASES, find_all_eyes, occlude
+from fer_tf.face_cache import FACES_DIR, FaceSet, cache_key, cached_faces
+from fer_tf.faces import FACE_SIZE
+from fer_tf.inspection import blank_images, conflicting_labels, inspect_faces
+from fer_tf.inspection_files import INSPECTION_DIR, write_inspection
+from fer_tf.occlusion import DATABASES, occlude
 from fer_tf.sources import OFFICIAL_SOURCES, reader
-from fer_tf.splits import SPLITS, assign_splits
+from fer_tf.splits import SPLITS, assign_splits, find_groups
 from fer_tf.table_1 import differences
 
 DRAWN = "drawn"
 LEAK_FREE_SUFFIX = "-leakfree"
+CLEAN_SUFFIX = "-clean"
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -33,56 +36,62 @@ class OccludedFacesConfig(tfds.core.BuilderConfig):
     Attributes:
         sources: which sources are merged, in the order of `fer_tf.sources.OFFICIAL_SOURCES`.
         leak_free: whether the splits keep persons and near-identical images together.
+        clean: whether blank images and images whose copies have other labels are dropped; the
+            paper keeps them.
         seed: of the splits.
     """
 
     sources: tuple[str, ...]
     leak_free: bool
+    clean: bool = False
     seed: int = 0
 
 
-def config_for(sources: Sequence[str], leak_free: bool = False) -> OccludedFacesConfig:
+def config_for(
+    sources: Sequence[str], leak_free: bool = False, clean: bool = False
+) -> OccludedFacesConfig:
     """Choose or make the config of some sources.
 
     Args:
         sources: "drawn" alone, or one or more official sources in any order.
         leak_free: see `OccludedFacesConfig`. Drawn faces, whose persons are known, are always
             split so, and the config is called "drawn" either way.
+        clean: see `OccludedFacesConfig`.
 
     Returns:
         The listed config where there is one (TFDS refuses a second object of its name), else a
-        new one named after its sources: "fer2013+raf_db", "kdef-leakfree".
+        new one named after its sources: "fer2013+raf_db", "kdef-leakfree-clean".
 
     Raises:
         InputError: no source, an unknown one, or drawn faces among real ones.
     """
-    name, sources, leak_free = _named(sources, leak_free)
-    for config in OccludedFaces.BUILDER_CONFIGS:
-        if config.name == name:
-            return config
-    return _make_config(name, sources, leak_free)
+    made = _make_config(sources, leak_free, clean)
+    listed = (config for config in OccludedFaces.BUILDER_CONFIGS if config.name == made.name)
+    return next(listed, made)
 
 
-def _named(sources: Sequence[str], leak_free: bool) -> tuple[str, tuple[str, ...], bool]:
-    """Name of the config, its sources in order, and whether it is leak-free."""
-    wanted = set(sources)
-    if wanted == {DRAWN}:
-        return DRAWN, (DRAWN,), True
-    ordered = tuple(source for source in OFFICIAL_SOURCES if source in wanted)
-    if not wanted or len(ordered) != len(wanted):
+def _make_config(
+    sources: Sequence[str], leak_free: bool, clean: bool = False
+) -> OccludedFacesConfig:
+    ordered = tuple(source for source in OFFICIAL_SOURCES if source in sources)
+    if set(sources) == {DRAWN}:
+        name, ordered, leak_free = DRAWN, (DRAWN,), True
+    elif ordered and set(ordered) == set(sources):
+        name = "paper" if ordered == OFFICIAL_SOURCES else "+".join(ordered)
+        name += LEAK_FREE_SUFFIX * leak_free
+    else:
         raise InputError(
             f"Sources {', '.join(sources) or '(none)'} received; choose one or more of "
             f"{', '.join(OFFICIAL_SOURCES)}, or {DRAWN} alone."
         )
-    name = "paper" if ordered == OFFICIAL_SOURCES else "+".join(ordered)
-    return name + LEAK_FREE_SUFFIX * leak_free, ordered, leak_free
-
-
-def _make_config(name: str, sources: tuple[str, ...], leak_free: bool) -> OccludedFacesConfig:
     how = "by person and look-alike" if leak_free else "image by image, as the paper does"
-    description = f"Faces of {', '.join(sources)}, split {how}."
+    without = ", without blank images and conflicting labels" * clean
     return OccludedFacesConfig(
-        name=name, sources=sources, leak_free=leak_free, description=description
+        name=name + CLEAN_SUFFIX * clean,
+        sources=ordered,
+        leak_free=leak_free,
+        clean=clean,
+        description=f"Faces of {', '.join(ordered)}{without}, split {how}.",
     )
 
 
@@ -90,12 +99,16 @@ class OccludedFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """Faces with one kind of occlusion; a subclass is named like a key of `DATABASES`.
 
     TFDS' manual_dir holds one folder for each source. `info.metadata` of a prepared database has
-    "occlusion", "sources", "leak_free", "seed", "counts" (source -> images of each label),
-    "table_1_differences" (sentences), "eyes_found" (images with 0, 1 and 2 found, or null) and
-    "data_fingerprint" (SHA-256 of the uncovered faces, equal in the three databases).
+    "occlusion", "sources", "leak_free", "clean", "seed", "counts" (source -> images of each label),
+    "table_1_differences" (sentences), "eyes_found" (images with 0, 1 and 2 found, or null),
+    "dropped" (reason -> images), "data_fingerprint" (SHA-256 of the uncovered faces, equal in the
+    three databases), "image_fingerprint" (another one where eyes are black, of their boxes too) and
+    "cache_keys" (source -> `fer_tf.face_cache.cache_key` of what it was built from).
+    Its folder `inspection` holds what `fer_tf.inspection` found.
 
     Args:
-        jobs: threads that search eyes; all cores when None.
+        faces_dir: where the uncovered faces are cached; `faces` in data_dir when None.
+        jobs: threads that read and look for eyes what is not cached; all cores when None.
         **kwargs: those of `tfds.core.DatasetBuilder`: data_dir, config, version.
     """
 
@@ -109,7 +122,7 @@ class OccludedFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         ]
     )
     BUILDER_CONFIGS = [
-        _make_config(*_named(sources, leak_free))
+        _make_config(sources, leak_free)
         for sources, leak_free in [
             ([DRAWN], True),
             (["fer2013"], False),
@@ -119,7 +132,8 @@ class OccludedFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         ]
     ]
 
-    def __init__(self, *, jobs: int | None = None, **kwargs):
+    def __init__(self, *, faces_dir: str | Path | None = None, jobs: int | None = None, **kwargs):
+        self._faces_dir = faces_dir
         self._jobs = jobs
         super().__init__(**kwargs)
 
@@ -148,76 +162,68 @@ class OccludedFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
         config = self.builder_config
-        faces = _read_faces(config.sources, dl_manager)
-        images = np.stack([face.image for face in faces])
-        labels = np.array([face.expression for face in faces])
-        counts = _count(faces, config.sources)
-        differing = differences(counts)
+        raw_dir = None if config.sources == (DRAWN,) else _raw_dir(dl_manager)
+        faces_dir = Path(self._faces_dir or Path(self._data_dir_root) / FACES_DIR)
+        faces = cached_faces(config.sources, raw_dir, faces_dir, self._jobs)
+        differing = differences(_count(faces, config.sources))
         if differing and config.sources == OFFICIAL_SOURCES:
             raise InputError(
                 f"{' '.join(differing)} The config {config.name} is the paper's 52,419 images: "
                 "complete the archives, or name only some of the sources."
             )
-        for sentence in differing:
-            print(f"Note: {sentence}")
+        dropped = {}
+        if config.clean:
+            faces, dropped = _clean(faces)
+        persons_known = all(faces.subjects)  # Then looking alike decides nothing.
+        pairs = np.zeros((0, 2), np.int64) if persons_known else near_duplicates(faces.images)
+        groups = find_groups(faces.images, faces.subjects, pairs) if config.leak_free else None
+        splits = assign_splits(faces.labels, faces.ids, groups, config.seed)
+        inspection = inspect_faces(faces, splits, pairs, dropped)
+        # Into TFDS' unfinished folder: one rename publishes it with the database.
+        folder = Path(self.data_dir) / INSPECTION_DIR
+        write_inspection(folder, inspection, faces, splits, self.occlusion)
 
-        splits = assign_splits(
-            images,
-            labels,
-            [face.id for face in faces],
-            [face.subject for face in faces],
-            config.leak_free,
-            config.seed,
-        )
-        boxes, found = None, None
-        if self.occlusion == "eyes":
-            boxes, found = find_all_eyes(images, self._jobs)
+        covers_eyes = self.occlusion == "eyes"
+        eyes_found = np.bincount(faces.eyes_found, minlength=3).tolist() if covers_eyes else None
+        data_fingerprint = _fingerprint(faces)
+        image_fingerprint = data_fingerprint
+        if covers_eyes:
+            black = hashlib.sha256(data_fingerprint.encode() + faces.eye_boxes.tobytes())
+            image_fingerprint = black.hexdigest()
         self.info.metadata.update(
             occlusion=self.occlusion,
             sources=list(config.sources),
             leak_free=config.leak_free,
+            clean=config.clean,
             seed=config.seed,
-            counts=counts,
+            counts=_count(faces, config.sources),
             table_1_differences=differing,
-            eyes_found=None if found is None else np.bincount(found, minlength=3).tolist(),
-            data_fingerprint=_fingerprint(faces),
+            dropped={reason: len(ids) for reason, ids in dropped.items()},
+            eyes_found=eyes_found,
+            data_fingerprint=data_fingerprint,
+            image_fingerprint=image_fingerprint,
+            cache_keys={source: cache_key(source, raw_dir) for source in config.sources},
         )
         return {
-            name: self._generate_examples(faces, np.flatnonzero(splits == code), boxes, found)
+            name: self._generate_examples(faces, np.flatnonzero(splits == code))
             for code, name in enumerate(SPLITS)
         }
 
-    def _generate_examples(
-        self,
-        faces: Sequence[Face],
-        indices: np.ndarray,
-        boxes: np.ndarray | None,
-        found: np.ndarray | None,
-    ) -> Iterator[tuple[str, dict]]:
+    def _generate_examples(self, faces: FaceSet, indices: np.ndarray) -> Iterator[tuple[str, dict]]:
         for index in indices:
-            face = faces[index]
-            face_boxes = None if boxes is None else boxes[index]
+            image = faces.images[index][..., np.newaxis]
+            found = faces.eyes_found[index] if self.occlusion == "eyes" else -1
             yield (
-                face.id,
+                faces.ids[index],
                 {
-                    "image": occlude(face.image[..., np.newaxis], self.occlusion, face_boxes),
-                    "label": face.expression,
-                    "id": face.id,
-                    "source": face.source,
-                    "subject": face.subject,
-                    "eyes_found": -1 if found is None else int(found[index]),
+                    "image": occlude(image, self.occlusion, faces.eye_boxes[index]),
+                    "label": int(faces.labels[index]),
+                    "id": faces.ids[index],
+                    "source": faces.sources[index],
+                    "subject": faces.subjects[index],
+                    "eyes_found": int(found),
                 },
             )
-
-
-def _read_faces(sources: Sequence[str], dl_manager: tfds.download.DownloadManager) -> list[Face]:
-    """All faces of the sources, ordered by their ids."""
-    faces = []
-    for source in sources:
-        folder = None if source == DRAWN else _raw_dir(dl_manager) / source
-        rows = reader(source).read(folder)
-        faces.extend(track(rows, f"Reading {source}", disable=not sys.stdout.isatty()))
-    return sorted(faces, key=lambda face: face.id)
 
 
 def _raw_dir(dl_manager: tfds.download.DownloadManager) -> Path:
@@ -227,17 +233,26 @@ def _raw_dir(dl_manager: tfds.download.DownloadManager) -> Path:
         raise InputError(f"No raw databases found: {error}") from error
 
 
-def _count(faces: Sequence[Face], sources: Sequence[str]) -> dict[str, list[int]]:
+def _clean(faces: FaceSet) -> tuple[FaceSet, dict[str, list[str]]]:
+    """The faces that are worth keeping, and the ids of those dropped for each reason."""
+    blank = blank_images(faces.images)
+    conflicting = conflicting_labels(faces.images, faces.labels) & ~blank
+    ids = np.array(faces.ids, dtype=object)
+    dropped = {"blank": ids[blank].tolist(), "conflicting labels": ids[conflicting].tolist()}
+    return faces.select(np.flatnonzero(~(blank | conflicting))), dropped
+
+
+def _count(faces: FaceSet, sources: Sequence[str]) -> dict[str, list[int]]:
     counts = {source: [0] * len(EXPRESSIONS) for source in sources}
-    for face in faces:
-        counts[face.source][face.expression] += 1
+    for source, label in zip(faces.sources, faces.labels, strict=True):
+        counts[source][label] += 1
     return counts
 
 
-def _fingerprint(faces: Sequence[Face]) -> str:
-    """SHA-256 over names, labels and pixels of faces ordered by their names."""
+def _fingerprint(faces: FaceSet) -> str:
+    """SHA-256 over names, labels and pixels."""
     digest = hashlib.sha256()
-    for face in faces:
-        digest.update(f"{face.id}\n{face.expression}\n".encode())
-        digest.update(np.ascontiguousarray(face.image).tobytes())
+    for name, label, image in zip(faces.ids, faces.labels, faces.images, strict=True):
+        digest.update(f"{name}\n{label}\n".encode())
+        digest.update(image.tobytes())
     return digest.hexdigest()

@@ -156,6 +156,24 @@ def draw_raf_db(
     return labels
 
 
+def encode_picture(suffix: str, *options: int) -> bytes:
+    """Encode 100x100 pixels of soft noise; `options` are those of `cv2.imencode`."""
+    noise = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
+    return cv2.imencode(suffix, cv2.resize(noise, (100, 100)), options)[1].tobytes()
+
+
+PLAIN_TIFF = (cv2.IMWRITE_TIFF_COMPRESSION, 1)
+
+
+def encode_half_picture(suffix: str) -> bytes:
+    """Encode as above, a TIFF plainly, with zeros in its second half, which OpenCV lets pass."""
+    if suffix == ".tiff":  # 8 bytes, the pixels, the directory, which others put first
+        data = encode_picture(suffix, *PLAIN_TIFF)
+        return data[:15_000] + bytes(15_008) + data[30_008:]
+    data = encode_picture(suffix)
+    return data[: len(data) // 2].ljust(len(data), b"\0")
+
+
 def _kdef_photo(subject: int, label: int, take: int) -> np.ndarray:
     """uint8 [762, 562, 3], BGR: the middle of a square portrait, as wide as KDEF's pictures."""
     portrait = cv2.resize(draw_portrait(subject, label, take, size=254), (762, 762))

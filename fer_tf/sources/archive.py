@@ -1,43 +1,180 @@
-"""What the readers of the official archives share: looking into a folder."""
+"""What the readers of the official archives share: looking into a folder, naming what is wrong."""
 
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from fer_tf.errors import InputError
+from fer_tf.faces import read_picture
+from fer_tf.sources import OFFICIAL_SOURCES, reader
 
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
+PACKED_SUFFIXES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+
+_JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+_TIFF_STARTS = (b"II*\0", b"MM\0*")
+
 
 def has_files(folder: Path) -> bool:
-    """Tell whether a folder exists and holds more than hidden files such as `.gitkeep`."""
-    return folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir())
+    """Tell whether a folder holds more than hidden files such as `.gitkeep`.
 
-
-def require_files(folder: Path, instructions: str) -> None:
-    """Refuse a missing or empty folder, saying how the archive is obtained.
+    A file or a broken link in the folder's place counts too: `find_files` then says what it is.
 
     Raises:
-        InputError: the message ends with `instructions`.
+        InputError: the folder cannot be read.
     """
-    if not has_files(folder):
-        state = "is empty" if folder.is_dir() else "is not there"
-        raise InputError(f"The folder {folder} {state}. {instructions}")
+    try:
+        if folder.is_dir():
+            return any(not path.name.startswith(".") for path in folder.iterdir())
+    except OSError as error:
+        _refuse_folder(error)
+    return os.path.lexists(folder)
 
 
-def image_files(folder: Path) -> list[Path]:
-    """List the image files at any depth of a folder, sorted by path.
+def find_files(folder: Path, source: str) -> list[Path]:
+    """List the files at any depth of a source's folder, sorted by path.
 
     Left out is what an operating system adds: hidden files (`._KA.AN1.39.tiff`) and `__MACOSX`.
+    Linked folders are entered. A folder that is named like an image is listed: it takes the place
+    of one, and reading it says so.
+
+    Args:
+        folder: e.g. `data/raw/kdef`.
+        source: the folder's source, e.g. "kdef".
+
+    Raises:
+        InputError: the folder is missing, empty, no folder or cannot be read, or holds files of
+            another source.
     """
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES
-        and not any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
-        and path.is_file()
-    )
+    if not has_files(folder):
+        refuse_other_spelling(folder)
+        state = "is empty" if folder.is_dir() else "is not there"
+        raise InputError(f"The folder {folder} {state}. {reader(source).INSTRUCTIONS}")
+    if not folder.is_dir():
+        state = "a file" if folder.exists() else "a link to nothing"
+        raise InputError(
+            f"{folder} is {state}, a folder is expected there; move it away. "
+            f"{reader(source).INSTRUCTIONS}"
+        )
+    files = []
+    for parent, folders, names in os.walk(folder, onerror=_refuse_folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+        names += [name for name in folders if _is_image(Path(name))]
+        files += [Path(parent, name) for name in names if not name.startswith(".")]
+    files.sort()
+    for other in OFFICIAL_SOURCES:
+        strangers = [path for path in files if reader(other).FILE_NAME.fullmatch(path.name)]
+        if strangers and other != source:
+            raise InputError(
+                f"{folder} holds files of {other}, which do not belong there: "
+                f"{_shorten_paths(strangers, folder)}; move them to {folder.parent / other}."
+            )
+    return files
 
 
-def shorten(names: list[str], shown: int = 3) -> str:
+def refuse_other_spelling(folder: Path) -> None:
+    """Refuse a folder beside this one that is named like it but for case and punctuation.
+
+    Raises:
+        InputError: e.g. `RAF-DB` stands where `raf_db` is looked for.
+    """
+    if not folder.parent.is_dir():
+        return
+    for path in sorted(folder.parent.iterdir()):
+        if path.name != folder.name and _plain(path.name) == _plain(folder.name) and path.is_dir():
+            raise InputError(f"{path} found, {folder} expected; rename it to {folder.name}.")
+
+
+def images_among(files: Iterable[Path]) -> list[Path]:
+    """Keep the files that are named like images, in their order."""
+    return [path for path in files if _is_image(path)]
+
+
+def nothing_found(folder: Path, files: Sequence[Path], lack: str, source: str) -> InputError:
+    """Make the error for a folder whose files hold nothing of use, to be raised.
+
+    Args:
+        folder: the source's folder.
+        files: what `find_files` listed.
+        lack: what the folder holds instead, e.g. "no image".
+        source: the folder's source, e.g. "kdef".
+    """
+    if packed := [path for path in files if path.suffix.lower() in PACKED_SUFFIXES]:
+        return InputError(
+            f"{folder} holds {lack}; {_shorten_paths(packed, folder)} is not unpacked: unpack it "
+            "there."
+        )
+    return InputError(f"{folder} holds {lack}. {reader(source).INSTRUCTIONS}")
+
+
+def index_by_name(named: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+    """Map the name of each picture to its file, sorted by name.
+
+    Raises:
+        InputError: two files have one name, as when an archive was unpacked twice.
+    """
+    paths: dict[str, Path] = {}
+    twice = []
+    for name, path in named:
+        if name in paths:
+            twice.append(f"{paths[name]} and {path} are both {name}")
+        paths.setdefault(name, path)
+    if twice:
+        more = f", and {len(twice) - 1} more are there twice" if len(twice) > 1 else ""
+        raise InputError(f"{twice[0]}{more}; remove one copy.")
+    return dict(sorted(paths.items()))
+
+
+def read_whole_picture(path: Path) -> np.ndarray:
+    """Read a picture of an archive, sure that no part of it is missing.
+
+    OpenCV refuses a file that ends too early, but not one whose rest was filled with zeros, which
+    an interrupted copy leaves behind. Such a JPEG has fewer end markers than start markers (a
+    preview inside it has one of each); bytes after the end are of no interest. A TIFF has no
+    end marker: there, black rows over the lowest quarter, which no portrait has, tell.
+
+    Returns:
+        uint8 [H, W, 3], BGR, as `fer_tf.faces.read_picture` returns it.
+
+    Raises:
+        InputError: the file cannot be read, is no picture or not a whole one.
+    """
+    picture = read_picture(path)
+    data = path.read_bytes()
+    if data.startswith(_JPEG_START):
+        whole = data.count(_JPEG_END) >= data.count(_JPEG_START)
+    else:
+        whole = not data.startswith(_TIFF_STARTS) or picture[-len(picture) // 4 :].any()
+    if not whole:
+        raise InputError(
+            f"{path} ({len(data)} bytes) is only the beginning of a picture, a whole file is "
+            "expected; unpack or copy it again."
+        )
+    return picture
+
+
+def shorten(names: Sequence[str], shown: int = 3) -> str:
     """Join names for a message: the first ones, then how many more."""
     more = len(names) - shown
     return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def _shorten_paths(paths: Sequence[Path], folder: Path) -> str:
+    return shorten([str(path.relative_to(folder)) for path in paths])
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise InputError(
+        f"The folder {error.filename} cannot be read ({error.strerror}); make it readable."
+    ) from error

@@ -4,7 +4,7 @@ It lets the whole chain run within minutes on a fresh machine, and the tests dra
 with it. A number from it says that the program works, nothing about real faces.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -19,13 +19,16 @@ from fer_tf.sources.drawn_people import choose_movements, make_person
 NAME = "drawn"
 
 
-def read(folder: Path | None = None, persons: int = 120, takes: int = 5) -> Iterator[Face]:
+def read(
+    folder: Path | None = None, persons: int = 120, takes: int = 5, map: Callable = map
+) -> Iterator[Face]:
     """Draw every person with every expression, `takes` times.
 
     Args:
         folder: not used, every source takes one.
         persons: how many persons, at least 1.
         takes: how many pictures of each person and expression, at least 1.
+        map: not used, every source takes one.
 
     Yields:
         Faces with ids like "drawn/p017-anger-2" and subjects like "drawn/p017".

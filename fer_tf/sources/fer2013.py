@@ -1,15 +1,18 @@
 """FER2013: one csv file whose rows hold a label, 48x48 gray values and a usage."""
 
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from os import SEEK_END
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.faces import FACE_SIZE, Face
-from fer_tf.sources.archive import has_files, image_files, require_files
+from fer_tf.sources.archive import find_files, has_files, images_among, nothing_found
 
 NAME = "fer2013"
 
@@ -20,8 +23,8 @@ INSTRUCTIONS = (
     f"the same faces, into <raw-dir>/{NAME}/."
 )
 
-TABLES = ("fer2013.csv", "fer2013/fer2013.csv", "icml_face_data.csv")
-"""Where the table may stand; the second is what unpacking fer2013.tar.gz on the spot gives."""
+FILE_NAME = re.compile(r"(?:fer2013|icml_face_data)\.csv", re.IGNORECASE)
+"""The table, under the name in the archive fer2013.tar.gz and under the one beside it."""
 
 COLUMNS = ("emotion", "pixels", "Usage")
 
@@ -45,24 +48,28 @@ def is_present(folder: Path) -> bool:
     return has_files(folder)
 
 
-def read(folder: Path) -> Iterator[Face]:
+def read(folder: Path, map: Callable = map) -> Iterator[Face]:
     """Read all rows, whatever their usage, in the order of the file.
 
     Args:
-        folder: holds one of `TABLES`; columns are found by their names, blanks around them ignored.
+        folder: holds one table at any depth; columns are found by their names, blanks around them
+            ignored.
+        map: not used, every source takes one: a row costs little.
 
     Yields:
         Faces named "fer2013/<row>", rows counted from 0 without the header. No subject is known.
 
     Raises:
-        InputError: no table or two, another header, no rows, or a malformed row, named by its line.
+        InputError: no table or two, another header, no rows, a malformed row, named by its line,
+            or a last row that may have been cut.
     """
     path = _find_table(folder)
-    # A byte that is no text becomes one that is no digit, and its line is named below.
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+    with _open(path) as file:
         lines = csv.reader(file)
         try:
             columns = _find_columns(next(lines, []), path)
+            if columns[1] == max(columns):
+                _require_line_end(path)
             row = 0
             for fields in filter(None, lines):
                 where = f"{path}, line {lines.line_num}"
@@ -86,21 +93,46 @@ def read(folder: Path) -> Iterator[Face]:
 
 
 def _find_table(folder: Path) -> Path:
-    require_files(folder, INSTRUCTIONS)
-    found = [name for name in TABLES if (folder / name).is_file()]
+    files = find_files(folder, NAME)
+    found = sorted(
+        (path for path in files if FILE_NAME.fullmatch(path.name)),
+        key=lambda path: (len(path.parts), path.name),
+    )
     if len(found) > 1:
+        names = [str(path.relative_to(folder)) for path in found]
         raise InputError(
-            f"{folder} holds {' and '.join(found)}, the same faces more than once; keep "
-            f"{found[0]} and remove the rest."
+            f"{folder} holds {' and '.join(names)}, the same faces more than once; keep "
+            f"{names[0]} and remove the rest."
         )
     if not found:
-        images = image_files(folder)
-        held = f"images ({images[0].relative_to(folder)}) but no table" if images else "no table"
-        raise InputError(
-            f"{folder} holds {held}, fer2013.csv or icml_face_data.csv expected; copies sorted "
-            f"into class folders are not read, the csv file is needed. {INSTRUCTIONS}"
-        )
-    return folder / found[0]
+        images = images_among(files)
+        if images:
+            held = f"images ({images[0].relative_to(folder)}) but no table"
+            hint = "; copies sorted into class folders are not read, the csv file is needed"
+        else:
+            held, hint = "no table", ""
+        lack = f"{held}, fer2013.csv or icml_face_data.csv expected{hint}"
+        raise nothing_found(folder, files, lack, NAME)
+    return found[0]
+
+
+def _open(path: Path) -> TextIO:
+    try:
+        # A byte that is no text becomes one that is no digit, and its line is named.
+        return path.open(newline="", encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); unpack it again.") from error
+
+
+def _require_line_end(path: Path) -> None:
+    """Refuse a table that a cut may have ended within its last pixel: 123 would be read as 12."""
+    with path.open("rb") as file:
+        file.seek(-1, SEEK_END)
+        if file.read(1) not in b"\r\n":
+            raise InputError(
+                f"{path} ends within a line, so its last pixel may be cut; unpack it again, or end "
+                "the line if you know that the file is whole."
+            )
 
 
 def _find_columns(header: list[str], path: Path) -> list[int]:

@@ -1,14 +1,21 @@
 """JAFFE: gray 256x256 portraits in one folder, the label in the file's name."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS
-from fer_tf.faces import Face, crop_to_face, read_picture
+from fer_tf.faces import Face, crop_to_face
 from fer_tf.preprocessing import to_face
-from fer_tf.sources.archive import has_files, image_files, require_files
+from fer_tf.sources.archive import (
+    find_files,
+    has_files,
+    images_among,
+    index_by_name,
+    nothing_found,
+    read_whole_picture,
+)
 
 NAME = "jaffe"
 
@@ -29,8 +36,8 @@ CODES = {
     "SU": "Surprise",
 }
 
-# Person, expression, take and serial. Copies in circulation lack a dot here or double it there.
-_FILE_NAME = re.compile(r"([A-Z]{2})\.*([A-Z]{2})(\d)\.*(\d+)\.+TIFF?", re.IGNORECASE)
+FILE_NAME = re.compile(r"([A-Z]{2})\.*([A-Z]{2})(\d)\.*(\d+)\.+TIFF?", re.IGNORECASE)
+"""Person, expression, take and serial. Copies in circulation lack a dot or double it."""
 
 
 def is_present(folder: Path) -> bool:
@@ -38,37 +45,42 @@ def is_present(folder: Path) -> bool:
     return has_files(folder)
 
 
-def read(folder: Path) -> Iterator[Face]:
+def read(folder: Path, map: Callable = map) -> Iterator[Face]:
     """Read all portraits, each cropped to its face, in the order of their names.
 
     Args:
         folder: holds the TIFF files, at any depth; files that are no images are ignored.
+        map: used as the built-in on the pictures; it may run threads but must keep the order.
 
     Yields:
         Faces named like "jaffe/KA.AN1.39", of subject "jaffe/KA".
 
     Raises:
-        InputError: no image, an image whose name is not understood or that cannot be decoded, or
-            two files of one name.
+        InputError: no image, an image whose name is not understood, two files of one name, or,
+            while iterating, an image that is not whole or cannot be decoded.
     """
-    require_files(folder, INSTRUCTIONS)
-    paths: dict[str, Path] = {}
-    for path in image_files(folder):
-        match = _FILE_NAME.fullmatch(path.name)
-        if not match or match[2].upper() not in CODES:
-            raise InputError(
-                f"JAFFE: file name {path} received, a name like KA.AN1.39.tiff expected (person, "
-                f"one of {' '.join(CODES)} and take, serial); restore the name or remove the file."
-            )
-        person, code, take, serial = (part.upper() for part in match.groups())
-        name = f"{person}.{code}{take}.{serial}"
-        if name in paths:
-            raise InputError(f"JAFFE: {paths[name]} and {path} are both {name}; remove one.")
-        paths[name] = path
-    if not paths:
-        raise InputError(f"{folder} holds no image. {INSTRUCTIONS}")
-    for name, path in sorted(paths.items()):
-        person, code = name[:2], name[3:5]
-        square, _ = crop_to_face(read_picture(path))
-        label = EXPRESSIONS.index(CODES[code])
-        yield Face(f"{NAME}/{name}", to_face(square), label, NAME, f"{NAME}/{person}")
+    files = find_files(folder, NAME)
+    images = images_among(files)
+    if not images:
+        raise nothing_found(folder, files, "no image", NAME)
+    paths = index_by_name((_name(path), path) for path in images)
+    yield from map(_read_face, paths.items())
+
+
+def _name(path: Path) -> str:
+    """Name of a portrait as the official archive has it, without suffix: "KA.AN1.39"."""
+    match = FILE_NAME.fullmatch(path.name)
+    if not match or match[2].upper() not in CODES:
+        raise InputError(
+            f"JAFFE: file name {path} received, a name like KA.AN1.39.tiff expected (person, "
+            f"one of {' '.join(CODES)} and take, serial); restore the name or remove the file."
+        )
+    person, code, take, serial = (part.upper() for part in match.groups())
+    return f"{person}.{code}{take}.{serial}"
+
+
+def _read_face(named: tuple[str, Path]) -> Face:
+    name, path = named
+    square, _ = crop_to_face(read_whole_picture(path))
+    label = EXPRESSIONS.index(CODES[name[3:5]])
+    return Face(f"{NAME}/{name}", to_face(square), label, NAME, f"{NAME}/{name[:2]}")

@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -10,6 +11,8 @@ from datasets.concat_db import concat_db_dataset_builder
 from datasets.eye_cdb import eye_cdb_dataset_builder
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS
+from fer_tf.face_cache import cached_faces
+from fer_tf.inspection_files import read_inspection
 from fer_tf.occluded_faces import config_for
 from fer_tf.sources import drawn, reader
 from tests.fer_tf.occluded_faces_case import few_drawn_faces
@@ -144,7 +147,7 @@ def test_the_fingerprint_follows_the_faces_not_their_order(tmp_path):
     }
     prints = {}
     for name, variant in variants.items():
-        with mock.patch.object(drawn, "read", lambda folder, variant=variant: iter(variant)):
+        with mock.patch.object(drawn, "read", lambda folder, map, v=variant: iter(v)):
             builder = prepare("concat_db", "drawn", tmp_path, tmp_path / name)
         prints[name] = builder.info.metadata["data_fingerprint"]
     assert prints["reversed"] == prints["same"]
@@ -152,32 +155,75 @@ def test_the_fingerprint_follows_the_faces_not_their_order(tmp_path):
 
 
 def test_the_papers_config_wants_the_papers_counts(tmp_path, raw_dir):
-    with mock.patch("fer_tf.occluded_faces._read_faces") as faces:
-        faces.return_value = list(reader("fer2013").read(raw_dir / "fer2013"))
-        faces.return_value += list(reader("jaffe").read(raw_dir / "jaffe"))
-        builder = concat_db_dataset_builder.Builder(data_dir=tmp_path, config="paper")
+    faces = cached_faces(["fer2013", "jaffe"], raw_dir, tmp_path / "faces")
+    with mock.patch("fer_tf.occluded_faces.cached_faces", lambda *_: faces):
         with mock.patch("fer_tf.occluded_faces._count", lambda faces, sources: COUNTS):
             with pytest.raises(InputError, match="(?s)fer2013.*Happiness.*kdef.*complete"):
-                builder.download_and_prepare(
-                    download_config=tfds.download.DownloadConfig(manual_dir=raw_dir)
-                )
+                prepare("concat_db", "paper", raw_dir, tmp_path)
     assert not list(tmp_path.glob("concat_db/paper/1.0.0"))
 
 
 COUNTS = {"fer2013": [10] * 7, "jaffe": [2] * 7, "kdef": [0] * 7, "raf_db": [0] * 7}
 
 
+def test_clean_drops_blank_images_and_conflicting_labels(tmp_path):
+    faces = list(few_drawn_faces())
+    faces[5] = dataclasses.replace(faces[5], image=np.full((48, 48), 90, np.uint8))
+    faces[20] = dataclasses.replace(faces[20], image=faces[3].image)
+    assert faces[20].expression != faces[3].expression
+    faces[40] = dataclasses.replace(faces[47], id=faces[40].id)  # A copy with the same label.
+    with mock.patch.object(drawn, "read", lambda folder, map: iter(faces)):
+        config = config_for(["drawn"], clean=True)
+        builder = prepare("bconcat_db", config, tmp_path, tmp_path)
+    kept = {face.id for face in faces} - {faces[index].id for index in (3, 5, 20)}
+    assert set(read(builder)) == kept
+    assert builder.info.metadata["dropped"] == {"blank": 1, "conflicting labels": 2}
+    assert builder.builder_config.name == "drawn-clean"
+    report = read_inspection(Path(builder.data_dir))
+    assert report["images"] == 67 and report["blank"] == []
+
+
+def test_the_inspection_is_published_with_the_database(data_dir):
+    for name in BUILDERS:
+        folder = data_dir / name / "fer2013+jaffe" / "1.0.0"
+        report = read_inspection(folder)
+        assert report["sources"]["jaffe"]["counts"] == [2] * 7
+        assert report["splits"]["test"]["counts"] == [1] * 7
+        assert (folder / "inspection" / "figure_1.png").stat().st_size > 10_000
+
+
+def test_only_black_eyes_change_the_fingerprint_of_the_images(tmp_path):
+    """A database with the same faces under other boxes is another one to train on."""
+    prints = {}
+    for name in ("eye_cdb", "concat_db"):
+        for shift in (0, 1):
+            data_dir = tmp_path / f"{name}{shift}"
+            found = (np.array([[8 + shift, 12, 13, 13], [27, 12, 13, 13]]), 2)
+            with (
+                mock.patch.object(drawn, "read", few_drawn_faces),
+                mock.patch("fer_tf.face_cache.find_eyes", lambda image, found=found: found),
+            ):
+                metadata = prepare(name, "drawn", tmp_path, data_dir).info.metadata
+            prints[name, shift] = metadata["image_fingerprint"], metadata["data_fingerprint"]
+    assert prints["eye_cdb", 0][0] != prints["eye_cdb", 1][0]
+    assert prints["concat_db", 0] == prints["concat_db", 1]
+    assert len({data for _, data in prints.values()}) == 1
+
+
 @pytest.mark.parametrize(
-    ("sources", "leak_free", "name"),
+    ("sources", "leak_free", "clean", "name"),
     [
-        (["drawn"], False, "drawn"),
-        (["fer2013"], True, "fer2013-leakfree"),
-        (["raf_db", "kdef"], False, "kdef+raf_db"),
-        (["raf_db", "kdef", "jaffe", "fer2013"], True, "paper-leakfree"),
+        (["drawn"], False, False, "drawn"),
+        (["fer2013"], True, False, "fer2013-leakfree"),
+        (["fer2013"], False, True, "fer2013-clean"),
+        (["raf_db", "kdef"], False, False, "kdef+raf_db"),
+        (["raf_db", "kdef", "jaffe", "fer2013"], True, False, "paper-leakfree"),
+        (["raf_db", "kdef", "jaffe", "fer2013"], True, True, "paper-leakfree-clean"),
     ],
 )
-def test_configs_are_named_after_their_sources_in_order(sources, leak_free, name):
-    assert config_for(sources, leak_free).name == name
+def test_configs_are_named_after_their_sources_in_order(sources, leak_free, clean, name):
+    config = config_for(sources, leak_free, clean)
+    assert (config.name, config.clean) == (name, clean)
 
 
 @pytest.mark.parametrize("sources", [[], ["ferplus"], ["drawn", "fer2013"]])

@@ -1,33 +1,24 @@
-import cv2
 import numpy as np
 import pytest
 
-from fer_tf.splits import SPLITS, assign_splits, find_groups, near_duplicates
+from fer_tf.duplicates import near_duplicates
+from fer_tf.splits import SPLITS, assign_splits, find_groups
+from tests.scenes import scenes, stamped
 
 TRAIN, VALIDATION, TEST = (SPLITS.index(name) for name in ("train", "validation", "test"))
-
-
-def scenes(count: int, seed: int = 0) -> np.ndarray:
-    """Smooth random pictures, no two alike."""
-    small = np.random.default_rng(seed).integers(0, 256, (count, 7, 7), dtype=np.uint8)
-    return np.stack([cv2.resize(one, (48, 48), interpolation=cv2.INTER_CUBIC) for one in small])
-
-
-def stamped(image: np.ndarray) -> np.ndarray:
-    """The same photograph, a little brighter and with a watermark."""
-    image = cv2.convertScaleAbs(image, alpha=0.95, beta=8)
-    image[42:44, 4:16] = 200
-    return image
 
 
 def names(count: int) -> list[str]:
     return [f"drawn/{number}" for number in range(count)]
 
 
+def group(images, subjects):
+    return find_groups(images, subjects, near_duplicates(images))
+
+
 def share_out(images, labels, subjects=None, leak_free=True, seed=0, ids=None):
-    return assign_splits(
-        images, labels, ids or names(len(labels)), subjects or [""] * len(labels), leak_free, seed
-    )
+    groups = group(images, subjects or [""] * len(labels)) if leak_free else None
+    return assign_splits(labels, ids or names(len(labels)), groups, seed)
 
 
 def per_label(splits: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -99,7 +90,7 @@ def test_groups():
     images[3] = stamped(images[2])
     images[5] = images[6] = 0
     subjects = ["", "", "", "a", "a", "", "", "", "b"]
-    groups = find_groups(images, subjects)
+    groups = group(images, subjects)
     expected = [0, 0, 1, 1, 1, 2, 2, 3, 4]
     np.testing.assert_array_equal(groups[:, None] == groups, np.equal.outer(expected, expected))
     assert sorted(set(groups)) == list(range(5))
@@ -108,38 +99,10 @@ def test_groups():
 def test_two_known_persons_may_look_alike_but_share_no_photograph():
     images = scenes(2)
     images[1] = stamped(images[0])
-    assert len(set(find_groups(images, ["a", "b"]))) == 2
-    assert len(set(find_groups(images, ["a", ""]))) == 1
+    assert len(set(group(images, ["a", "b"]))) == 2
+    assert len(set(group(images, ["a", ""]))) == 1
     images[1] = images[0]
-    assert len(set(find_groups(images, ["a", "b"]))) == 1
-
-
-def test_near_duplicates():
-    images = scenes(300)
-    images[7], images[299] = stamped(images[250]), images[3]
-    assert near_duplicates(images).tolist() == [[3, 299], [7, 250]]
-
-
-def test_pairs_across_blocks_and_faces_of_one_gray():
-    images = np.full((400, 48, 48), 90, np.uint8)
-    with np.errstate(all="raise"):
-        assert near_duplicates(images).shape == (0, 2)
-        images[[0, 399]] = scenes(1)
-        assert near_duplicates(images).tolist() == [[0, 399]]
-
-
-def test_equal_signs_of_frequencies_are_not_enough():
-    """Two pictures with one perceptual hash: many frequencies alike, and one that drowns them."""
-    signs = np.random.default_rng(4).permutation(np.repeat([-1, 1], 32)).reshape(8, 8)
-    even, loud = np.full((8, 8), 60.0), np.full((8, 8), 60.0)
-    loud[2, 1] = 2000
-    images = []
-    for strength in (even, loud):
-        frequencies = np.zeros((48, 48))
-        frequencies[:8, :8] = signs * strength
-        frequencies[0, 0] = 128 * 48
-        images.append(np.clip(cv2.idct(frequencies), 0, 255).astype(np.uint8))
-    assert near_duplicates(np.stack(images)).shape == (0, 2)
+    assert len(set(group(images, ["a", "b"]))) == 1
 
 
 @pytest.mark.parametrize("leak_free", [False, True])

@@ -95,6 +95,74 @@ def test_a_malformed_row_is_named_by_its_line(tmp_path, row, message):
         list(fer2013.read(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (f"0,{PIXELS[:2000]}", "2 columns received, at least 3 expected"),
+        (f"0,{PIXELS[:-2]} 12", "2 columns received, at least 3 expected"),  # of 123
+        (f"0,{PIXELS}", "2 columns received, at least 3 expected"),
+        (f"0,{PIXELS},", "Usage '' received"),
+        (f"0,{PIXELS},Trainin", "Usage 'Trainin' received"),
+        (f'0,"{PIXELS[:-2]} 12', "2 columns received, at least 3 expected"),
+    ],
+)
+def test_a_last_row_that_was_cut_is_named(tmp_path, row, message):
+    (tmp_path / "fer2013.csv").write_text(f"emotion,pixels,Usage\n0,{PIXELS},Training\n{row}")
+
+    with pytest.raises(InputError, match=f"line 3: {message}.* unpack it again"):
+        list(fer2013.read(tmp_path))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n", "\r"])
+def test_pixels_at_the_end_of_a_table_may_have_been_cut_unless_their_line_ends(tmp_path, end):
+    table = tmp_path / "icml_face_data.csv"
+    text = f"emotion, Usage, pixels\n0,Training,{PIXELS[:-2]} 12"
+    table.write_text(text, newline="")
+
+    with pytest.raises(InputError, match="icml_face_data.csv ends within a line.*end the line if"):
+        list(fer2013.read(tmp_path))
+
+    table.write_text(text + end, newline="")
+    assert len(list(fer2013.read(tmp_path))) == 1
+
+
+def test_a_table_without_a_last_line_end_is_whole_where_the_usage_comes_last(tmp_path):
+    (tmp_path / "fer2013.csv").write_text(f"emotion,pixels,Usage\n0,{PIXELS},Training")
+
+    assert len(list(fer2013.read(tmp_path))) == 1
+
+
+@pytest.mark.parametrize("name", ["FER2013.CSV", "Fer2013/fer2013.csv", "a/b/ICML_face_data.csv"])
+def test_the_table_is_found_in_any_case_at_any_depth(tmp_path, name):
+    draw_fer2013((tmp_path / name).parent, count_per_expression=1, name=name.rpartition("/")[2])
+
+    assert len(list(fer2013.read(tmp_path))) == 7
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<!DOCTYPE html>\n<html>\n", "line 1: header '<!DOCTYPE html>' received"),
+        ("emotion,pixels,Usage\n".encode("utf-16"), "line 1: header .* received, the columns"),
+        (b"emotion,pixels,Usage\n0,7 7 7\xe9 7,Training\n", "line 2: pixels that are no whole"),
+        (b"emotion,pixels,Usage\n" + bytes(5000), "line 2: 1 columns received"),
+    ],
+    ids=["a web page", "UTF-16", "Latin-1", "zeros"],
+)
+def test_another_kind_of_file_is_refused(tmp_path, content, message):
+    (tmp_path / "fer2013.csv").write_bytes(content)
+
+    with pytest.raises(InputError, match=message):
+        list(fer2013.read(tmp_path))
+
+
+def test_a_table_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "fer2013.csv").symlink_to("unplugged.csv")
+
+    with pytest.raises(InputError, match=r"fer2013.csv cannot be read \(No such file"):
+        list(fer2013.read(tmp_path))
+
+
 @pytest.mark.parametrize("header", ["emotion,pixels", "label,pixels,Usage", f"0,{PIXELS},Training"])
 def test_another_header_is_refused(tmp_path, header):
     write(tmp_path, f"0,{PIXELS},Training", header=header)

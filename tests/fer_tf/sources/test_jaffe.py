@@ -49,7 +49,14 @@ def test_portraits_are_cropped_to_the_face(drawn):
 
 @pytest.mark.parametrize(
     "name",
-    ["KA.AN1..39.tiff", "KAAN1.39.tiff", "KA.AN139.tif", "ka.an1.39.TIF", "KA.AN1.39..Tiff"],
+    [
+        "KA.AN1..39.tiff",
+        "KAAN1.39.tiff",
+        "KA.AN139.tif",
+        "ka.an1.39.TIF",
+        "KA.AN1.39..Tiff",
+        "ka.an1.39.TIFF",
+    ],
 )
 def test_spellings_in_circulation_are_one_name(drawn, tmp_path, name):
     shutil.copy(drawn[0] / next(iter(drawn[1])), tmp_path / name)

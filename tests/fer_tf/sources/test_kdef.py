@@ -89,7 +89,9 @@ def test_an_image_that_is_not_understood_is_named(archive, name):
 def test_two_files_of_one_name_are_refused(archive):
     shutil.copytree(archive / "AF31", archive / "copy")
 
-    with pytest.raises(InputError, match="are both AF31AFS; remove one"):
+    with pytest.raises(
+        InputError, match="are both AF31AFS, and 6 more are there twice; remove one copy"
+    ):
         next(kdef.read(archive))
 
 
@@ -97,7 +99,17 @@ def test_no_frontal_picture_is_refused(archive):
     for path in archive.rglob("*S.JPG"):
         path.unlink()
 
-    with pytest.raises(InputError, match=r"no frontal picture \(angle S\). KDEF .*on request"):
+    with pytest.raises(
+        InputError,
+        match=r"3 pictures from other angles and no frontal picture \(angle S\). KDEF .*request",
+    ):
+        next(kdef.read(archive))
+
+
+def test_the_averaged_faces_alone_are_refused(archive):
+    (archive / "AF31").rename(archive / "Akdef")
+
+    with pytest.raises(InputError, match=r"the averaged faces \(AKDEF\) alone and no frontal"):
         next(kdef.read(archive))
 
 

@@ -1,5 +1,6 @@
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 
@@ -55,7 +56,12 @@ def test_the_folder_may_be_the_basic_part_itself(drawn):
     ("line", "message"),
     [
         ("train_00002.jpg", "'train_00002.jpg' received"),
-        ("train_00002.jpg 8", "8' received"),
+        ("train_00002.jpg 0", "0' received"),
+        ("train_00002.jpg 8", "8' received.* compound expressions goes to 11"),
+        ("train_00002.jpg 11", "11' received.* put the list of the basic part there"),
+        ("train_00002_aligned.jpg 5", "received, a line like 'train_00001.jpg 5'"),
+        ("train_00002,5", "received, a line like 'train_00001.jpg 5'"),
+        ("101.5 77.0", "received, a line like 'train_00001.jpg 5'"),
         ("train_00002.jpg five", "five' received"),
         ("../../train_00002.jpg 5", "received"),
         ("train_00001.jpg 5", "train_00001.jpg is listed twice"),
@@ -66,6 +72,104 @@ def test_a_malformed_line_is_named_by_its_number(archive, line, message):
     (archive / LIST).write_text("\n".join([lines[0], line, *lines[2:]]))
 
     with pytest.raises(InputError, match=f"list_patition_label.txt, line 2: .*{message}"):
+        next(raf_db.read(archive))
+
+
+@pytest.mark.parametrize(
+    "text", ["\ufeff{}", "{}\n\n", "  {}  "], ids=["byte order mark", "empty lines", "blanks"]
+)
+def test_spellings_of_the_list_that_mean_the_same(archive, text):
+    plain = (archive / LIST).read_text()
+    changed = text.format(plain.rstrip()).replace("\n", "\r\n").upper()
+    (archive / LIST).write_bytes(changed.encode())
+
+    assert [face.id for face in raf_db.read(archive)] == [
+        f"raf_db/{line.split('.')[0]}" for line in plain.splitlines()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("train_00001.jpg 5\n".encode("utf-16"), "list.txt is no text in UTF-8 .byte 0: 0xff."),
+        (b"train_00001.jpg 5\ntrain_00002.jpg \xb2\n", "is no text in UTF-8 .byte 34: 0xb2."),
+        (b"<!DOCTYPE html>", "line 1: '<!DOCTYPE html>' received"),
+        (bytes(5000), "line 1: .* received"),
+    ],
+    ids=["UTF-16", "Latin-1", "a web page", "zeros"],
+)
+def test_a_list_of_another_kind_is_refused(archive, content, message):
+    (archive / LIST).write_bytes(content)
+
+    with pytest.raises(InputError, match=message.replace("list.txt", "list_patition_label.txt")):
+        next(raf_db.read(archive))
+
+
+def test_a_list_that_cannot_be_read_is_named(archive):
+    (archive / LIST).unlink()
+    (archive / LIST).symlink_to("unplugged.txt")
+
+    with pytest.raises(InputError, match=r"list_patition_label.txt cannot be read \(No such file"):
+        next(raf_db.read(archive))
+
+
+@pytest.mark.parametrize("name", ["List_Patition_Label.TXT", "list_partition_label.txt"])
+def test_folders_and_names_in_any_case_are_one(archive, name):
+    (archive / LIST).rename(archive / "basic" / "EmoLabel" / name)
+    for path in (archive / ALIGNED).iterdir():
+        path.rename(path.with_name(path.name.upper()))
+    (archive / ALIGNED).rename(archive / "basic" / "Image" / "Aligned")
+    (archive / "basic" / "Image").rename(archive / "basic" / "image")
+    (archive / "basic" / "EmoLabel").rename(archive / "basic" / "emolabel")
+    (archive / "basic").rename(archive / "Basic")
+
+    assert len(list(raf_db.read(archive))) == 21
+
+
+def test_the_original_photographs_and_the_compound_part_are_passed_over(archive, drawn):
+    (archive / "basic/Image/original").mkdir()
+    (archive / "basic/Image/original/train_00001.jpg").touch()
+    (archive / "basic/samples.png").touch()
+    shutil.copytree(drawn[0] / "basic", archive / "Compound")
+    (archive / "Compound/EmoLabel/list_patition_label.txt").write_text("train_0001.jpg 11\n")
+
+    assert len(list(raf_db.read(archive))) == 21
+
+
+def test_the_original_photographs_alone_are_refused(archive):
+    (archive / ALIGNED).rename(archive / "basic/Image/original")
+    for path in (archive / "basic/Image/original").iterdir():
+        path.rename(path.with_name(path.name.replace("_aligned", "")))
+
+    with pytest.raises(
+        InputError,
+        match=r"original photographs \(basic/Image/original/test_0001.jpg\) and no aligned face",
+    ):
+        next(raf_db.read(archive))
+
+
+def test_an_original_photograph_under_an_aligned_faces_name_is_refused(archive):
+    cv2.imwrite(str(archive / ALIGNED / "train_00001_aligned.jpg"), np.zeros((60, 80, 3), np.uint8))
+
+    with pytest.raises(InputError, match="is 80 pixels wide and 60 high, a square face expected"):
+        next(raf_db.read(archive))
+
+
+def test_the_compound_part_alone_is_refused(archive):
+    (archive / "basic").rename(archive / "compound")
+    (archive / "readme.txt").touch()
+
+    with pytest.raises(InputError, match="the compound expressions, but no list.* basic ones. RAF"):
+        next(raf_db.read(archive))
+
+
+def test_aligned_faces_that_were_not_unpacked_are_named(archive):
+    shutil.rmtree(archive / ALIGNED)
+    (archive / "basic/Image/aligned.zip").touch()
+
+    with pytest.raises(
+        InputError, match="no aligned face.*; basic/Image/aligned.zip is not unpack"
+    ):
         next(raf_db.read(archive))
 
 
@@ -89,6 +193,13 @@ def test_images_without_a_label_are_refused(archive):
         next(raf_db.read(archive))
 
 
+def test_another_picture_among_the_aligned_faces_is_named(archive):
+    shutil.copy(archive / ALIGNED / "test_0001_aligned.jpg", archive / ALIGNED / "copy.jpg")
+
+    with pytest.raises(InputError, match="22 images, 1 of them without a line .*: copy.jpg;"):
+        next(raf_db.read(archive))
+
+
 def test_an_image_that_cannot_be_decoded_is_named(archive):
     (archive / ALIGNED / "train_00001_aligned.jpg").write_text("<html>404</html>")
 
@@ -102,7 +213,7 @@ def test_a_missing_or_empty_list_is_refused(archive):
         next(raf_db.read(archive))
 
     (archive / LIST).unlink()
-    with pytest.raises(InputError, match="list_patition_label.txt is not there. RAF-DB .*request"):
+    with pytest.raises(InputError, match="holds no list_patition_label.txt. RAF-DB .*request"):
         next(raf_db.read(archive))
 
 

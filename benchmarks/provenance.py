@@ -1,0 +1,96 @@
+"""Where a measured number comes from: command, commit, machine, packages and day."""
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = (
+    "tensorflow",
+    "keras",
+    "jax",
+    "numpy",
+    "opencv-python-headless",
+    "tensorflow-datasets",
+    "scikit-learn",
+)
+"""Packages whose versions are recorded where they are installed."""
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def provenance() -> dict:
+    """Describe the running program, for the first keys of a file under `results/`.
+
+    Returns:
+        "command": as it was typed, the interpreter called `python`, paths within the repository
+            relative to it; "commit": the short hash, "-changed" added where tracked files differ
+            from it, "unknown" outside git; "machine": cores that may be used, processor, memory
+            and GPUs; "packages": name -> version of the installed ones among `PACKAGES`, and
+            "python"; "date": the day in UTC, "2026-01-31".
+    """
+    return {
+        "command": _command(),
+        "commit": _commit(),
+        "machine": _machine(),
+        "packages": _versions(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def _command() -> str:
+    words = [word.removeprefix(f"{_ROOT}/") for word in sys.argv]
+    return shlex.join(["python", *words])
+
+
+def _commit() -> str:
+    commit = _output("git", "-C", str(_ROOT), "rev-parse", "--short", "HEAD")
+    if not commit:
+        return "unknown"
+    changed = _output("git", "-C", str(_ROOT), "status", "--porcelain", "--untracked-files=no")
+    return f"{commit}-changed" if changed else commit
+
+
+def _machine() -> str:
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        cores = os.cpu_count() or 1
+    parts = [f"{cores} core{'s' * (cores > 1)} of {_processor()}"]
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        parts.append(f"{memory / 2**30:.0f} GiB")
+    gpus = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader").splitlines()
+    parts.append(", ".join(gpus) if gpus else "no GPU")
+    return ", ".join(parts)
+
+
+def _processor() -> str:
+    table = Path("/proc/cpuinfo")  # Linux; platform.processor() is empty or "x86_64" there
+    if table.exists():
+        for line in table.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def _output(*command: str) -> str:
+    """What a command prints, or "" where it fails or is missing."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""

@@ -1,0 +1,217 @@
+"""Builds several databases side by side: one cache of faces, then a process for each database.
+
+What is being written stands in a folder of its own until it is whole, so that a killed build
+leaves nothing that could be taken for a database, and the next one clears it away.
+"""
+
+import contextlib
+import fcntl
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing.connection import wait
+from pathlib import Path
+
+from rich.console import Console
+
+from fer_tf.errors import InputError
+from fer_tf.face_cache import FACES_DIR, cache_key, cached_faces
+from fer_tf.occluded_faces import OccludedFaces, OccludedFacesConfig, config_for
+
+_WRITING = ".writing"
+_LOCK = ".lock"
+
+
+@dataclass(frozen=True)
+class Built:
+    """A database that stands ready.
+
+    Attributes:
+        folder: its version's folder.
+        splits: name of a split -> number of images.
+        metadata: see `fer_tf.occluded_faces.OccludedFaces`.
+        is_new: False if it was there already, built from the same files by the same program.
+    """
+
+    folder: Path
+    splits: dict[str, int]
+    metadata: dict
+    is_new: bool
+
+
+def build(
+    builders: dict[str, str],
+    config: OccludedFacesConfig,
+    raw_dir: Path,
+    data_dir: Path,
+    jobs: int | None = None,
+    rebuild: bool = False,
+) -> Iterator[tuple[str, Built]]:
+    """Build what is not ready yet.
+
+    Args:
+        builders: name of a database -> module that has its `Builder`.
+        config: of `fer_tf.occluded_faces.config_for`.
+        raw_dir: holds one folder for each source.
+        data_dir: the TFDS data directory; the faces' cache is its folder "faces".
+        jobs: cores to use; all when None.
+        rebuild: whether a database built from other files gives way to the new one.
+
+    Yields:
+        Name and database, in the order in which they are ready.
+
+    Raises:
+        InputError: malformed sources, a database built from other files, another build at work in
+            data_dir, or a data_dir that cannot be written.
+    """
+    with _locked(data_dir):
+        for left_over in (data_dir / _WRITING, *(data_dir / FACES_DIR).glob("*.writing-*")):
+            shutil.rmtree(left_over, ignore_errors=True)
+        keys = {source: cache_key(source, raw_dir) for source in config.sources}
+        missing = []
+        for name in builders:
+            folder = data_dir / name / config.name / str(OccludedFaces.VERSION)
+            built = _read(folder)
+            if built is None:
+                missing.append(name)
+            elif built.metadata.get("cache_keys") == keys:
+                yield name, built
+            elif rebuild:
+                missing.append(name)
+            else:
+                raise InputError(
+                    f"{folder} was built from other raw files or by another version of this "
+                    "program; give --rebuild to replace it, or another --data-dir to keep it."
+                )
+        if missing:
+            cached_faces(config.sources, raw_dir, data_dir / FACES_DIR, jobs)
+            tasks = {name: builders[name] for name in missing}
+            yield from _build_all(tasks, config, raw_dir, data_dir, jobs)
+
+
+def _build_all(builders, config, raw_dir, data_dir, jobs):
+    workers = min(jobs or os.cpu_count(), len(builders))
+    writing = data_dir / _WRITING
+    # Fresh interpreters: TensorFlow must not be forked, and this process never imports it.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, _die_with_parent)
+    console = Console(stderr=True)
+    waiting = f"Writing {', '.join(builders)}" + " side by side" * (workers > 1)
+    status = console.status(waiting) if console.is_terminal else contextlib.nullcontext()
+    tasks = {
+        pool.submit(
+            _write, module, config.sources, config.leak_free, config.clean, raw_dir, writing,
+            data_dir / FACES_DIR,
+        ): name
+        for name, module in builders.items()
+    }  # fmt: skip
+    try:
+        with status:
+            for task in as_completed(tasks):
+                name = tasks[task]
+                task.result()
+                yield name, _publish(writing, data_dir, name, config.name)
+    except BrokenProcessPool as error:
+        raise InputError(
+            f"A process that wrote {waiting.removeprefix('Writing ')} was killed, perhaps for "
+            "lack of memory; what is finished is kept, give the same command again, with "
+            "--jobs 1 if it happens twice."
+        ) from error
+    finally:
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        pool.shutdown(cancel_futures=True)
+        shutil.rmtree(writing, ignore_errors=True)
+
+
+def _write(module, sources, leak_free, clean, raw_dir, writing, faces_dir):
+    """Runs in a process of its own: prepares one database in the folder `writing`."""
+    if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+        # TensorFlow's start-up lines and TFDS' reports; errors are returned, not printed.
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+            os.dup2(nowhere.fileno(), 2)
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    tfds.disable_progress_bar()
+    builder = import_module(module).Builder(
+        data_dir=writing, config=config_for(sources, leak_free, clean), faces_dir=faces_dir
+    )
+    try:
+        builder.download_and_prepare(
+            download_dir=writing / "downloads",
+            download_config=tfds.download.DownloadConfig(manual_dir=raw_dir),
+        )
+    except (OSError, tf.errors.OpError) as error:
+        raise InputError(
+            f"{builder.name}/{builder.builder_config.name} cannot be written ({error}); make room "
+            "or choose another --data-dir, then give the same command again."
+        ) from None
+
+
+def _publish(writing: Path, data_dir: Path, name: str, config: str) -> Built:
+    """Moves a finished database to its place; an older one there goes first."""
+    folder = data_dir / name / config / str(OccludedFaces.VERSION)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    default_config = Path(name) / ".config"  # TFDS' note of the database's first config
+    if not (data_dir / default_config).exists():
+        os.replace(writing / default_config, data_dir / default_config)
+    if folder.exists():
+        os.replace(folder, writing / f"{name}-replaced")
+    os.replace(writing / name / config / folder.name, folder)
+    return _read(folder, is_new=True)
+
+
+def _read(folder: Path, is_new: bool = False) -> Built | None:
+    """A prepared database without TFDS, which would import TensorFlow; None if there is none."""
+    try:
+        info = json.loads((folder / "dataset_info.json").read_text())
+        metadata = json.loads((folder / "metadata.json").read_text())
+    except FileNotFoundError:
+        return None
+    splits = {
+        split["name"]: sum(int(length) for length in split["shardLengths"])
+        for split in info["splits"]
+    }
+    return Built(folder, splits, metadata, is_new)
+
+
+@contextlib.contextmanager
+def _locked(data_dir: Path):
+    """Keeps a second build out of a directory; the system frees it however this process ends."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        lock = (data_dir / _LOCK).open("w")
+    except OSError as error:
+        raise InputError(
+            f"{data_dir} cannot be written ({error}); choose another --data-dir."
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"Another build is at work in {data_dir}; wait for it, or choose another "
+                "--data-dir."
+            ) from None
+        yield
+
+
+def _die_with_parent():
+    """A killed command must not leave writers behind; Ctrl-C is the parent's to answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch():
+        wait([multiprocessing.parent_process().sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

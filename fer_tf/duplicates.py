@@ -1,0 +1,92 @@
+"""Which faces were made from one photograph: identical copies and near-identical ones."""
+
+import hashlib
+
+import cv2
+import numpy as np
+
+# Chosen by looking at pairs of FER2013 that are 12 or fewer of 64 bits apart: of 28 drawn by lot
+# with correlations from 0.94 to 0.95 all are one photograph (cropped, scaled or stamped anew),
+# between 0.92 and 0.94 the first two people alike turn up.
+_MAX_BITS_APART = 12
+_MIN_CORRELATION = 0.94
+_CORRELATED_SIZE = 24  # pixels: half the face, so that a watermark or a shift by one counts little
+_HASHED_SIZE = 32
+_COMPARED = 4_000_000  # pairs of hashes at once: 36 MB
+
+
+def first_copies(images: np.ndarray) -> np.ndarray:
+    """Find for each image the first one that has the same pixels.
+
+    Args:
+        images: uint8 [N, 48, 48]; may be mapped from disk, it is walked image by image.
+
+    Returns:
+        int64 [N]: an index not above the image's own; its own where no earlier one is identical.
+    """
+    first: dict[bytes, int] = {}
+    digests = (hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images)
+    return np.fromiter(
+        (first.setdefault(digest, index) for index, digest in enumerate(digests)),
+        np.int64,
+        len(images),
+    )
+
+
+def near_duplicates(images: np.ndarray) -> np.ndarray:
+    """Find pairs of faces made from one photograph.
+
+    Candidates have similar perceptual hashes (the signs of the 64 lowest frequencies of a cosine
+    transform against their median), and the two, halved in size, correlate by 0.94 or more. A face
+    of one single gray correlates with none.
+
+    Args:
+        images: uint8 [N, 48, 48]; may be mapped from disk.
+
+    Returns:
+        int64 [K, 2], indices i < j of each pair, ordered.
+    """
+    hashes = _perceptual_hashes(images)
+    pairs = [np.zeros((0, 2), np.int64)]
+    start = 0
+    while start < len(hashes):
+        stop = start + max(1, _COMPARED // (len(hashes) - start))
+        apart = np.bitwise_count(hashes[start:stop, None] ^ hashes[None, start:])
+        one, other = np.nonzero(apart <= _MAX_BITS_APART)
+        later = other > one
+        candidates = np.stack([one[later], other[later]], axis=1) + start
+        pairs.append(_correlated(images, candidates))
+        start = stop
+    return np.concatenate(pairs)
+
+
+def _perceptual_hashes(images: np.ndarray) -> np.ndarray:
+    """One uint64 per image."""
+    hashes = np.empty((len(images), 8), np.uint8)
+    for index, image in enumerate(images):
+        small = cv2.resize(image, (_HASHED_SIZE, _HASHED_SIZE), interpolation=cv2.INTER_AREA)
+        lowest = cv2.dct(small.astype(np.float32))[:8, :8].ravel()
+        # Without the mean brightness, which says nothing about the picture.
+        hashes[index] = np.packbits(lowest > np.median(lowest[1:]))
+    return hashes.view(np.uint64).ravel()
+
+
+def _correlated(images: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Those pairs whose two images correlate."""
+    used, places = np.unique(pairs, return_inverse=True)
+    small = _standardised(images, used)
+    places = places.reshape(pairs.shape)
+    correlations = np.einsum("ij,ij->i", small[places[:, 0]], small[places[:, 1]])
+    return pairs[correlations >= _MIN_CORRELATION]
+
+
+def _standardised(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """Small images float32 [K, 576] of mean 0 and length 1: products are correlations."""
+    size = (_CORRELATED_SIZE, _CORRELATED_SIZE)
+    small = np.empty((len(indices), _CORRELATED_SIZE**2), np.float32)
+    for row, index in enumerate(indices):
+        small[row] = cv2.resize(images[index], size, interpolation=cv2.INTER_AREA).ravel()
+    small -= small.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(small, axis=1, keepdims=True)
+    small /= np.where(length == 0, 1, length)
+    return small

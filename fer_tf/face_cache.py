@@ -1,0 +1,236 @@
+"""Every source read, cropped and searched for eyes once, into a cache beside the databases.
+
+A source's cache is a folder `faces/<source>` with the pixels in one file that is mapped, never
+loaded, so that a database larger than memory builds too. It holds faces without occlusion: where
+the raw archives may not be passed on, neither may it.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rich.progress import track
+
+from fer_tf.errors import InputError
+from fer_tf.faces import FACE_SIZE
+from fer_tf.occlusion import find_eyes
+from fer_tf.sources import OFFICIAL_SOURCES, reader
+from fer_tf.sources.archive import find_files
+
+FACES_DIR = "faces"
+"""Name of the cache's folder in the directory of the databases."""
+
+_IMAGES, _TABLE, _KEY = "images.bin", "table.npz", "key.json"
+_CHUNK = 4096  # images copied at once: 9 MB
+_AHEAD = 256  # tasks begun before their turn
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """Uncovered faces with their eyes, ordered by their ids.
+
+    Attributes:
+        ids: N different names.
+        images: uint8 [N, 48, 48]; of a single source it is mapped from disk, read-only.
+        labels: int64 [N], expressions 0 to 6.
+        sources: N names of sources.
+        subjects: N names of persons, "" where unknown.
+        eye_boxes: int64 [N, 2, 4], see `fer_tf.occlusion.find_eyes`.
+        eyes_found: int64 [N], 0, 1 or 2.
+    """
+
+    ids: list[str]
+    images: np.ndarray
+    labels: np.ndarray
+    sources: list[str]
+    subjects: list[str]
+    eye_boxes: np.ndarray
+    eyes_found: np.ndarray
+
+    def __len__(self):
+        return len(self.ids)
+
+    def select(self, indices: np.ndarray) -> "FaceSet":
+        """The faces of some indices, int [K], in that order."""
+        return FaceSet(
+            ids=[self.ids[i] for i in indices],
+            images=self.images[indices],
+            labels=self.labels[indices],
+            sources=[self.sources[i] for i in indices],
+            subjects=[self.subjects[i] for i in indices],
+            eye_boxes=self.eye_boxes[indices],
+            eyes_found=self.eyes_found[indices],
+        )
+
+
+def cached_faces(
+    sources: Sequence[str], raw_dir: Path | None, cache_dir: Path, jobs: int | None = None
+) -> FaceSet:
+    """The faces of some sources; what is not cached, or cached from other files, is read.
+
+    Args:
+        sources: names of sources in alphabetical order, so that ids, which begin with them, are
+            ordered over all.
+        raw_dir: holds a folder for each; None will do for drawn faces.
+        cache_dir: where the cache lives, a folder for each source.
+        jobs: threads that read and look for eyes; all cores when None.
+
+    Raises:
+        InputError: a source is missing or malformed, or the cache cannot be written.
+    """
+    parts = [_cached(source, raw_dir, cache_dir, jobs) for source in sources]
+    if len(parts) == 1:
+        return parts[0]
+    return FaceSet(
+        ids=sum((part.ids for part in parts), []),
+        images=np.concatenate([part.images for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        sources=sum((part.sources for part in parts), []),
+        subjects=sum((part.subjects for part in parts), []),
+        eye_boxes=np.concatenate([part.eye_boxes for part in parts]),
+        eyes_found=np.concatenate([part.eyes_found for part in parts]),
+    )
+
+
+def cache_key(source: str, raw_dir: Path | None) -> dict[str, str]:
+    """What a source's cache depends on.
+
+    Returns:
+        "files": hash of the names, sizes and times of the source's files; "program": hash of the
+        modules that read, crop and find eyes; "opencv": its version, which decides as well.
+
+    Raises:
+        InputError: the source's folder is missing or holds other things.
+    """
+    files = hashlib.sha256()
+    if source in OFFICIAL_SOURCES:
+        folder = raw_dir / source
+        for path in find_files(folder, source):
+            state = path.stat()
+            name = path.relative_to(folder).as_posix()
+            files.update(f"{name}\n{state.st_size}\n{state.st_mtime_ns}\n".encode())
+    program = hashlib.sha256()
+    package = Path(__file__).parent
+    for pattern in ("sources/*.py", "eye*.py", "eye*.npz", "expressions.py", "faces.py", "pre*.py"):
+        for path in sorted(package.glob(pattern)):
+            program.update(path.read_bytes())
+    return {
+        "files": files.hexdigest(),
+        "program": program.hexdigest(),
+        "opencv": cv2.__version__,
+    }
+
+
+def thread_map(function: Callable, items: Iterable, jobs: int | None = None) -> Iterator:
+    """Do as `map` on several threads, at most a few hundred items ahead of what is taken.
+
+    OpenCV's own threads are off meanwhile: one core per item, or they fight for the cores.
+    """
+    with ThreadPoolExecutor(jobs or os.cpu_count()) as executor:
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        pending: deque = deque()
+        try:
+            for item in items:
+                pending.append(executor.submit(function, item))
+                if len(pending) >= _AHEAD:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            executor.shutdown(cancel_futures=True)
+            cv2.setNumThreads(threads)
+
+
+def _cached(source: str, raw_dir: Path | None, cache_dir: Path, jobs: int | None) -> FaceSet:
+    folder = cache_dir / source
+    key = cache_key(source, raw_dir)
+    if not _is_current(folder, key):
+        beside = cache_dir / f"{source}.writing-{os.getpid()}"
+        try:
+            beside.mkdir(parents=True)
+            _fill(beside, source, raw_dir, jobs)
+            (beside / _KEY).write_text(json.dumps(key, indent=1))
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(beside, folder)
+        except OSError as error:
+            if error.errno == errno.ENOTEMPTY and _is_current(folder, key):
+                pass  # Another process that builds from the same files was first.
+            else:
+                raise InputError(
+                    f"The faces of {source} cannot be cached in {folder} ({error}); make room or "
+                    "choose another --data-dir, then give the same command again."
+                ) from error
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    return _load(folder, source)
+
+
+def _is_current(folder: Path, key: dict[str, str]) -> bool:
+    try:
+        return json.loads((folder / _KEY).read_text()) == key
+    except (OSError, ValueError):
+        return False
+
+
+def _fill(folder: Path, source: str, raw_dir: Path | None, jobs: int | None) -> None:
+    """Write a source's faces and eyes, ordered by id."""
+    faces = reader(source).read(
+        None if raw_dir is None else raw_dir / source, map=partial(thread_map, jobs=jobs)
+    )
+    eyes = thread_map(lambda face: (face, *find_eyes(face.image)), faces, jobs)
+    ids, labels, subjects, boxes, found = [], [], [], [], []
+    unordered = folder / "unordered.bin"
+    with unordered.open("wb") as file:
+        show = sys.stdout.isatty()
+        for face, face_boxes, face_found in track(eyes, f"Reading {source}", disable=not show):
+            file.write(np.ascontiguousarray(face.image).tobytes())
+            ids.append(face.id)
+            labels.append(face.expression)
+            subjects.append(face.subject)
+            boxes.append(face_boxes)
+            found.append(face_found)
+    order = np.array(sorted(range(len(ids)), key=ids.__getitem__))
+    images = _map(unordered, len(ids))
+    with (folder / _IMAGES).open("wb") as file:
+        for start in range(0, len(order), _CHUNK):
+            file.write(images[order[start : start + _CHUNK]].tobytes())
+    del images
+    unordered.unlink()
+    np.savez(
+        folder / _TABLE,
+        ids=np.array(ids)[order],
+        labels=np.array(labels, np.int64)[order],
+        subjects=np.array(subjects)[order],
+        eye_boxes=np.array(boxes, np.int64)[order],
+        eyes_found=np.array(found, np.int64)[order],
+    )
+
+
+def _load(folder: Path, source: str) -> FaceSet:
+    with (folder / _TABLE).open("rb") as file, np.load(file) as table:
+        ids = table["ids"].tolist()
+        return FaceSet(
+            ids=ids,
+            images=_map(folder / _IMAGES, len(ids)),
+            labels=table["labels"],
+            sources=[source] * len(ids),
+            subjects=table["subjects"].tolist(),
+            eye_boxes=table["eye_boxes"],
+            eyes_found=table["eyes_found"],
+        )
+
+
+def _map(path: Path, count: int) -> np.ndarray:
+    return np.memmap(path, np.uint8, "r", shape=(count, FACE_SIZE, FACE_SIZE))

@@ -1,0 +1,45 @@
+from unittest import mock
+
+import cv2
+import numpy as np
+
+from fer_tf import duplicates
+from fer_tf.duplicates import first_copies, near_duplicates
+from tests.scenes import scenes, stamped
+
+
+def test_first_copies():
+    images = scenes(6)
+    images[3] = images[1]
+    images[5] = images[1]
+    images[4] = stamped(images[0])
+    assert first_copies(images).tolist() == [0, 1, 2, 1, 4, 1]
+    assert first_copies(images[:0]).tolist() == []
+
+
+def test_near_duplicates():
+    images = scenes(300)
+    images[7], images[299] = stamped(images[250]), images[3]
+    assert near_duplicates(images).tolist() == [[3, 299], [7, 250]]
+
+
+def test_pairs_across_blocks_and_faces_of_one_gray():
+    images = np.full((400, 48, 48), 90, np.uint8)
+    with np.errstate(all="raise"), mock.patch.object(duplicates, "_COMPARED", 1000):
+        assert near_duplicates(images).shape == (0, 2)
+        images[[0, 399]] = scenes(1)
+        assert near_duplicates(images).tolist() == [[0, 399]]
+
+
+def test_equal_signs_of_frequencies_are_not_enough():
+    """Two pictures with one perceptual hash: many frequencies alike, and one that drowns them."""
+    signs = np.random.default_rng(4).permutation(np.repeat([-1, 1], 32)).reshape(8, 8)
+    even, loud = np.full((8, 8), 60.0), np.full((8, 8), 60.0)
+    loud[2, 1] = 2000
+    images = []
+    for strength in (even, loud):
+        frequencies = np.zeros((48, 48))
+        frequencies[:8, :8] = signs * strength
+        frequencies[0, 0] = 128 * 48
+        images.append(np.clip(cv2.idct(frequencies), 0, 255).astype(np.uint8))
+    assert near_duplicates(np.stack(images)).shape == (0, 2)
