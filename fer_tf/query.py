@@ -1,0 +1,67 @@
+"""From photographs to predictions by a running TensorFlow Serving, over its REST API."""
+
+from pathlib import Path
+
+import numpy as np
+
+from fer_tf.errors import InputError
+from fer_tf.expressions import EXPRESSIONS, PATHS
+from fer_tf.faces import read_picture
+from fer_tf.inference import Prediction, _faces, _named
+from fer_tf.occlusion import occlude
+from fer_tf.rest_client import SIGNATURES, Server, model_path
+
+
+def query(
+    photos: list[Path],
+    server: Server,
+    name: str,
+    version: str | None = None,
+    signature: str = "serving_default",
+    occlusion: str | None = None,
+) -> tuple[list[Prediction], bool]:
+    """Finds the faces in photographs and has a server name their expressions.
+
+    Args:
+        photos: picture files. Where no face is found the largest centred square is taken.
+        server: whom to ask.
+        name: the model.
+        version: a number, a label, or None for the newest that is loaded.
+        signature: one of `SIGNATURES`.
+        occlusion: "eyes" covers the eyes before sending, "none" does not (the model blackens a
+            half itself); None decides by the name, since a server does not tell what its model
+            was trained on: "eyes" for names that begin with eye_cdb.
+
+    Returns:
+        One prediction for each face, photo by photo, the largest face first; whether eyes were
+        covered.
+
+    Raises:
+        InputError: if an argument is wrong, a file is no picture, or the server gives no answer.
+    """
+    if signature not in SIGNATURES:
+        raise InputError(f"No signature is named {signature!r}; choose {', '.join(SIGNATURES)}.")
+    if occlusion not in (None, "eyes", "none"):
+        raise InputError(f"--occlusion got {occlusion!r}; eyes or none is expected.")
+    covered = name.startswith("eye_cdb") if occlusion is None else occlusion == "eyes"
+    model = model_path(name, version)
+    server.check_available(model)
+    found = [(photo, *face) for photo in photos for face in _faces(read_picture(photo))]
+    images = np.stack([image for _, _, image in found])
+    if covered:
+        images = np.stack([occlude(image, "eyes") for image in images])
+    answer = server.predict(model, signature, images)
+    predictions = [
+        Prediction(
+            photo=str(photo),
+            square=square,
+            label=answer["label"][i],
+            class_id=answer["class_id"][i],
+            probability=answer["probability"][i],
+            path=answer["path"][i],
+            path_probabilities=_named(PATHS, answer["path_probabilities"][i]),
+            probabilities=_named(EXPRESSIONS, answer["probabilities"][i]),
+        )
+        for i, (photo, square, _) in enumerate(found)
+    ]
+    return predictions, covered

@@ -1,0 +1,284 @@
+"""A client of TensorFlow Serving's REST API whose every failure is one sentence that helps.
+
+The API: https://www.tensorflow.org/tfx/serving/api_rest. Errors are quoted as TensorFlow Serving
+2.x and TensorFlow word them.
+"""
+
+import base64
+import http.client
+import json
+import re
+import socket
+import ssl
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import cv2
+import numpy as np
+
+from fer_tf.errors import InputError
+from fer_tf.occlusion import DATABASES
+
+SIGNATURES = ("serving_default", "serving_bytes", "all_paths")
+"""The signatures that answer with predictions."""
+
+EXPLANATIONS = (
+    (
+        r"Could not find any versions of model|Servable not found for request: Latest",
+        "no model of this name is loaded there: correct --name, or run `python cli.py "
+        "serve-config` and wait until the server has read its files",
+    ),
+    (
+        r"Could not find version|Servable not found for request: Specific",
+        "this version is not loaded there: correct --version, or list it with `python cli.py "
+        "serve-config`",
+    ),
+    (
+        r"Unrecognized servable version label",
+        "the server knows no such label: correct --version, or start it with the files of "
+        "`python cli.py serve-config`",
+    ),
+    (
+        r"[Ss]erving signature (name|key): ?\"?.*not found|signature.*not found",
+        f"the model has no such signature; those made by `python cli.py combine` have "
+        f"{', '.join(SIGNATURES)} and classify",
+    ),
+    (
+        r"base64",
+        'encoded pictures go as {"b64": "..."} with nothing but base64 in it: no '
+        '"data:image/png;base64," before it, no line breaks',
+    ),
+    (
+        r"JPEG|PNG|a face square is expected|pixels",
+        "send whole JPEG or PNG files of face squares: pictures cut to the face",
+    ),
+    (
+        r"not compatible with expected shape|unexpected (size|level)|incorrect level"
+        r"|Expecting (shape|tensor size)",
+        "`image` must have the shape [N, 48, 48, 1]: one gray face square of 48 x 48 pixels a row",
+    ),
+    (
+        r"not of expected type|expected to be a|[Dd]ata types? ",
+        "`image` must be uint8, whole numbers from 0 to 255, and `image_bytes` strings",
+    ),
+    (
+        r"named input|keys must be equal|input size does not match|Missing 'inputs'",
+        "the input's name is `image` in serving_default and all_paths, `image_bytes` in "
+        "serving_bytes",
+    ),
+    (r"JSON Parse error", "the request was cut or changed on its way: look at proxies between"),
+    (r"[Dd]eadline|[Tt]imed? ?out", "the server took too long: send fewer photos at a time"),
+    (r"queue|exhausted|[Uu]navailable", "the server is overloaded or starting: try again later"),
+)
+"""What servers answer, as regular expressions -> its cause and what to do."""
+
+
+class Server:
+    """A TensorFlow Serving's REST API.
+
+    Args:
+        url: where it is, e.g. "http://localhost:8501".
+        timeout: seconds to wait for each answer.
+
+    Raises:
+        InputError: if `url` is no such address.
+    """
+
+    def __init__(self, url: str, timeout: float = 30):
+        try:
+            parts = urllib.parse.urlsplit(url)
+            right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:  # e.g. a port that is no number
+            right = False
+        if not right:
+            raise InputError(
+                f"--url got {url!r}; http://HOST:PORT is expected, e.g. http://localhost:8501."
+            )
+        self.url = url.rstrip("/").removesuffix("/v1")
+        self.timeout = timeout
+
+    def find_model(self) -> str:
+        """The only one of our databases' names under which a model is served.
+
+        Raises:
+            InputError: if there is none, or several.
+        """
+        found = []
+        for name in DATABASES:
+            try:
+                self.request(f"models/{name}")
+            except ServerRefusal:
+                continue
+            found.append(name)
+        if len(found) != 1:
+            what = f"{', '.join(found)}; choose one" if found else "none of our databases' names"
+            raise InputError(f"{self.url} serves {what}; name the model with --name.")
+        return found[0]
+
+    def check_available(self, model: str) -> None:
+        """Makes sure that a model can be asked.
+
+        Args:
+            model: its path under `/v1/`, see `model_path`.
+
+        Raises:
+            InputError: if no version meant by the path is AVAILABLE, with the server's reason.
+        """
+        answer = self.request(model)
+        versions = answer.get("model_version_status") if isinstance(answer, dict) else None
+        if not versions:
+            raise InputError(
+                f"{self.url} answers, but not as TensorFlow Serving; give its REST address."
+            )
+        states = {str(status["version"]): status["state"] for status in versions}
+        if "AVAILABLE" in states.values():
+            return
+        errors = [status.get("status", {}).get("error_message") for status in versions]
+        reason = next((f" ({_short(error)})" for error in errors if error), "")
+        listing = ", ".join(f"version {v} {state}" for v, state in states.items())
+        advice = (
+            "wait a moment and try again"
+            if {"START", "LOADING"} & set(states.values()) and not reason
+            else "look at the server's log and restore the version"
+        )
+        raise InputError(f"{model} at {self.url} has {listing}{reason}, none AVAILABLE; {advice}.")
+
+    def predict(self, model: str, signature: str, images: np.ndarray) -> dict[str, list]:
+        """Asks about face squares.
+
+        Args:
+            model: its path under `/v1/`, see `model_path`.
+            signature: one of `SIGNATURES`.
+            images: uint8 [N, 48, 48], N at least 1.
+
+        Returns:
+            Output name -> N values, see `fer_tf.serving.export`.
+
+        Raises:
+            InputError: whatever goes wrong.
+        """
+        if signature == "serving_bytes":
+            files = [cv2.imencode(".png", image)[1].tobytes() for image in images]
+            rows = [{"b64": base64.b64encode(file).decode()} for file in files]
+        else:
+            rows = images[..., np.newaxis].tolist()
+        answer = self.request(f"{model}:predict", {"signature_name": signature, "instances": rows})
+        rows = answer.get("predictions") if isinstance(answer, dict) else None
+        expected = {"label", "class_id", "probability", "path"}
+        if not rows or not isinstance(rows[0], dict) or not expected <= rows[0].keys():
+            raise InputError(
+                f"{model} at {self.url} does not answer with {', '.join(sorted(expected))}: it is "
+                "no model made by `python cli.py combine`; name another with --name."
+            )
+        return {key: [row[key] for row in rows] for key in rows[0]}
+
+    def request(self, path: str, body: dict | None = None) -> dict:
+        """GETs, or with a body POSTs, and returns the JSON that comes back.
+
+        Args:
+            path: under `/v1/`.
+            body: what to send.
+
+        Raises:
+            ServerRefusal: if the server answers with an error of its own.
+            InputError: if it cannot be reached or somebody else answers.
+        """
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"{self.url}/v1/{path}", data, {"Content-Type": "application/json"}
+        )
+        try:
+            try:
+                response = urllib.request.urlopen(request, timeout=self.timeout)
+            except urllib.error.HTTPError as error:
+                response = error  # An answer like any other, of status 300 or more.
+            with response:
+                status, data = response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            cause = error.reason if isinstance(error, urllib.error.URLError) else error
+            raise InputError(self._unreachable(cause)) from error
+        answer = self._parse(data, status)
+        if status >= 300:
+            message = answer.get("error", answer) if isinstance(answer, dict) else answer
+            message = _plain(str(message))
+            raise ServerRefusal(
+                f"{self.url} answers {_short(message)!r} to {path}: {explain(message)}."
+            )
+        return answer
+
+    def _parse(self, data, status):
+        try:
+            return json.loads(data)
+        except ValueError as error:
+            text = data.decode(errors="replace")
+            # TensorFlow Serving escapes its errors as C does, \\' among others, which JSON forbids.
+            if quoted := re.fullmatch(r'\s*{\s*"error":\s*"(.*)"\s*}\s*', text, re.DOTALL):
+                return {"error": quoted[1].replace("\\'", "'").replace('\\"', '"')}
+            title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+            what = f"a page titled {_short(title[1])!r}" if title else repr(_short(text))
+            raise InputError(
+                f"{self.url} answers HTTP {status} with {what}, not JSON: something else, perhaps "
+                "a proxy, stands there; give the address of the server itself, or set no_proxy."
+            ) from error
+
+    def _unreachable(self, error):
+        host = urllib.parse.urlsplit(self.url).netloc
+        if isinstance(error, TimeoutError):
+            return (
+                f"{self.url} did not answer within {self.timeout:g} s; wait until it is less "
+                "busy, send fewer photos, or give --timeout more."
+            )
+        if isinstance(error, ConnectionRefusedError):
+            return (
+                f"Nothing listens at {host}; start the server with the command that `python cli.py "
+                "serve-config` prints, or correct --url (REST is port 8501)."
+            )
+        if isinstance(error, socket.gaierror):
+            return f"The host of {host} is not known ({error.strerror}); correct --url."
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return (
+                f"The certificate of {host} is not trusted ({error.verify_message}); ask by the "
+                "name that stands in it, or have SSL_CERT_FILE name its authority's."
+            )
+        if isinstance(error, ssl.SSLError):
+            return f"{host} does not speak HTTPS; give --url with http://."
+        if isinstance(error, http.client.HTTPException | ConnectionError):
+            return (
+                f"{host} does not speak HTTP/1.1 ({type(error).__name__}): it may be the gRPC port "
+                "8500; --url takes the REST port, 8501."
+            )
+        return f"{self.url} cannot be reached ({error}); correct --url."
+
+
+class ServerRefusal(InputError):
+    """The server itself refused a request."""
+
+
+def model_path(name: str, version: str | None) -> str:
+    """The path of a model under `/v1/`; `version` is a number, a label, or None: the newest."""
+    path = f"models/{urllib.parse.quote(name, safe='')}"
+    if version is None:
+        return path
+    kind = "versions" if version.isdecimal() else "labels"
+    return f"{path}/{kind}/{urllib.parse.quote(version, safe='')}"
+
+
+def explain(message: str) -> str:
+    """The cause of what a server answers and what to do, a clause without a full stop."""
+    for pattern, meaning in EXPLANATIONS:
+        if re.search(pattern, message):
+            return meaning
+    return "look at the server's log"
+
+
+def _plain(message):
+    """What TensorFlow says without the names of its nodes."""
+    asserted = re.search(r"assertion failed: \[(.+\.)\]", message)
+    return asserted[1] if asserted else re.sub(r"{{.*?}}\s*", "", message).partition("\n\t")[0]
+
+
+def _short(text):
+    """One line of at most 200 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= 200 else f"{line[:197]}..."

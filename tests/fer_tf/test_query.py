@@ -1,0 +1,381 @@
+import base64
+import json
+import os
+import shutil
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+from typer.testing import CliRunner
+
+import cli
+from fer_tf.errors import InputError
+from fer_tf.expressions import EXPRESSIONS, PATHS
+from fer_tf.inference import predict
+from fer_tf.occlusion import occlude
+from fer_tf.query import query
+from fer_tf.rest_client import SIGNATURES, Server, explain, model_path
+from fer_tf.serve_config import POLL_SECONDS, choose_versions, write_files
+from fer_tf.sources.drawn import draw_portrait
+from tests.stand_in_server import ServingError, StandIn, Version
+from tests.tiny_model import copy_tiny_model
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A version's folder."""
+    folder = tmp_path_factory.mktemp("exported") / "1"
+    copy_tiny_model(folder)
+    (folder / "assets.extra").mkdir(exist_ok=True)
+    (folder / "assets.extra" / "manifest.json").write_text(json.dumps({"occlusion": "upper"}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(exported, tmp_path_factory):
+    """A stand-in with two models of one version."""
+    folder = tmp_path_factory.mktemp("served")
+    for name in ("concat_db", "eye_cdb"):
+        shutil.copytree(exported, folder / name / "1")
+    stand_in = StandIn(folder)
+    yield stand_in
+    stand_in.stop()
+
+
+def save_answering(folder, class_id):
+    """A SavedModel that gives every image the same class."""
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 48, 48, 1), tf.uint8, "image")])
+    def serve(image):
+        count = tf.shape(image)[0]
+        one_hot = tf.one_hot(tf.fill([count], class_id), len(EXPRESSIONS))
+        return {
+            "label": tf.fill([count], EXPRESSIONS[class_id]),
+            "class_id": tf.fill([count], class_id),
+            "probability": tf.ones([count]),
+            "path": tf.fill([count], "A"),
+            "path_probabilities": tf.one_hot(tf.fill([count], 0), len(PATHS)),
+            "probabilities": one_hot,
+        }
+
+    tf.saved_model.save(module, folder, signatures=serve)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A picture of two persons and one without a face."""
+    folder = tmp_path_factory.mktemp("photos")
+    two = np.concatenate([draw_portrait(s, 0, 0, size=256) for s in (3, 4)], axis=1)
+    cv2.imwrite(str(folder / "two.png"), two)
+    cv2.imwrite(str(folder / "blank.png"), np.zeros((30, 40, 3), np.uint8))
+    return [folder / "two.png", folder / "blank.png"]
+
+
+def as_numbers(predictions):
+    return [
+        (p.photo, p.square, p.label, p.class_id, p.path, *p.probabilities.values())
+        for p in predictions
+    ]
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "serving_bytes"])
+def test_a_server_answers_as_predict_does(server, exported, photos, signature):
+    answers, covered = query(photos, Server(server.url), "concat_db", signature=signature)
+    expected = predict(photos, exported)
+    assert not covered and len(answers) == 3
+    for one, other in zip(as_numbers(answers), as_numbers(expected), strict=True):
+        assert one[:5] == other[:5]
+        assert one[5:] == pytest.approx(other[5:], abs=1e-6)
+    assert list(answers[0].path_probabilities) == list(PATHS)
+
+
+def test_all_paths_gives_the_joint_distribution(server, photos):
+    answers, _ = query(photos, Server(server.url), "concat_db", signature="all_paths")
+    for answer in answers:
+        assert sum(answer.probabilities.values()) == pytest.approx(1, abs=1e-5)
+        assert answer.label == EXPRESSIONS[answer.class_id]
+
+
+def test_eyes_are_covered_by_the_models_name_unless_the_user_says_otherwise(
+    server, photos, monkeypatch
+):
+    sent = []
+    real = Server.predict
+
+    def record(self, model, signature, images):
+        sent.append(images)
+        return real(self, model, signature, images)
+
+    monkeypatch.setattr(Server, "predict", record)
+    there = Server(server.url)
+    for name, occlusion, expected in (
+        ("concat_db", None, False),
+        ("eye_cdb", None, True),
+        ("eye_cdb", "none", False),
+        ("concat_db", "eyes", True),
+    ):
+        assert query(photos, there, name, occlusion=occlusion)[1] == expected
+    bare, eyes, none, forced = sent
+    np.testing.assert_array_equal(bare, none)
+    np.testing.assert_array_equal(eyes, forced)
+    np.testing.assert_array_equal(eyes, np.stack([occlude(image, "eyes") for image in bare]))
+    assert (eyes != bare).any()
+
+
+def test_the_only_model_is_found_and_several_are_listed(server):
+    there = Server(server.url)
+    with pytest.raises(InputError, match="concat_db, eye_cdb; choose one"):
+        there.find_model()
+    other = server.models.pop("eye_cdb")
+    try:
+        assert there.find_model() == "concat_db"
+    finally:
+        server.models["eye_cdb"] = other
+
+
+def test_a_canary_is_rolled_out_and_back_without_an_unanswered_request(tmp_path, photos):
+    save_answering(tmp_path / "concat_db" / "1", 1)
+
+    def configure(stable=None):
+        config = tmp_path / "models.config"
+        if config.exists():
+            os.utime(config, (0, time.time() - 2 * POLL_SECONDS))
+        chosen = choose_versions(tmp_path, {"concat_db": stable} if stable else {}, {})
+        write_files(tmp_path, chosen, None, False)
+
+    configure()
+    stand_in = StandIn(tmp_path)
+
+    def answers():
+        asked = (query(photos, Server(stand_in.url), "concat_db", v) for v in ("stable", "canary"))
+        return [predictions[0].class_id for predictions, _ in asked]
+
+    try:
+        assert answers() == [1, 1]
+        save_answering(tmp_path / "concat_db" / "2", 2)
+        for step, expected in (
+            (None, [1, 1]),  # loads version 2
+            (None, [1, 2]),  # canary on 2
+            (2, [2, 2]),  # promoted
+            (1, [1, 2]),  # rolled back
+        ):
+            configure(step)
+            stand_in.reload()
+            assert answers() == expected
+        text = (tmp_path / "models.config").read_text()
+        # What serve-config never writes: a label moved to a version that was not loaded.
+        (tmp_path / "models.config").write_text(text.replace("value: 2", "value: 3"))
+        with pytest.raises(ServingError, match="Request to assign label to version 3"):
+            stand_in.reload()
+        assert answers() == [1, 2]
+    finally:
+        stand_in.stop()
+
+
+def failing(photos, url, **options):
+    with pytest.raises(InputError) as caught:
+        query(photos, Server(url, options.pop("timeout", 30)), **{"name": "concat_db"} | options)
+    message = str(caught.value)
+    assert message.endswith(".") and "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("url", ["localhost:8501", "http://", "ftp://a:1", "http://a:b", "a b"])
+def test_an_address_that_is_none(url):
+    with pytest.raises(InputError, match="http://HOST:PORT is expected"):
+        Server(url)
+
+
+def test_nobody_listens(photos):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        message = failing(photos, url)
+    assert "Nothing listens at 127.0.0.1" in message and "serve-config" in message
+
+
+def test_an_unknown_host(photos, monkeypatch):
+    def unknown(*_, **__):
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert "host of nowhere.invalid:1 is not known" in failing(photos, "http://nowhere.invalid:1")
+
+
+def test_the_grpc_port(server, photos):
+    message = failing(photos, f"http://{server.grpc}")
+    assert "gRPC port" in message and "8501" in message
+
+
+def test_https_to_a_plain_port(server, photos):
+    message = failing(photos, server.url.replace("http", "https"))
+    assert "does not speak HTTPS" in message and "http://" in message
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        ({"name": "bconcat_db"}, "no model of this name is loaded"),
+        ({"version": "7"}, "this version is not loaded"),
+        ({"version": "beta"}, "knows no such label"),
+        ({"signature": "predict"}, "choose serving_default, serving_bytes, all_paths"),
+        ({"occlusion": "mouth"}, "eyes or none is expected"),
+    ],
+)
+def test_wrong_names(server, photos, options, said):
+    assert said in failing(photos, server.url, **options)
+
+
+@pytest.mark.parametrize(
+    "version, said",
+    [
+        (Version("LOADING"), "version 1 LOADING, none AVAILABLE; wait"),
+        (Version("END"), "version 1 END, none AVAILABLE; look at the server's log"),
+        (Version("END", "Read less bytes than requested"), "(Read less bytes than requested)"),
+        (Version("LOADING", "Data loss"), "(Data loss), none AVAILABLE; look"),
+    ],
+)
+def test_a_model_that_is_not_available(server, photos, version, said):
+    before = server.models["concat_db"][1]
+    server.models["concat_db"][1] = version
+    try:
+        assert said in failing(photos, server.url)
+    finally:
+        server.models["concat_db"][1] = before
+
+
+def test_a_version_that_cannot_be_loaded_is_explained_in_the_servers_words(tmp_path, photos):
+    (tmp_path / "concat_db" / "1").mkdir(parents=True)
+    (tmp_path / "concat_db" / "1" / "saved_model.pb").write_bytes(b"junk")
+    stand_in = StandIn(tmp_path)
+    try:
+        assert "version 1 END (" in failing(photos, stand_in.url)
+    finally:
+        stand_in.stop()
+
+
+DATA_URI = {"b64": "data:image/png;base64,iVBORw0KGgo="}
+JUNK = {"b64": base64.b64encode(b"junk").decode()}
+WIDE = {"b64": base64.b64encode(cv2.imencode(".png", np.zeros((48, 96)))[1]).decode()}
+BLACK = np.zeros((48, 48, 1), int).tolist()
+
+
+@pytest.mark.parametrize(
+    "body, said",
+    [
+        ({"signature_name": "predict_images", "instances": [BLACK]}, "has no such signature"),
+        ({"signature_name": "serving_bytes", "instances": [DATA_URI]}, "data:image/png"),
+        ({"signature_name": "serving_bytes", "instances": [JUNK]}, "is no JPEG or PNG file."),
+        ({"signature_name": "serving_bytes", "instances": [WIDE]}, "pictures cut to the face"),
+        ({"instances": [BLACK[:40]]}, "[N, 48, 48, 1]"),
+        ({"instances": [np.zeros((48, 48)).astype(int).tolist()]}, "[N, 48, 48, 1]"),
+        ({"instances": [[[0, 1], [2]]]}, "[N, 48, 48, 1]"),
+        ({"instances": [[[[0.5]] * 48] * 48]}, "must be uint8"),
+        ({"instances": ["face.png"]}, "must be uint8"),
+        ({"instances": [{"face": BLACK}]}, "`image` in serving_default"),
+        ({"inputs": {"face": [BLACK]}}, "`image` in serving_default"),
+        ({"images": [BLACK]}, "`image` in serving_default"),
+    ],
+)
+def test_what_a_server_refuses_is_explained(server, body, said):
+    with pytest.raises(InputError) as caught:
+        Server(server.url).request("models/concat_db:predict", body)
+    assert said in str(caught.value) and "look at the server's log" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "message, said",
+    [
+        ('Serving signature key "x" not found.', "no such signature"),
+        ("Servable not found for request: Latest(m)", "no model of this name"),
+        ("Servable not found for request: Specific(m, 3)", "this version is not loaded"),
+        ("Timed out waiting for notification", "fewer photos"),
+        ("The batch scheduling queue to which this task was submitted is full", "overloaded"),
+        ("something new", "look at the server's log"),
+    ],
+)
+def test_explanations_of_what_the_stand_in_never_says(message, said):
+    assert said in explain(message)
+
+
+class Other(BaseHTTPRequestHandler):
+    """Not TensorFlow Serving."""
+
+    status, body, delay = 200, b"", 0
+
+    def do_GET(self):  # noqa: N802
+        time.sleep(self.delay)
+        self.send_response(self.status)
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def other(request):
+    handler = type("Given", (Other,), request.param)
+    somebody = HTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=somebody.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{somebody.server_port}"
+    somebody.shutdown()
+    somebody.server_close()
+
+
+@pytest.mark.parametrize(
+    "other, said",
+    [
+        (
+            {"status": 502, "body": b"<html><title>502 Bad Gateway</title></html>"},
+            "HTTP 502 with a page titled '502 Bad Gateway', not JSON",
+        ),
+        ({"body": b"hello"}, "HTTP 200 with 'hello', not JSON"),
+        ({"body": b'{"status": "ok"}'}, "not as TensorFlow Serving"),
+        ({"body": b'["ok"]'}, "not as TensorFlow Serving"),
+        ({"status": 401, "body": b'{"detail": "key"}'}, "answers \"{'detail': 'key'}\""),
+        ({"delay": 2}, "did not answer within 0.5 s"),
+    ],
+    indirect=["other"],
+)
+def test_somebody_else_answers(photos, other, said):
+    assert said in failing(photos, other, timeout=0.5)
+
+
+def test_a_model_with_other_outputs_is_named(server, photos, monkeypatch):
+    real = server.run
+    monkeypatch.setattr(server, "run", lambda *a: ({"score": np.ones((3, 2))}, real(*a)[1]))
+    assert "does not answer with class_id, label" in failing(photos, server.url)
+
+
+def test_paths_of_models():
+    assert model_path("a/b", None) == "models/a%2Fb"
+    assert model_path("m", "3") == "models/m/versions/3"
+    assert model_path("m", "stable") == "models/m/labels/stable"
+
+
+def test_the_command_prints_the_forms_of_predict(server, photos):
+    arguments = ["query", *map(str, photos), "--url", server.url, "--name", "eye_cdb"]
+    printed = CliRunner().invoke(cli.app, arguments)
+    assert printed.exception is None, printed.output
+    assert "none found" in printed.stdout and "eyes covered before sending" in printed.stdout
+    printed = CliRunner().invoke(cli.app, [*arguments, "--json"])
+    answers = json.loads(printed.stdout)
+    assert [answer["photo"] for answer in answers] == [str(photos[0])] * 2 + [str(photos[1])]
+    assert list(answers[0]["probabilities"]) == list(EXPRESSIONS)
+
+
+def test_every_signature_offered_exists(server):
+    for signature in SIGNATURES:
+        assert signature in server.models["concat_db"][1].definitions
