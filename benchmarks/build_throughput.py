@@ -21,8 +21,6 @@ from itertools import islice
 from pathlib import Path
 from time import perf_counter, sleep
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import cv2
 import numpy as np
 from provenance import provenance

@@ -92,20 +92,33 @@ def build(
                     "program; give --rebuild to replace it, or another --data-dir to keep it."
                 )
         if missing:
-            cached_faces(config.sources, raw_dir, data_dir / FACES_DIR, jobs)
-            tasks = {name: builders[name] for name in missing}
-            yield from _build_all(tasks, config, raw_dir, data_dir, jobs)
+            # Fresh interpreters: neither TensorFlow nor OpenCV's threads may be forked, and this
+            # process never imports TensorFlow.
+            context = multiprocessing.get_context("spawn")
+            # A process for each database even on fewer cores: none waits alone at the end.
+            workers = jobs or max(os.cpu_count(), len(missing))
+            pool = ProcessPoolExecutor(workers, context, _die_with_parent)
+            try:
+                cached_faces(config.sources, raw_dir, data_dir / FACES_DIR, jobs, pool)
+                tasks = {name: builders[name] for name in missing}
+                yield from _build_all(tasks, config, raw_dir, data_dir, pool)
+            except BrokenProcessPool as error:
+                raise InputError(
+                    "A process that helped to build was killed, perhaps for lack of memory; what "
+                    "is finished is kept, give the same command again, with --jobs 1 if it "
+                    "happens twice."
+                ) from error
+            finally:
+                for process in list((pool._processes or {}).values()):
+                    process.terminate()
+                pool.shutdown(cancel_futures=True)
+                shutil.rmtree(data_dir / _WRITING, ignore_errors=True)
 
 
-def _build_all(builders, config, raw_dir, data_dir, jobs):
-    workers = min(jobs or os.cpu_count(), len(builders))
+def _build_all(builders, config, raw_dir, data_dir, pool):
     writing = data_dir / _WRITING
-    # Fresh interpreters: TensorFlow must not be forked, and this process never imports it.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, _die_with_parent)
     console = Console(stderr=True)
-    waiting = f"Writing {', '.join(builders)}" + " side by side" * (workers > 1)
-    status = console.status(waiting) if console.is_terminal else contextlib.nullcontext()
+    waiting = console.status(f"Writing {', '.join(builders)}")
     tasks = {
         pool.submit(
             _write, module, config.sources, config.leak_free, config.clean, raw_dir, writing,
@@ -113,23 +126,10 @@ def _build_all(builders, config, raw_dir, data_dir, jobs):
         ): name
         for name, module in builders.items()
     }  # fmt: skip
-    try:
-        with status:
-            for task in as_completed(tasks):
-                name = tasks[task]
-                task.result()
-                yield name, _publish(writing, data_dir, name, config.name)
-    except BrokenProcessPool as error:
-        raise InputError(
-            f"A process that wrote {waiting.removeprefix('Writing ')} was killed, perhaps for "
-            "lack of memory; what is finished is kept, give the same command again, with "
-            "--jobs 1 if it happens twice."
-        ) from error
-    finally:
-        for process in list((pool._processes or {}).values()):
-            process.terminate()
-        pool.shutdown(cancel_futures=True)
-        shutil.rmtree(writing, ignore_errors=True)
+    with waiting if console.is_terminal else contextlib.nullcontext():
+        for task in as_completed(tasks):
+            task.result()
+            yield tasks[task], _publish(writing, data_dir, tasks[task], config.name)
 
 
 def _write(module, sources, leak_free, clean, raw_dir, writing, faces_dir):

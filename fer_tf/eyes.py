@@ -9,14 +9,10 @@ eye gets a box, larger where the place is less sure.
 `benchmarks/eye_finder.py` measures it against the literal reading.
 """
 
-import os
-import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
-from rich.progress import track
 
 from fer_tf.eye_shape import align, alignment, invert, load_prior, transform
 from fer_tf.faces import FACE_SIZE
@@ -34,10 +30,7 @@ _AROUND = 18
 _STRIP_EYES = np.array([[_AROUND, _AROUND], [_AROUND + _APART, _AROUND]], float)
 _STRIP_SIZE = (_APART + 2 * _AROUND + 1, 2 * _AROUND + 1)  # width, height
 _SCALE_STEP = 1.1
-_SIZES = (
-    20,
-    31,
-)  # sides of eyes, 50 to 78 % of the distance, as nine of ten found by a slow search
+_SIZES = (20, 31)  # sides of eyes: 50 to 78 % of the distance, as nine of ten have
 # So many windows of the cascade within so many pixels of the expected place are an eye found.
 # Their mean is exacter than the cascade's own grouping: 0.52 against 0.59 pixels.
 _NEAR = 9.0
@@ -77,30 +70,6 @@ def find_eyes(face: np.ndarray) -> tuple[np.ndarray, int]:
             eyes[number] = transform(back, place[np.newaxis])[0]
     width, height = next(size for most, size in _BOXES if doubt <= most)
     return _boxes(eyes, width, height), sum(place is not None for place in seen)
-
-
-def find_all_eyes(images: np.ndarray, jobs: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Do as `find_eyes` for many faces, on several cores, with a progress bar on a terminal.
-
-    Args:
-        images: uint8 [N, 48, 48].
-        jobs: number of threads (OpenCV works outside the interpreter's lock); all cores when None.
-
-    Returns:
-        boxes: int64 [N, 2, 4].
-        found: int64 [N], 0, 1 or 2.
-    """
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # one core per face, or its threads and ours fight for the cores
-    try:
-        with ThreadPoolExecutor(jobs or os.cpu_count()) as executor:
-            results = executor.map(find_eyes, images)
-            progress = {"total": len(images), "disable": not sys.stdout.isatty()}
-            eyes = list(track(results, "Finding eyes", **progress))
-    finally:
-        cv2.setNumThreads(threads)
-    boxes = np.array([boxes for boxes, _ in eyes], np.int64).reshape(-1, 2, 4)
-    return boxes, np.array([found for _, found in eyes], np.int64)
 
 
 def _windows(face: np.ndarray, eyes: np.ndarray) -> np.ndarray:

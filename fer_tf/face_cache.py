@@ -5,6 +5,7 @@ loaded, so that a database larger than memory builds too. It holds faces without
 the raw archives may not be passed on, neither may it.
 """
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -13,9 +14,10 @@ import shutil
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice, tee
 from pathlib import Path
 
 import cv2
@@ -23,7 +25,7 @@ import numpy as np
 from rich.progress import track
 
 from fer_tf.errors import InputError
-from fer_tf.faces import FACE_SIZE
+from fer_tf.faces import FACE_SIZE, Face
 from fer_tf.occlusion import find_eyes
 from fer_tf.sources import OFFICIAL_SOURCES, reader
 from fer_tf.sources.archive import find_files
@@ -33,7 +35,8 @@ FACES_DIR = "faces"
 
 _IMAGES, _TABLE, _KEY = "images.bin", "table.npz", "key.json"
 _CHUNK = 4096  # images copied at once: 9 MB
-_AHEAD = 256  # tasks begun before their turn
+_AHEAD = 256  # pictures read before their turn
+_BATCH, _BATCHES_AHEAD = 64, 32  # faces whose eyes are found at once, and how far ahead
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,11 @@ class FaceSet:
 
 
 def cached_faces(
-    sources: Sequence[str], raw_dir: Path | None, cache_dir: Path, jobs: int | None = None
+    sources: Sequence[str],
+    raw_dir: Path | None,
+    cache_dir: Path,
+    jobs: int | None = None,
+    processes: Executor | None = None,
 ) -> FaceSet:
     """The faces of some sources; what is not cached, or cached from other files, is read.
 
@@ -85,11 +92,12 @@ def cached_faces(
         raw_dir: holds a folder for each; None will do for drawn faces.
         cache_dir: where the cache lives, a folder for each source.
         jobs: threads that read and look for eyes; all cores when None.
+        processes: look for eyes instead of threads, which share one interpreter's lock.
 
     Raises:
         InputError: a source is missing or malformed, or the cache cannot be written.
     """
-    parts = [_cached(source, raw_dir, cache_dir, jobs) for source in sources]
+    parts = [_cached(source, raw_dir, cache_dir, jobs, processes) for source in sources]
     if len(parts) == 1:
         return parts[0]
     return FaceSet(
@@ -133,34 +141,58 @@ def cache_key(source: str, raw_dir: Path | None) -> dict[str, str]:
 
 
 def thread_map(function: Callable, items: Iterable, jobs: int | None = None) -> Iterator:
-    """Do as `map` on several threads, at most a few hundred items ahead of what is taken.
-
-    OpenCV's own threads are off meanwhile: one core per item, or they fight for the cores.
-    """
+    """Do as `map` on several threads, a few hundred items ahead of what is taken."""
     with ThreadPoolExecutor(jobs or os.cpu_count()) as executor:
-        threads = cv2.getNumThreads()
-        cv2.setNumThreads(1)
-        pending: deque = deque()
-        try:
-            for item in items:
-                pending.append(executor.submit(function, item))
-                if len(pending) >= _AHEAD:
-                    yield pending.popleft().result()
-            while pending:
+        yield from _bounded_map(function, items, executor, _AHEAD)
+
+
+def _bounded_map(function: Callable, items: Iterable, executor: Executor, ahead: int) -> Iterator:
+    """Do as `executor.map`, which would take all items at once."""
+    pending: deque = deque()
+    try:
+        for item in items:
+            pending.append(executor.submit(function, item))
+            if len(pending) >= ahead:
                 yield pending.popleft().result()
-        finally:
-            executor.shutdown(cancel_futures=True)
-            cv2.setNumThreads(threads)
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        for task in pending:
+            task.cancel()
 
 
-def _cached(source: str, raw_dir: Path | None, cache_dir: Path, jobs: int | None) -> FaceSet:
+@contextlib.contextmanager
+def _one_opencv_thread():
+    """One core per item, or OpenCV's threads and ours fight for the cores."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _cached(
+    source: str,
+    raw_dir: Path | None,
+    cache_dir: Path,
+    jobs: int | None,
+    processes: Executor | None,
+) -> FaceSet:
     folder = cache_dir / source
     key = cache_key(source, raw_dir)
     if not _is_current(folder, key):
         beside = cache_dir / f"{source}.writing-{os.getpid()}"
         try:
             beside.mkdir(parents=True)
-            _fill(beside, source, raw_dir, jobs)
+            read_map = partial(thread_map, jobs=jobs)
+            faces = reader(source).read(raw_dir and raw_dir / source, map=read_map)
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(_one_opencv_thread())
+                threads = processes or stack.enter_context(
+                    ThreadPoolExecutor(jobs or os.cpu_count())
+                )
+                _write(beside, source, faces, threads)
             (beside / _KEY).write_text(json.dumps(key, indent=1))
             shutil.rmtree(folder, ignore_errors=True)
             os.replace(beside, folder)
@@ -184,23 +216,24 @@ def _is_current(folder: Path, key: dict[str, str]) -> bool:
         return False
 
 
-def _fill(folder: Path, source: str, raw_dir: Path | None, jobs: int | None) -> None:
+def _write(folder: Path, source: str, faces: Iterable[Face], executor: Executor) -> None:
     """Write a source's faces and eyes, ordered by id."""
-    faces = reader(source).read(
-        None if raw_dir is None else raw_dir / source, map=partial(thread_map, jobs=jobs)
-    )
-    eyes = thread_map(lambda face: (face, *find_eyes(face.image)), faces, jobs)
     ids, labels, subjects, boxes, found = [], [], [], [], []
     unordered = folder / "unordered.bin"
     with unordered.open("wb") as file:
+        batches, again = tee(_batched(faces))
+        eyes = _bounded_map(_find_eyes, map(_images, again), executor, _BATCHES_AHEAD)
         show = sys.stdout.isatty()
-        for face, face_boxes, face_found in track(eyes, f"Reading {source}", disable=not show):
-            file.write(np.ascontiguousarray(face.image).tobytes())
-            ids.append(face.id)
-            labels.append(face.expression)
-            subjects.append(face.subject)
-            boxes.append(face_boxes)
-            found.append(face_found)
+        for batch, batch_eyes in track(
+            zip(batches, eyes, strict=True), f"Reading {source}", disable=not show
+        ):
+            for face, (face_boxes, face_found) in zip(batch, batch_eyes, strict=True):
+                file.write(np.ascontiguousarray(face.image).tobytes())
+                ids.append(face.id)
+                labels.append(face.expression)
+                subjects.append(face.subject)
+                boxes.append(face_boxes)
+                found.append(face_found)
     order = np.array(sorted(range(len(ids)), key=ids.__getitem__))
     images = _map(unordered, len(ids))
     with (folder / _IMAGES).open("wb") as file:
@@ -216,6 +249,20 @@ def _fill(folder: Path, source: str, raw_dir: Path | None, jobs: int | None) -> 
         eye_boxes=np.array(boxes, np.int64)[order],
         eyes_found=np.array(found, np.int64)[order],
     )
+
+
+def _batched(faces: Iterable[Face]) -> Iterator[list[Face]]:
+    faces = iter(faces)
+    while batch := list(islice(faces, _BATCH)):
+        yield batch
+
+
+def _images(faces: list[Face]) -> np.ndarray:
+    return np.stack([face.image for face in faces])
+
+
+def _find_eyes(images: np.ndarray) -> list[tuple[np.ndarray, int]]:
+    return [find_eyes(image) for image in images]
 
 
 def _load(folder: Path, source: str) -> FaceSet:

@@ -2,14 +2,13 @@
 
 import numpy as np
 
-from fer_tf.eyes import USUAL_EYES, find_all_eyes, find_eyes
+from fer_tf.eyes import USUAL_EYES, find_eyes
 from fer_tf.faces import FACE_SIZE
 
 __all__ = [
     "DATABASES",
     "OCCLUSIONS",
     "USUAL_EYES",
-    "find_all_eyes",
     "find_eyes",
     "occlude",
     "visible_rows",

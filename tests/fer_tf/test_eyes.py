@@ -4,7 +4,7 @@ import pytest
 
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.eye_views import motion
-from fer_tf.eyes import USUAL_EYES, find_all_eyes, find_eyes
+from fer_tf.eyes import USUAL_EYES, find_eyes
 from fer_tf.faces import crop_to_face
 from fer_tf.preprocessing import to_face
 from fer_tf.sources.drawn import draw_face, draw_portrait
@@ -139,16 +139,3 @@ def test_the_number_of_threads_changes_nothing():
     for (boxes, found), (other_boxes, other_found) in zip(*results, strict=True):
         np.testing.assert_array_equal(boxes, other_boxes)
         assert found == other_found
-
-
-def test_many_at_once_equal_one_at_a_time():
-    images = np.concatenate([drawn_faces(), list(STRANGE.values())])
-    threads = cv2.getNumThreads()
-    boxes, found = find_all_eyes(images, jobs=2)
-    assert cv2.getNumThreads() == threads
-    for image, box, number in zip(images, boxes, found, strict=True):
-        expected, expected_number = find_eyes(image)
-        np.testing.assert_array_equal(box, expected)
-        assert number == expected_number
-    none_boxes, none_found = find_all_eyes(np.zeros((0, 48, 48), np.uint8))
-    assert none_boxes.shape == (0, 2, 4) and none_found.shape == (0,)

@@ -1,4 +1,6 @@
+import multiprocessing
 import threading
+from concurrent.futures import ProcessPoolExecutor
 from unittest import mock
 
 import cv2
@@ -106,8 +108,25 @@ def test_thread_map_keeps_the_order_and_runs_little_ahead():
     assert taken == [i * i for i in range(2000)]
 
 
-def test_thread_map_passes_an_error_on_and_gives_opencv_its_threads_back():
-    threads = cv2.getNumThreads()
+def test_thread_map_passes_an_error_on():
     with pytest.raises(ZeroDivisionError):
         list(thread_map(lambda number: 1 // number, [2, 1, 0, 1], jobs=2))
+
+
+def test_opencv_has_its_threads_back_after_a_success_and_a_failure(raw_dir, tmp_path):
+    threads = cv2.getNumThreads()
+    assert threads > 1
+    cached_faces(["fer2013"], raw_dir, tmp_path / "faces")
     assert cv2.getNumThreads() == threads
+    with mock.patch.object(face_cache, "find_eyes", side_effect=ZeroDivisionError):
+        with pytest.raises(ZeroDivisionError):
+            cached_faces(["jaffe"], raw_dir, tmp_path / "faces")
+    assert cv2.getNumThreads() == threads
+
+
+def test_processes_find_what_threads_find(raw_dir, tmp_path):
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as processes:
+        by_processes = cached_faces(["jaffe"], raw_dir, tmp_path / "one", None, processes)
+    by_threads = cached_faces(["jaffe"], raw_dir, tmp_path / "other")
+    np.testing.assert_array_equal(by_processes.eye_boxes, by_threads.eye_boxes)
+    np.testing.assert_array_equal(by_processes.eyes_found, by_threads.eyes_found)

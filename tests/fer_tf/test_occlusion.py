@@ -53,7 +53,7 @@ def test_given_boxes_are_used():
 
 
 def test_the_eye_finder_can_be_had_here():
-    for name in ("find_eyes", "find_all_eyes", "USUAL_EYES"):
+    for name in ("find_eyes", "USUAL_EYES"):
         assert getattr(occlusion, name) is getattr(eyes, name)
 
 
