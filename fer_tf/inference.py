@@ -78,7 +78,7 @@ def predict(photos: list[Path], model: Path) -> list[Prediction]:
         InputError: if a file cannot be read as a picture, before anything is predicted.
     """
     occlusion = read_manifest(model)["occlusion"]
-    found = [(photo, *face) for photo in photos for face in _faces(read_picture(photo))]
+    found = [(photo, *face) for photo in photos for face in faces_of(read_picture(photo))]
     images = np.stack([image for _, _, image in found])
     if occlusion == "eyes":  # The halves are blackened in the graph.
         images = np.stack([occlude(image, occlusion) for image in images])
@@ -97,8 +97,8 @@ def predict(photos: list[Path], model: Path) -> list[Prediction]:
             class_id=int(answer["class_id"][i]),
             probability=float(answer["probability"][i]),
             path=answer["path"][i].decode(),
-            path_probabilities=_named(PATHS, answer["path_probabilities"][i]),
-            probabilities=_named(EXPRESSIONS, answer["probabilities"][i]),
+            path_probabilities=named(PATHS, answer["path_probabilities"][i]),
+            probabilities=named(EXPRESSIONS, answer["probabilities"][i]),
         )
         for i, (photo, square, _) in enumerate(found)
     ]
@@ -117,7 +117,7 @@ def table(predictions: list[Prediction]):
     return rows
 
 
-def _faces(picture):
+def faces_of(picture):
     """Pairs of (square or None, uint8 [48, 48]) for a BGR picture."""
     squares = find_faces(picture)
     if not squares:
@@ -125,5 +125,6 @@ def _faces(picture):
     return [(square, to_face(crop_square(picture, square))) for square in squares]
 
 
-def _named(names, values):
+def named(names, values):
+    """Name -> number, for JSON."""
     return {name: float(value) for name, value in zip(names, values, strict=True)}

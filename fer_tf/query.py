@@ -7,7 +7,7 @@ import numpy as np
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.faces import read_picture
-from fer_tf.inference import Prediction, _faces, _named
+from fer_tf.inference import Prediction, faces_of, named
 from fer_tf.occlusion import occlude
 from fer_tf.rest_client import SIGNATURES, Server, model_path
 
@@ -46,7 +46,7 @@ def query(
     covered = name.startswith("eye_cdb") if occlusion is None else occlusion == "eyes"
     model = model_path(name, version)
     server.check_available(model)
-    found = [(photo, *face) for photo in photos for face in _faces(read_picture(photo))]
+    found = [(photo, *face) for photo in photos for face in faces_of(read_picture(photo))]
     images = np.stack([image for _, _, image in found])
     if covered:
         images = np.stack([occlude(image, "eyes") for image in images])
@@ -59,8 +59,8 @@ def query(
             class_id=answer["class_id"][i],
             probability=answer["probability"][i],
             path=answer["path"][i],
-            path_probabilities=_named(PATHS, answer["path_probabilities"][i]),
-            probabilities=_named(EXPRESSIONS, answer["probabilities"][i]),
+            path_probabilities=named(PATHS, answer["path_probabilities"][i]),
+            probabilities=named(EXPRESSIONS, answer["probabilities"][i]),
         )
         for i, (photo, square, _) in enumerate(found)
     ]
