@@ -1,6 +1,7 @@
 # make demo      the whole chain on drawn faces, in minutes
 # make test      installs, tests, lints: what CI runs
 # make test-all  also the slow tests: the tfds command, Keras on JAX
+# make bench     installs the peers (PyTorch, ...) into .venv-bench and measures beside them
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,7 +9,7 @@ DEMO := --data-dir build/demo/tfds
 RUNS := --runs-dir build/demo/runs
 MODELS := --models-dir build/demo/saved_models
 
-.PHONY: demo test test-all lint clean
+.PHONY: demo test test-all bench lint clean
 
 demo: .venv/runtime
 	$(BIN)/python cli.py build-datasets --sources drawn $(DEMO)
@@ -32,6 +33,9 @@ test-all: .venv/all
 	$(BIN)/python -m pytest
 	$(MAKE) lint
 
+bench: .venv/runtime .venv-bench/ready
+	$(BIN)/python benchmarks/training_throughput.py --json build/bench/training_throughput.json
+
 lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -52,6 +56,11 @@ lint: .venv/dev
 
 .venv/all: requirements-all.txt .venv/dev
 	$(BIN)/pip install --quiet --requirement requirements-all.txt
+	touch $@
+
+.venv-bench/ready: requirements-bench.txt | .venv/bin/python
+	$(BIN)/python -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --requirement requirements-bench.txt
 	touch $@
 
 clean:

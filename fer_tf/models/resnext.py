@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
+from fer_tf.layers.batch_normalization import BatchNormalization
 from fer_tf.layers.grouped_conv2d import GroupedConv2D
+from fer_tf.layers.pointwise_conv2d import PointwiseConv2D
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,18 @@ class ResNeXt:
 
     def __call__(self, inputs):
         """Applies the backbone to float [B, H, W, C] and returns the last feature map."""
-        x = _conv_bn(inputs, self.stem_filters, self.stem_kernel, 2, "stem")
+        # "same" with stride 2 would pad below and to the right only.
+        x = layers.ZeroPadding2D(self.stem_kernel // 2, name="stem_pad")(inputs)
+        x = layers.Conv2D(
+            self.stem_filters,
+            self.stem_kernel,
+            2,
+            use_bias=False,
+            kernel_initializer="he_normal",
+            name="stem",
+        )(x)
+        x = _batch_norm("stem_bn")(x)
+        x = layers.ReLU(name="stem_relu")(x)
         if self.stem_pool:
             # A max pooling of values >= 0 may be padded with zeros, as the reference does.
             x = layers.ZeroPadding2D(1, name="stem_pool_pad")(x)
@@ -49,14 +62,15 @@ class ResNeXt:
 def _block(x, width, groups, strides, name):
     shortcut = x
     if strides > 1 or x.shape[-1] != 2 * width:
-        shortcut = _conv_bn(x, 2 * width, 1, strides, f"{name}_shortcut", activation=None)
-    x = _conv_bn(x, width, 1, 1, f"{name}_reduce")
+        shortcut = PointwiseConv2D(2 * width, strides, name=f"{name}_shortcut")(x)
+        shortcut = _batch_norm(f"{name}_shortcut_bn")(shortcut)
+    x = PointwiseConv2D(width, name=f"{name}_reduce")(x)
+    x = _batch_norm(f"{name}_reduce_bn")(x)
+    x = layers.ReLU(name=f"{name}_reduce_relu")(x)
     x = GroupedConv2D(width, groups, strides=strides, name=f"{name}_grouped")(x)
     x = _batch_norm(f"{name}_grouped_bn")(x)
     x = layers.ReLU(name=f"{name}_grouped_relu")(x)
-    x = layers.Conv2D(
-        2 * width, 1, use_bias=False, kernel_initializer="he_normal", name=f"{name}_expand"
-    )(x)
+    x = PointwiseConv2D(2 * width, name=f"{name}_expand")(x)
     # A block starts as the identity: deep networks from scratch train more steadily (Goyal et
     # al. 2017, section 5.1).
     x = _batch_norm(f"{name}_expand_bn", gamma_initializer="zeros")(x)
@@ -64,23 +78,8 @@ def _block(x, width, groups, strides, name):
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def _conv_bn(x, filters, kernel_size, strides, name, activation="relu"):
-    if kernel_size > 1:  # "same" with stride 2 would pad below and to the right only.
-        x = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(x)
-    x = layers.Conv2D(
-        filters,
-        kernel_size,
-        strides,
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=name,
-    )(x)
-    x = _batch_norm(f"{name}_bn")(x)
-    return layers.ReLU(name=f"{name}_relu")(x) if activation else x
-
-
 def _batch_norm(name, gamma_initializer="ones"):
-    return layers.BatchNormalization(
+    return BatchNormalization(
         momentum=0.9,
         epsilon=1e-5,
         gamma_initializer=gamma_initializer,
