@@ -99,8 +99,9 @@ def measure(raw_dir, count, folder):
 def measure_drawn(count, folder):
     from unittest import mock
 
+    base = list(drawn.read(persons=100, takes=1))
     with (
-        mock.patch.object(drawn, "read", lambda folder, map: many_drawn(count)),
+        mock.patch.object(drawn, "read", lambda folder, map: many_drawn(base, count)),
         mock.patch("fer_tf.face_cache.find_eyes", lambda image: (USUAL, 0)),
     ):
         started = perf_counter()
@@ -120,8 +121,7 @@ def measure_drawn(count, folder):
 USUAL = np.array([[8, 12, 13, 13], [27, 12, 13, 13]])
 
 
-def many_drawn(count):
-    base = list(drawn.read(persons=100, takes=1))
+def many_drawn(base, count):
     for number in range(count):
         face = base[number % len(base)]
         variant = number // len(base)
