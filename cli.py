@@ -220,13 +220,32 @@ def combine(
     data_dir: DataDir = DATA_DIR,
     runs_dir: RunsDir = RUNS_DIR,
     models_dir: ModelsDir = MODELS_DIR,
+    precision: Annotated[
+        str,
+        typer.Option(help="float32, or bfloat16 convolutions: faster where CPUs have it."),
+    ] = "float32",
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            help="Also onnx, litert or openvino, of the all-paths form; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
 ):
     """Combine four trained networks into the next version of ONE SavedModel."""
     from fer_tf.input_pipeline import find_database
 
     found = [find_database(db, data_dir) for db in _databases(databases)]
     _import_tensorflow()
-    _combine(found, recipe, name, replace, runs_dir, models_dir)
+    from fer_tf.folding import PRECISIONS
+    from fer_tf.formats import check_format
+
+    for kind in formats or ():
+        check_format(kind)
+    if precision not in PRECISIONS:
+        raise InputError(f"No precision is named {precision!r}; choose {', '.join(PRECISIONS)}.")
+    _combine(found, recipe, name, replace, runs_dir, models_dir, precision, formats)
 
 
 @app.command()
@@ -438,16 +457,21 @@ def _run_folders(database, recipe, runs_dir):
     return folders | ({"flat": parent / "flat"} if flat and flat["finished"] else {})
 
 
-def _combine(databases, recipe, name, replace, runs_dir, models_dir):
+def _combine(
+    databases, recipe, name, replace, runs_dir, models_dir, precision="float32", formats=None
+):
+    from fer_tf.formats import convert
     from fer_tf.serving import combine as make
 
     if name and len(databases) > 1:
         raise InputError("--name names one model; name one database with it.")
     for database in databases:
-        typer.echo(f"{database}: combining the four networks, about half a minute")
+        typer.echo(f"{database}: combining the four networks, about a minute")
         folders = _run_folders(database, recipe, runs_dir)
-        version = make(folders, models_dir / (name or database.name), replace)
+        version = make(folders, models_dir / (name or database.name), replace, precision)
         typer.echo(f"Wrote {version}")
+        for kind in formats or ():
+            typer.echo(f"Wrote {convert(version, kind)}")
     _next(f"python cli.py evaluate {' '.join(map(str, databases))} --recipe {recipe}")
 
 

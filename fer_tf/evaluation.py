@@ -8,6 +8,7 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, TASKS
 from fer_tf.input_pipeline import Database, evaluation_batches
+from fer_tf.serving import checkpoint_sha256
 from fer_tf.training import RUN_FILE, read_run
 
 RESAMPLES = 2000
@@ -23,7 +24,8 @@ def evaluate(database: Database, run_folders: dict[str, Path], split: str = "tes
         split: which split.
 
     Returns:
-        A dict of plain values: the database, the recipe, and under "results" a list of dicts, one
+        A dict of plain values: the database, the recipe, under "sha256" that of each checkpoint,
+        which says what was measured, and under "results" a list of dicts, one
         for each network and one for the combination, with "name", "images", "accuracy",
         "accuracy_95" (low, high), "floor" (share of the largest class), "balanced_accuracy",
         "balanced_accuracy_95" and "chance" (balanced accuracy of guessing); of the combination
@@ -73,6 +75,7 @@ def evaluate(database: Database, run_folders: dict[str, Path], split: str = "tes
         "split": split,
         "recipe": run["recipe"]["name"],
         "labels": list(EXPRESSIONS),
+        "sha256": {name: checkpoint_sha256(folder) for name, folder in run_folders.items()},
         "results": results,
     }
 

@@ -1,4 +1,4 @@
-"""Combines four trained networks into ONE SavedModel with the signatures that a server needs."""
+"""Combines four trained networks into the next version of a served model."""
 
 import hashlib
 import json
@@ -7,130 +7,68 @@ import shutil
 from pathlib import Path
 
 from fer_tf.errors import InputError
-from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, PATHS, TASKS
-from fer_tf.faces import FACE_SIZE
-from fer_tf.occlusion import visible_rows
+from fer_tf.expressions import MULTI_NETWORK
 from fer_tf.training import read_run, write_json
 
 MANIFEST = Path("assets.extra") / "manifest.json"
 """What a version is made of, beside its graph; servers ignore the folder's other files."""
 
+MODEL_CARD = Path("assets.extra") / "model_card.md"
+"""The same for readers."""
+
 _SAME = ("database", "config", "data_fingerprint", "occlusion", "recipe", "labels")
 """What the four runs must share, by their keys in `run.json`."""
 
 
-def combine(run_folders: dict[str, Path], folder: Path, replace: bool = False) -> Path:
+def combine(
+    run_folders: dict[str, Path], folder: Path, replace: bool = False, precision: str = "float32"
+) -> Path:
     """Writes the next version of a SavedModel from the best checkpoints of four runs.
 
-    The version is written beside and renamed when it is whole, so a server that watches the
-    folder never sees half of one.
+    The version is written beside, answers its warm-up requests there, and is renamed when it is
+    whole, so a server that watches the folder sees neither half of one nor one that cannot answer.
 
     Args:
         run_folders: run folder of each network in `MULTI_NETWORK`.
         folder: the model's folder, e.g. `saved_models/concat_db`; its versions are its integer
             sub-folders.
         replace: whether a version of another database, config or recipe may become the newest.
+        precision: in which the served networks compute, see `fer_tf.folding.fold`.
 
     Returns:
         The new version's folder.
 
     Raises:
-        InputError: if a network is not trained, if the runs do not belong together, or if the
-            newest version there is made of another database, config or recipe.
+        InputError: if a network is not trained, if the runs do not belong together, if the newest
+            version there is made of another database, config or recipe, or if the combined model
+            fails a warm-up request.
     """
     from fer_tf.checkpoint import load_best
+    from fer_tf.export import export
+    from fer_tf.model_card import model_card
+    from fer_tf.warmup import write_warm_up
 
     runs = {network: _finished_run(network, run_folders[network]) for network in MULTI_NETWORK}
-    begin = runs["begin"]
-    for network, run in runs.items():
-        for name in _SAME:
-            if _shared(run[name]) != _shared(begin[name]):
-                raise InputError(
-                    f"{run_folders[network]} and {run_folders['begin']} differ in {name}; only "
-                    "networks trained alike can be combined: train them again with one recipe on "
-                    "one database."
-                )
+    for network in MULTI_NETWORK[1:]:
+        _refuse_mixture(runs, run_folders, network)
     versions = find_versions(folder)
     if versions and not replace:
-        _refuse_stranger(begin, versions[-1])
+        _refuse_stranger(runs["begin"], versions[-1])
 
     networks = {network: load_best(run_folders[network]) for network in MULTI_NETWORK}
     number = int(versions[-1].name) + 1 if versions else 1
     beside = folder / f"writing-{number}"
     shutil.rmtree(beside, ignore_errors=True)
     try:
-        export(networks, begin["occlusion"], beside)
-        (beside / MANIFEST).parent.mkdir()
-        write_json(beside / MANIFEST, _manifest(runs, run_folders))
+        export(networks, runs["begin"]["occlusion"], beside, precision)
+        made = {"precision": precision, "warm_up_paths": write_warm_up(beside)}
+        manifest = _manifest(runs, run_folders) | made
+        write_json(beside / MANIFEST, manifest)
+        (beside / MODEL_CARD).write_text(model_card(folder.name, number, manifest))
         os.replace(beside, folder / str(number))
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return folder / str(number)
-
-
-def export(networks: dict, occlusion: str, folder: Path) -> None:
-    """Writes a SavedModel with the signatures of the design; their table stands in the README.
-
-    Args:
-        networks: built Keras networks by their names in `MULTI_NETWORK`.
-        occlusion: "upper" or "lower" is blackened in the graph, "eyes" is left to the caller.
-        folder: where to write; must not exist.
-    """
-    import keras
-    import tensorflow as tf
-
-    from fer_tf.layers.path_selection import PathSelection
-    from fer_tf.preprocessing import to_face_tf
-
-    begin, *subnets = (networks[name] for name in MULTI_NETWORK)
-    shape = (FACE_SIZE, FACE_SIZE, 1)
-    start, stop = visible_rows(occlusion)
-    rows = tf.range(FACE_SIZE)
-    visible = tf.cast((rows >= start) & (rows < stop), tf.uint8)[:, None, None]
-
-    # Two models over the same four networks: the archive keeps their weights once.
-    models = {}
-    for routed in (True, False):
-        images = keras.layers.Input(shape, dtype="uint8")
-        models[routed] = keras.Model(images, PathSelection(begin, subnets, routed)(images))
-
-    def answer(images, routed):
-        # A server does not check requests against the signature's shape.
-        images = tf.ensure_shape(images, (None, *shape)) * visible
-        result = models[routed](images, training=False)
-        return _name(result["path_probabilities"], result["probabilities"], routed)
-
-    # One function that three signatures call: traced once, not three times.
-    image_spec = tf.TensorSpec((None, *shape), tf.uint8, name="image")
-    routed = tf.function(lambda image: answer(image, True), [image_spec], autograph=False)
-
-    def decode(image_bytes):
-        return tf.map_fn(
-            to_face_tf, image_bytes, fn_output_signature=tf.TensorSpec(shape, tf.uint8)
-        )
-
-    def classify(inputs):
-        feature = {"image/encoded": tf.io.FixedLenFeature([], tf.string)}
-        examples = tf.io.parse_example(inputs, feature)
-        scores = routed(decode(examples["image/encoded"]))["probabilities"]
-        count = tf.shape(scores)[0]
-        return {"classes": tf.tile([EXPRESSIONS], [count, 1]), "scores": scores}
-
-    archive = keras.export.ExportArchive()
-    archive.track(models[True])
-    archive.track(models[False])
-    for name, function, spec in (
-        ("serving_default", routed, image_spec),
-        (
-            "serving_bytes",
-            lambda image_bytes: routed(decode(image_bytes)),
-            tf.TensorSpec((None,), tf.string, "image_bytes"),
-        ),
-        ("all_paths", lambda image: answer(image, False), image_spec),
-        ("classify", classify, tf.TensorSpec((None,), tf.string, "inputs")),
-    ):
-        archive.add_endpoint(name, function, [spec])
-    archive.write_out(folder, verbose=False)
 
 
 def find_versions(folder: Path) -> list[Path]:
@@ -151,23 +89,34 @@ def read_manifest(version: Path) -> dict:
     return json.loads(path.read_text())
 
 
-def _name(path_probabilities, probabilities, routed):
-    """The six outputs of a signature, N rows each."""
-    import tensorflow as tf
+def checkpoint_sha256(run_folder: Path) -> str:
+    """SHA-256 of a run's best checkpoint, in hexadecimal digits: which network it is."""
+    from fer_tf.checkpoint import BEST
 
-    class_id = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
-    if routed:
-        path = tf.argmax(path_probabilities, axis=-1, output_type=tf.int32)
-    else:
-        path = tf.gather(tf.constant(TASKS["begin"].class_of), class_id)
-    return {
-        "label": tf.gather(tf.constant(EXPRESSIONS), class_id),
-        "class_id": class_id,
-        "probability": tf.gather(probabilities, class_id, batch_dims=1),
-        "path": tf.gather(tf.constant(list(PATHS)), path),
-        "path_probabilities": path_probabilities,
-        "probabilities": probabilities,
-    }
+    return hashlib.sha256((run_folder / BEST).read_bytes()).hexdigest()
+
+
+def _refuse_mixture(runs, run_folders, network):
+    """Refuses a network that was not trained on the data and by the recipe of BeginNet."""
+    for name in _SAME:
+        difference = _difference(_shared(runs["begin"][name]), _shared(runs[network][name]), name)
+        if difference:
+            field, begins, its = difference
+            raise InputError(
+                f"{run_folders['begin']} and {run_folders[network]} differ in {field}: {begins} "
+                f"and {its}. Only networks trained alike can be combined: train them again with "
+                "one recipe on one database."
+            )
+
+
+def _difference(one, other, name):
+    """The first value in which two JSON values differ, by its dotted name; None where equal."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in one | other:
+            if found := _difference(one.get(key), other.get(key), f"{name}.{key}"):
+                return found
+        return None
+    return None if one == other else (name, one, other)
 
 
 def _shared(value):
@@ -197,9 +146,8 @@ def _refuse_stranger(run, newest):
 
 
 def _manifest(runs, run_folders):
-    from fer_tf.checkpoint import BEST
-
     begin = runs["begin"]
+    sha256 = {network: checkpoint_sha256(run_folders[network]) for network in MULTI_NETWORK}
     return {
         **{name: begin[name] for name in _SAME if name != "recipe"},
         "recipe": begin["recipe"]["name"],
@@ -209,10 +157,23 @@ def _manifest(runs, run_folders):
         "networks": {
             network: {
                 "seed": run["seed"],
+                "training_images": run["training_images"],
                 "best_epoch": run["best_epoch"],
                 "best_validation_loss": run["best_validation_loss"],
-                "sha256": hashlib.sha256((run_folders[network] / BEST).read_bytes()).hexdigest(),
+                "sha256": sha256[network],
             }
             for network, run in runs.items()
         },
+        "evaluation": _evaluation(run_folders["begin"].parent / "evaluation.json", sha256),
     }
+
+
+def _evaluation(path, sha256):
+    """What `evaluate` measured, None where it has not measured these very networks."""
+    if not path.is_file():
+        return None
+    numbers = json.loads(path.read_text())
+    measured = numbers.get("sha256", {})
+    if any(measured.get(network) != value for network, value in sha256.items()):
+        return None
+    return {"split": numbers["split"], "results": numbers["results"]}

@@ -1,0 +1,126 @@
+"""Writes four networks as ONE SavedModel with the signatures that a server needs."""
+
+from pathlib import Path
+
+from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, PATHS, TASKS
+from fer_tf.faces import FACE_SIZE
+from fer_tf.occlusion import visible_rows
+
+
+def export(networks: dict, occlusion: str, folder: Path, precision: str = "float32") -> None:
+    """Writes a SavedModel that names the expressions of faces; needs neither Keras nor fer_tf.
+
+    | signature | input | evaluates |
+    |---|---|---|
+    | `serving_default` | `image` uint8 [N, 48, 48, 1] | for each image the selected subnet only |
+    | `serving_bytes` | `image_bytes` string [N], JPEG or PNG face squares | the same |
+    | `all_paths` | `image` uint8 [N, 48, 48, 1] | all four networks |
+    | `classify` | `inputs` string [N], tf.Example with `image/encoded` | the selected subnet only |
+
+    The first three return `label` string [N], `class_id` int32 [N], `probability` float32 [N],
+    `path` string [N], `path_probabilities` float32 [N, 3] and `probabilities` float32 [N, 7];
+    `classify` returns `classes` string [N, 7] and `scores` float32 [N, 7]. N may be 0. A tensor
+    of another shape and a file that `to_face_tf` refuses fail the request, all of it.
+
+    Args:
+        networks: built Keras networks by their names in `MULTI_NETWORK`.
+        occlusion: "upper" or "lower" is blackened in the graph, "eyes" is left to the caller.
+        folder: where to write; must not exist.
+        precision: "float32", or "bfloat16" of the convolutions; see `fer_tf.folding.fold`.
+    """
+    import keras
+    import tensorflow as tf
+
+    shape = (FACE_SIZE, FACE_SIZE, 1)
+    start, stop = visible_rows(occlusion)
+    rows = tf.range(FACE_SIZE)
+    visible = tf.cast((rows >= start) & (rows < stop), tf.int32)[:, None, None]
+    models = _path_selections(networks, shape, precision)
+
+    def answer(images, routed):
+        # A server does not check requests against the signature's shape.
+        images = tf.ensure_shape(images, (None, *shape))
+        # As int32, because LiteRT cannot multiply uint8.
+        images = tf.cast(tf.cast(images, tf.int32) * visible, tf.uint8)
+        result = models[routed](images, training=False)
+        return _named(result["path_probabilities"], result["probabilities"], routed)
+
+    # One function that three signatures call: traced once, not three times.
+    image_spec = tf.TensorSpec((None, *shape), tf.uint8, name="image")
+    routed = tf.function(lambda image: answer(image, True), [image_spec], autograph=False)
+
+    def classify(inputs):
+        feature = {"image/encoded": tf.io.FixedLenFeature([], tf.string)}
+        examples = tf.io.parse_example(tf.ensure_shape(inputs, [None]), feature)
+        scores = routed(_decoded(examples["image/encoded"], "inputs"))["probabilities"]
+        count = tf.shape(scores)[0]
+        return {"classes": tf.tile([EXPRESSIONS], [count, 1]), "scores": scores}
+
+    archive = keras.export.ExportArchive()
+    archive.track(models[True])
+    archive.track(models[False])
+    for name, function, spec in (
+        ("serving_default", routed, image_spec),
+        (
+            "serving_bytes",
+            lambda image_bytes: routed(_decoded(image_bytes, "image_bytes")),
+            tf.TensorSpec((None,), tf.string, "image_bytes"),
+        ),
+        ("all_paths", lambda image: answer(image, False), image_spec),
+        ("classify", classify, tf.TensorSpec((None,), tf.string, "inputs")),
+    ):
+        archive.add_endpoint(name, function, [spec])
+    archive.write_out(folder, verbose=False)
+
+
+def _path_selections(networks, shape, precision):
+    """The routed (True) and the all-paths (False) model over the same four networks.
+
+    Here, and nowhere else, trained networks become what is served. The archive keeps the weights
+    that the two models share once.
+    """
+    import keras
+
+    from fer_tf.folding import fold
+    from fer_tf.layers.path_selection import PathSelection
+
+    begin, *subnets = (fold(networks[name], precision) for name in MULTI_NETWORK)
+    models = {}
+    for routed in (True, False):
+        images = keras.layers.Input(shape, dtype="uint8")
+        models[routed] = keras.Model(images, PathSelection(begin, subnets, routed)(images))
+    return models
+
+
+def _decoded(files, name):
+    """Encoded pictures, string [N], as uint8 [N, 48, 48, 1]; messages call them name[i]."""
+    import tensorflow as tf
+
+    from fer_tf.preprocessing import to_face_tf
+
+    files = tf.ensure_shape(files, [None])
+    places = tf.as_string(tf.range(tf.shape(files)[0]))
+    return tf.map_fn(
+        lambda pair: to_face_tf(pair[0], tf.strings.join([name, "[", pair[1], "]"])),
+        (files, places),
+        fn_output_signature=tf.TensorSpec((FACE_SIZE, FACE_SIZE, 1), tf.uint8),
+    )
+
+
+def _named(path_probabilities, probabilities, routed):
+    """The six outputs of a signature, N rows each."""
+    import tensorflow as tf
+
+    class_id = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
+    if routed:
+        path = tf.argmax(path_probabilities, axis=-1, output_type=tf.int32)
+    else:
+        path = tf.gather(tf.constant(TASKS["begin"].class_of), class_id)
+    return {
+        "label": tf.gather(tf.constant(EXPRESSIONS), class_id),
+        "class_id": class_id,
+        "probability": tf.gather(probabilities, class_id, batch_dims=1),
+        "path": tf.gather(tf.constant(list(PATHS)), path),
+        "path_probabilities": path_probabilities,
+        "probabilities": probabilities,
+    }

@@ -1,0 +1,108 @@
+"""The model card: what a version is, what it is for, and what it is not, for its users."""
+
+from fer_tf.expressions import TASKS
+from fer_tf.sources import OFFICIAL_SOURCES
+
+_OCCLUSIONS = {
+    "upper": "the upper half (rows 0 to 23 of 48); the model blackens it itself",
+    "lower": "the lower half (rows 24 to 47 of 48); the model blackens it itself",
+    "eyes": "the eyes; the client blackens them (`fer_tf.occlusion.occlude`), the model does not",
+}
+
+_RIGHTS = {
+    "fer2013": "FER2013: pictures found by web search and published for a competition; they "
+    "remain their owners'.",
+    "jaffe": "JAFFE: given on request, for research that is not commercial.",
+    "kdef": "KDEF: given on request, for research that is not commercial.",
+    "raf_db": "RAF-DB: given on request, for research that is not commercial.",
+    "drawn": "Drawn faces: made by this program. What a model learnt from them says nothing about "
+    "real faces.",
+}
+
+
+def model_card(name: str, version: int, manifest: dict) -> str:
+    """Writes the card of a version.
+
+    Args:
+        name: the model's name.
+        version: its number.
+        manifest: what `fer_tf.serving.combine` writes beside the graph.
+
+    Returns:
+        Markdown.
+    """
+    labels = ", ".join(f"{i} {label}" for i, label in enumerate(manifest["labels"]))
+    rights = "\n".join(f"- {_RIGHTS[source]}" for source in _sources(manifest["config"]))
+    return f"""# {name}, version {version}
+
+Names the expression of a partly covered face. BeginNet picks one of three groups of expressions
+(a path), the subnet of that path picks the expression.
+
+- Labels, in order: {labels}.
+- Covered: {_OCCLUSIONS[manifest["occlusion"]]}.
+- Trained on {manifest["database"]}/{manifest["config"]} with recipe {manifest["recipe"]}, images of
+  {manifest["image_size"]} x {manifest["image_size"]} pixels, fer_tf {manifest["fer_tf"]}.
+- Convolutions compute in {manifest["precision"]}.
+
+## Use
+
+For research and demonstrations on frontal, upright faces. The client finds the face, cuts out its
+square (forehead to chin) and sends it: as gray uint8 48 x 48 (`serving_default`, `all_paths`), or
+as a JPEG or PNG file of any size (`serving_bytes`, `classify`); an EXIF rotation is not applied.
+
+Not for judging what a person feels, nor for decisions about people: a posed or labelled expression
+is not a feeling. Profiles, tilted heads and other coverings were not trained. Accuracy for groups
+of people was not measured.
+
+## Results
+
+{_results(manifest["evaluation"])}
+
+## Networks
+
+{_networks(manifest["networks"])}
+
+## Rights in the data
+
+{rights}
+
+Whether and how a model trained on these pictures may be used is for their owners to say.
+"""
+
+
+def _sources(config):
+    """The sources of a config by its name, e.g. "fer2013+kdef-leakfree"."""
+    name = config.split("-")[0]
+    return OFFICIAL_SOURCES if name == "paper" else name.split("+")
+
+
+def _results(evaluation):
+    if evaluation is None:
+        return "Not evaluated: `python cli.py evaluate` had not measured these networks yet."
+    rows = [
+        [
+            row["name"],
+            row["images"],
+            "{:.1f} ({:.1f} to {:.1f})".format(
+                *(100 * value for value in (row["accuracy"], *row["accuracy_95"]))
+            ),
+            f"{100 * row['floor']:.1f}",
+            f"{100 * row['balanced_accuracy']:.1f}",
+        ]
+        for row in evaluation["results"]
+    ]
+    head = ["network", "images", "accuracy, %", "largest class alone", "balanced accuracy"]
+    return f"On the {evaluation['split']} split, with 95 % intervals:\n\n{_table(head, rows)}"
+
+
+def _networks(networks):
+    rows = [
+        [TASKS[name].title, row["training_images"], row["seed"], row["best_epoch"], row["sha256"]]
+        for name, row in networks.items()
+    ]
+    return _table(["network", "training images", "seed", "best epoch", "SHA-256"], rows)
+
+
+def _table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)

@@ -1,0 +1,163 @@
+"""Warm-up requests: a server answers them before it takes a version into service.
+
+The first request to each signature and path costs seconds of preparation; with these, no user
+waits for it. One request that fails keeps the server from loading the version at all, so all are
+answered here first, by the server's own way of loading a model.
+"""
+
+from contextlib import closing
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fer_tf.errors import InputError
+from fer_tf.expressions import EXPRESSIONS, PATHS
+from fer_tf.faces import FACE_SIZE
+
+WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
+"""Where TensorFlow Serving looks for a version's requests."""
+
+_CANDIDATES, _ROUNDS = 28, 24
+"""Images tried at a time and how many times; 672 images of the paper's size take 80 s."""
+
+
+def write_warm_up(version: Path) -> list[str]:
+    """Writes a request for each signature and path of a SavedModel, and answers them all.
+
+    The images are drawn: no real face travels with a model.
+
+    Args:
+        version: the SavedModel's folder, not yet published.
+
+    Returns:
+        The paths, of "A", "B" and "C", that are covered. A path is left out when BeginNet sends
+        none of some hundred images along it, which a network that learnt little may do.
+
+    Raises:
+        InputError: if an answer is not finite or is not that of the image's path.
+    """
+    import tensorflow as tf
+
+    # On the CPU, because whoever trained just now may hold the GPU's memory.
+    config = tf.compat.v1.ConfigProto(device_count={"GPU": 0})
+    with closing(tf.compat.v1.Session(graph=tf.Graph(), config=config)) as session:
+        run = _loaded(session, version)
+        images = find_images(lambda images: run("serving_default", images)["path_probabilities"])
+        if not images:
+            raise InputError(
+                "The combined model answers drawn faces with no finite probability; nothing was "
+                "published. Train the networks again with --restart."
+            )
+        path = version / WARM_UP
+        path.parent.mkdir(exist_ok=True)
+        with tf.io.TFRecordWriter(str(path)) as out:
+            for signature in ("serving_default", "serving_bytes", "all_paths", "classify"):
+                for image in images.values():
+                    out.write(_request(signature, image).SerializeToString())
+        _replay(path, run, list(images))
+    return list(images)
+
+
+def find_images(path_probabilities) -> dict[str, np.ndarray]:
+    """One image for each path that the networks take, drawn and then varied until one is found.
+
+    Args:
+        path_probabilities: function of images uint8 [N, 48, 48, 1] that returns float32 [N, 3].
+
+    Returns:
+        Path -> uint8 [1, 48, 48, 1], in the order of `PATHS`, without the paths not found.
+    """
+    from fer_tf.sources.drawn import draw_face
+
+    random = np.random.default_rng(0)
+    faces = [draw_face(i, i % len(EXPRESSIONS), 0) for i in range(_CANDIDATES)]
+    images = np.stack(faces)[..., np.newaxis]
+    leads = dict.fromkeys(PATHS, -np.inf)
+    nearest = {}
+    for _ in range(_ROUNDS):
+        probabilities = path_probabilities(images)
+        for i, path in enumerate(PATHS):
+            lead = probabilities[:, i] - np.delete(probabilities, i, axis=-1).max(-1)
+            row = lead.argmax()
+            if lead[row] > leads[path]:
+                leads[path], nearest[path] = lead[row], images[row : row + 1]
+        missing = [path for path in nearest if leads[path] <= 0]
+        if not missing:
+            break
+        images = np.concatenate(
+            [_varied(nearest[path], _CANDIDATES // len(missing), random) for path in missing]
+        )
+    return {path: nearest[path] for path in PATHS if leads[path] > 0}
+
+
+def _varied(image, count, random):
+    """Images like one image, under soft stains of all strengths: uint8 [count, 48, 48, 1]."""
+    varied = []
+    for strength in np.geomspace(4, 128, count):
+        stains = random.normal(0, strength, (random.integers(1, 9),) * 2).astype(np.float32)
+        stains = cv2.resize(stains, (FACE_SIZE, FACE_SIZE), interpolation=cv2.INTER_CUBIC)
+        varied.append(image[0] + stains[..., np.newaxis])
+    return np.stack(varied).clip(0, 255).astype(np.uint8)
+
+
+def _loaded(session, version):
+    """Loads a SavedModel as a server does; returns a function of a signature and its input."""
+    import tensorflow as tf
+
+    with session.graph.as_default():
+        graph = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(version))
+
+    def run(signature, value):
+        definition = graph.signature_def[signature]
+        (fed,) = definition.inputs.values()
+        fetched = {name: info.name for name, info in definition.outputs.items()}
+        return session.run(fetched, {fed.name: value})
+
+    return run
+
+
+def _request(signature, image):
+    """A `PredictionLog` that asks a signature for one image, uint8 [1, 48, 48, 1]."""
+    import tensorflow as tf
+    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+    png = cv2.imencode(".png", image[0])[1].tobytes()
+    feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[png]))
+    example = tf.train.Example(features=tf.train.Features(feature={"image/encoded": feature}))
+    name, value = {
+        "serving_default": ("image", image),
+        "serving_bytes": ("image_bytes", [png]),
+        "all_paths": ("image", image),
+        "classify": ("inputs", [example.SerializeToString()]),
+    }[signature]
+    log = PredictionLog()
+    log.predict_log.request.model_spec.signature_name = signature
+    log.predict_log.request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    return log
+
+
+def _replay(path, run, expected):
+    """Answers the requests of a file; the paths expected repeat for each signature."""
+    import tensorflow as tf
+    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+    for i, record in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator()):
+        request = PredictionLog.FromString(record).predict_log.request
+        signature = request.model_spec.signature_name
+        (value,) = request.inputs.values()
+        answer = run(signature, tf.make_ndarray(value))
+        scores = answer["scores" if signature == "classify" else "probabilities"]
+        if scores.shape != (1, len(EXPRESSIONS)) or not np.isfinite(scores).all():
+            raise InputError(
+                f"The combined model answers a drawn face through {signature} with {scores}; "
+                "nothing was published. Train the networks again with --restart."
+            )
+        if signature in ("serving_default", "serving_bytes"):
+            taken = answer["path"][0].decode()
+            if taken != expected[i % len(expected)]:
+                raise InputError(
+                    f"The combined model sends one drawn face along path "
+                    f"{expected[i % len(expected)]} and, through {signature}, along {taken}; "
+                    "nothing was published. Please report this."
+                )

@@ -1,0 +1,147 @@
+"""Answers requests through TensorFlow's C library alone: how a server loads and runs a model.
+
+Run by a Python that imports no TensorFlow:
+
+    python c_api.py LIBRARY MODEL REQUESTS.npz ANSWERS.npz
+
+MODEL is a version's folder; REQUESTS holds arrays named "SIGNATURE/BATCH", uint8, float32 or object
+(of bytes), and "signatures": JSON, signature -> {"input": [name, tensor], "outputs": {name:
+tensor}}, tensors by their names in the graph. ANSWERS holds "SIGNATURE/BATCH/OUTPUT", or
+"SIGNATURE/BATCH/error" with the message where the request failed.
+"""
+
+import ctypes
+import json
+import sys
+
+import numpy as np
+
+UINT8, FLOAT, INT32, STRING = 4, 1, 3, 7  # TF_DataType
+NUMBERS = {UINT8: np.uint8, FLOAT: np.float32, INT32: np.int32}
+STRING_SIZE = 24  # sizeof(TF_TString)
+
+
+_RETURNED = {
+    ctypes.c_void_p: "TF_NewStatus TF_NewGraph TF_NewSessionOptions TF_LoadSessionFromSavedModel "
+    "TF_GraphOperationByName TF_AllocateTensor TF_TensorData TF_StringGetDataPointer",
+    ctypes.c_char_p: "TF_Message",
+    ctypes.c_size_t: "TF_StringGetSize TF_TensorByteSize",
+    ctypes.c_int64: "TF_Dim",
+}
+
+
+class Output(ctypes.Structure):
+    _fields_ = [("operation", ctypes.c_void_p), ("index", ctypes.c_int)]
+
+
+class Failed(Exception):
+    pass
+
+
+class Model:
+    def __init__(self, library, folder):
+        self.tf = ctypes.CDLL(library)
+        for returned, names in _RETURNED.items():
+            for name in names.split():
+                getattr(self.tf, name).restype = returned
+        self.status = ctypes.c_void_p(self.tf.TF_NewStatus())
+        self.graph = ctypes.c_void_p(self.tf.TF_NewGraph())
+        self.session = ctypes.c_void_p(
+            self.tf.TF_LoadSessionFromSavedModel(
+                ctypes.c_void_p(self.tf.TF_NewSessionOptions()),
+                None,
+                folder.encode(),
+                (ctypes.c_char_p * 1)(b"serve"),
+                1,
+                self.graph,
+                None,
+                self.status,
+            )
+        )
+        self.check()
+
+    def check(self):
+        if self.tf.TF_GetCode(self.status):
+            raise Failed(self.tf.TF_Message(self.status).decode())
+
+    def run(self, fed, value, fetched):
+        """Feeds one tensor, fetches a list of tensors by name."""
+        inputs = (Output * 1)(self.output(fed))
+        outputs = (Output * len(fetched))(*map(self.output, fetched))
+        results = (ctypes.c_void_p * len(fetched))()
+        tensor = self.to_tensor(value)
+        self.tf.TF_SessionRun(
+            self.session,
+            None,
+            inputs,
+            (ctypes.c_void_p * 1)(tensor),
+            1,
+            outputs,
+            results,
+            len(fetched),
+            None,
+            0,
+            None,
+            self.status,
+        )
+        self.tf.TF_DeleteTensor(ctypes.c_void_p(tensor))
+        self.check()
+        return [self.to_array(ctypes.c_void_p(result)) for result in results]
+
+    def output(self, name):
+        operation, index = name.split(":")
+        found = self.tf.TF_GraphOperationByName(self.graph, operation.encode())
+        assert found, f"the graph has no operation {operation}"
+        return Output(found, int(index))
+
+    def to_tensor(self, array):
+        kind = {v: k for k, v in NUMBERS.items()}.get(array.dtype.type, STRING)
+        size = STRING_SIZE * array.size if kind == STRING else array.nbytes
+        dims = (ctypes.c_int64 * array.ndim)(*array.shape)
+        tensor = self.tf.TF_AllocateTensor(kind, dims, array.ndim, ctypes.c_size_t(size))
+        data = self.tf.TF_TensorData(ctypes.c_void_p(tensor))
+        if kind != STRING:
+            ctypes.memmove(data, np.ascontiguousarray(array).ctypes.data, size)
+            return tensor
+        for i, value in enumerate(array.ravel()):
+            place = ctypes.c_void_p(data + i * STRING_SIZE)
+            self.tf.TF_StringInit(place)
+            self.tf.TF_StringCopy(place, value, ctypes.c_size_t(len(value)))
+        return tensor
+
+    def to_array(self, tensor):
+        kind = self.tf.TF_TensorType(tensor)
+        shape = [self.tf.TF_Dim(tensor, i) for i in range(self.tf.TF_NumDims(tensor))]
+        data = self.tf.TF_TensorData(tensor)
+        if kind != STRING:
+            raw = ctypes.string_at(data, self.tf.TF_TensorByteSize(tensor)) if data else b""
+            return np.frombuffer(raw, NUMBERS[kind]).reshape(shape)
+        values = np.empty(int(np.prod(shape)), object)
+        for i in range(len(values)):
+            place = ctypes.c_void_p(data + i * STRING_SIZE)
+            start = self.tf.TF_StringGetDataPointer(place)
+            values[i] = ctypes.string_at(start, self.tf.TF_StringGetSize(place))
+        return values.reshape(shape)
+
+
+def main(library, folder, requests, answers):
+    model = Model(library, folder)
+    found = {}
+    with np.load(requests, allow_pickle=True) as requests:
+        signatures = json.loads(str(requests["signatures"]))
+        for key in requests.files:
+            if key == "signatures":
+                continue
+            signature = signatures[key.split("/")[0]]
+            names, tensors = zip(*signature["outputs"].items(), strict=True)
+            try:
+                values = model.run(signature["input"], requests[key], tensors)
+                found |= {f"{key}/{n}": v for n, v in zip(names, values, strict=True)}
+            except Failed as error:
+                found[f"{key}/error"] = np.array(str(error))
+    assert "tensorflow" not in sys.modules
+    np.savez(answers, **found)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,76 @@
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+from fer_tf import warmup
+from fer_tf.errors import InputError
+from fer_tf.warmup import WARM_UP, find_images, write_warm_up
+from tests.served import SIGNATURES
+
+
+@pytest.fixture(scope="module")
+def version(model, tmp_path_factory):
+    """A version with its requests."""
+    folder = tmp_path_factory.mktemp("version") / "1"
+    shutil.copytree(model, folder)
+    assert write_warm_up(folder) == ["A", "B", "C"]
+    return folder
+
+
+def test_the_requests_cover_each_signature_and_path(version):
+    loaded = tf.saved_model.load(version).signatures
+    taken = []
+    for record in tf.data.TFRecordDataset(str(version / WARM_UP)).as_numpy_iterator():
+        log = PredictionLog.FromString(record)
+        assert log.WhichOneof("log_type") == "predict_log"
+        request = log.predict_log.request
+        signature = request.model_spec.signature_name
+        assert list(request.inputs) == [SIGNATURES[signature]]
+        value = tf.constant(tf.make_ndarray(request.inputs[SIGNATURES[signature]]))
+        answer = loaded[signature](**{SIGNATURES[signature]: value})
+        if signature == "classify":
+            columns = np.flatnonzero(answer["scores"].numpy()[0]).tolist()
+            taken.append((signature, {3: "A"}.get(len(columns)) or "BC"[columns == [5, 6]]))
+        elif signature == "all_paths":
+            path = answer["path_probabilities"].numpy()[0].argmax()
+            taken.append((signature, "ABC"[path]))
+        else:
+            taken.append((signature, answer["path"].numpy()[0].decode()))
+    assert sorted(taken) == sorted((s, path) for s in SIGNATURES for path in "ABC")
+
+
+def probabilities_by(logit_of_b):
+    """Path probabilities that depend on the mean gray level m: 1, `logit_of_b(m)` and -100."""
+
+    def path_probabilities(images):
+        mean = images.mean((1, 2, 3)) / 255
+        logits = np.stack([np.ones_like(mean), logit_of_b(mean), np.full_like(mean, -100)], -1)
+        return np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+
+    return path_probabilities
+
+
+def test_images_are_varied_until_each_path_is_found():
+    drawn = []
+
+    def path_probabilities(images):
+        drawn.append(images)
+        return probabilities_by(lambda mean: 9 * mean - 7)(images)  # B from a mean of 0.9 on.
+
+    images = find_images(path_probabilities)
+    assert (path_probabilities(drawn[0]).argmax(-1) == 0).all()  # No drawn face takes it.
+    assert list(images) == ["A", "B"]  # And C is taken by none.
+    assert images["B"].mean() > 0.88 * 255
+    assert images["B"].shape == (1, 48, 48, 1) and images["B"].dtype == np.uint8
+    assert sum(map(len, drawn)) < 1000
+
+
+def test_requests_whose_answer_is_not_as_expected_are_refused(version, monkeypatch):
+    """As when a path's image is answered otherwise once it is encoded."""
+    images = find_images(probabilities_by(lambda mean: mean))
+    monkeypatch.setattr(warmup, "find_images", lambda _: {"C": images["A"]})
+    with pytest.raises(InputError, match="along path C and, through serving_default, along"):
+        write_warm_up(version)
