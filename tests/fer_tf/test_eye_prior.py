@@ -111,6 +111,7 @@ def test_the_command_makes_a_file(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(eye_prior, "TRAINING_ROWS", 28)
     monkeypatch.setattr(eye_prior, "_KEPT_OUT", (slice(0, 2),))
     monkeypatch.setattr(sys, "argv", ["eye_prior", str(tmp_path), str(tmp_path / "prior.npz")])
+    monkeypatch.setattr(cv2, "setNumThreads", lambda number: None)  # It would stay so.
     eye_prior.main()
     printed = capsys.readouterr().out
     assert "faces 26" in printed and "prior.npz" in printed

@@ -114,8 +114,8 @@ def test_thread_map_passes_an_error_on():
 
 
 def test_opencv_has_its_threads_back_after_a_success_and_a_failure(raw_dir, tmp_path):
-    threads = cv2.getNumThreads()
-    assert threads > 1
+    threads = 2
+    cv2.setNumThreads(threads)
     cached_faces(["fer2013"], raw_dir, tmp_path / "faces")
     assert cv2.getNumThreads() == threads
     with mock.patch.object(face_cache, "find_eyes", side_effect=ZeroDivisionError):
