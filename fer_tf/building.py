@@ -24,7 +24,13 @@ from rich.console import Console
 
 from fer_tf.errors import InputError
 from fer_tf.face_cache import FACES_DIR, cache_key, cached_faces
-from fer_tf.occluded_faces import OccludedFaces, OccludedFacesConfig, config_for
+from fer_tf.occluded_faces import (
+    OccludedFaces,
+    OccludedFacesConfig,
+    clean_faces,
+    config_for,
+    look_alikes,
+)
 
 _WRITING = ".writing"
 _LOCK = ".lock"
@@ -99,9 +105,9 @@ def build(
             workers = jobs or max(os.cpu_count(), len(missing))
             pool = ProcessPoolExecutor(workers, context, _die_with_parent)
             try:
-                cached_faces(config.sources, raw_dir, data_dir / FACES_DIR, jobs, pool)
+                faces = cached_faces(config.sources, raw_dir, data_dir / FACES_DIR, jobs, pool)
                 tasks = {name: builders[name] for name in missing}
-                yield from _build_all(tasks, config, raw_dir, data_dir, pool)
+                yield from _build_all(tasks, config, raw_dir, data_dir, pool, faces)
             except BrokenProcessPool as error:
                 raise InputError(
                     "A process that helped to build was killed, perhaps for lack of memory; what "
@@ -115,7 +121,7 @@ def build(
                 shutil.rmtree(data_dir / _WRITING, ignore_errors=True)
 
 
-def _build_all(builders, config, raw_dir, data_dir, pool):
+def _build_all(builders, config, raw_dir, data_dir, pool, faces):
     writing = data_dir / _WRITING
     console = Console(stderr=True)
     waiting = console.status(f"Writing {', '.join(builders)}")
@@ -127,6 +133,8 @@ def _build_all(builders, config, raw_dir, data_dir, pool):
         for name, module in builders.items()
     }  # fmt: skip
     with waiting if console.is_terminal else contextlib.nullcontext():
+        # While the processes import TensorFlow; they find the pairs in the cache.
+        look_alikes(clean_faces(faces)[0] if config.clean else faces, data_dir / FACES_DIR)
         for task in as_completed(tasks):
             task.result()
             yield tasks[task], _publish(writing, data_dir, tasks[task], config.name)

@@ -1,6 +1,9 @@
 """Which faces were made from one photograph: identical copies and near-identical ones."""
 
+import fcntl
 import hashlib
+import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -58,6 +61,30 @@ def near_duplicates(images: np.ndarray) -> np.ndarray:
         pairs.append(_correlated(images, candidates))
         start = stop
     return np.concatenate(pairs)
+
+
+def cached_near_duplicates(images: np.ndarray, folder: Path) -> np.ndarray:
+    """`near_duplicates`, searched once for the same images, by whichever process comes first.
+
+    Args:
+        images: uint8 [N, 48, 48]; may be mapped from disk.
+        folder: where the pairs are kept, one small file for each set of images.
+    """
+    settings = (_MAX_BITS_APART, _MIN_CORRELATION, _CORRELATED_SIZE, _HASHED_SIZE)
+    digest = hashlib.sha256(repr(settings).encode())
+    for image in images:
+        digest.update(image)
+    path = folder / f"{digest.hexdigest()[:16]}.npy"
+    folder.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # The others wait; the system frees a killed one's.
+        if not path.exists():
+            beside = path.with_suffix(".writing")
+            with beside.open("wb") as out:
+                np.save(out, near_duplicates(images))
+            os.replace(beside, path)
+    with path.open("rb") as file:  # TFDS' tests give np.load no path.
+        return np.load(file)
 
 
 def _perceptual_hashes(images: np.ndarray) -> np.ndarray:

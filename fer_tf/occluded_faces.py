@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
-from fer_tf.duplicates import near_duplicates
+from fer_tf.duplicates import cached_near_duplicates
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.face_cache import FACES_DIR, FaceSet, cache_key, cached_faces
@@ -173,9 +173,8 @@ class OccludedFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             )
         dropped = {}
         if config.clean:
-            faces, dropped = _clean(faces)
-        persons_known = all(faces.subjects)  # Then looking alike decides nothing.
-        pairs = np.zeros((0, 2), np.int64) if persons_known else near_duplicates(faces.images)
+            faces, dropped = clean_faces(faces)
+        pairs = look_alikes(faces, faces_dir)
         groups = find_groups(faces.images, faces.subjects, pairs) if config.leak_free else None
         splits = assign_splits(faces.labels, faces.ids, groups, config.seed)
         inspection = inspect_faces(faces, splits, pairs, dropped)
@@ -233,7 +232,14 @@ def _raw_dir(dl_manager: tfds.download.DownloadManager) -> Path:
         raise InputError(f"No raw databases found: {error}") from error
 
 
-def _clean(faces: FaceSet) -> tuple[FaceSet, dict[str, list[str]]]:
+def look_alikes(faces: FaceSet, faces_dir: Path) -> np.ndarray:
+    """Pairs of faces made from one photograph, int64 [K, 2]; kept in the cache of the faces."""
+    if all(faces.subjects):  # Every person is known: looking alike decides nothing.
+        return np.zeros((0, 2), np.int64)
+    return cached_near_duplicates(faces.images, faces_dir / "look_alikes")
+
+
+def clean_faces(faces: FaceSet) -> tuple[FaceSet, dict[str, list[str]]]:
     """The faces that are worth keeping, and the ids of those dropped for each reason."""
     blank = blank_images(faces.images)
     conflicting = conflicting_labels(faces.images, faces.labels) & ~blank

@@ -165,7 +165,7 @@ def test_a_second_run_finishes_what_a_killed_one_began(raw_dir, killed):
     for name in ("concat_db", "bconcat_db", "eye_cdb"):
         assert len(find_database(name, killed).read("test").ids) == 7
     assert names(killed) == {".lock", "faces", "concat_db", "bconcat_db", "eye_cdb"}
-    assert names(killed / "faces") == {"fer2013"}
+    assert names(killed / "faces") == {"fer2013", "look_alikes"}
 
 
 def test_ctrl_c_ends_with_a_sentence_and_leaves_no_process(raw_dir, tmp_path):
@@ -196,7 +196,9 @@ def test_no_room_is_one_sentence_and_nothing_half_written(raw_dir, tmp_path, sta
     assert len(errors.splitlines()) == 1 and "File too large" in errors
     assert "make room or choose another --data-dir" in errors
     assert not list(data_dir.glob("*/fer2013/1.0.0")) and not (data_dir / ".writing").exists()
-    assert names(data_dir / "faces") == ({"fer2013"} if stage == "databases" else set())
+    assert names(data_dir / "faces") == (
+        {"fer2013", "look_alikes"} if stage == "databases" else set()
+    )
 
 
 def test_two_builds_do_not_work_in_one_directory(raw_dir, data_dir):

@@ -2,9 +2,10 @@ from unittest import mock
 
 import cv2
 import numpy as np
+import pytest
 
 from fer_tf import duplicates
-from fer_tf.duplicates import first_copies, near_duplicates
+from fer_tf.duplicates import cached_near_duplicates, first_copies, near_duplicates
 from tests.scenes import scenes, stamped
 
 
@@ -21,6 +22,25 @@ def test_near_duplicates():
     images = scenes(300)
     images[7], images[299] = stamped(images[250]), images[3]
     assert near_duplicates(images).tolist() == [[3, 299], [7, 250]]
+
+
+def test_the_same_images_are_searched_once_and_others_anew(tmp_path):
+    images = scenes(6)
+    images[5] = stamped(images[2])
+    folder = tmp_path / "faces"
+    assert cached_near_duplicates(images, folder).tolist() == [[2, 5]]
+    with mock.patch.object(duplicates, "near_duplicates", side_effect=AssertionError):
+        assert cached_near_duplicates(images.copy(), folder).tolist() == [[2, 5]]
+    images[4] = images[0]
+    assert cached_near_duplicates(images, folder).tolist() == [[0, 4], [2, 5]]
+
+
+def test_a_search_that_was_killed_is_done_again(tmp_path):
+    images = scenes(3)
+    with mock.patch.object(duplicates, "near_duplicates", side_effect=KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt):
+            cached_near_duplicates(images, tmp_path)
+    assert cached_near_duplicates(images, tmp_path).tolist() == []
 
 
 def test_pairs_across_blocks_and_faces_of_one_gray():
