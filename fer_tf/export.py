@@ -6,6 +6,9 @@ from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, PATHS, TASKS
 from fer_tf.faces import FACE_SIZE
 from fer_tf.occlusion import visible_rows
 
+MOST_FACES = 1024
+"""Faces in a request. More are refused before they are decoded: memory grows with their number."""
+
 
 def export(networks: dict, occlusion: str, folder: Path, precision: str = "float32") -> None:
     """Writes a SavedModel that names the expressions of faces; needs neither Keras nor fer_tf.
@@ -19,8 +22,9 @@ def export(networks: dict, occlusion: str, folder: Path, precision: str = "float
 
     The first three return `label` string [N], `class_id` int32 [N], `probability` float32 [N],
     `path` string [N], `path_probabilities` float32 [N, 3] and `probabilities` float32 [N, 7];
-    `classify` returns `classes` string [N, 7] and `scores` float32 [N, 7]. N may be 0. A tensor
-    of another shape and a file that `to_face_tf` refuses fail the request, all of it.
+    `classify` returns `classes` string [N, 7] and `scores` float32 [N, 7]. N may be 0 and is at
+    most `MOST_FACES`. A larger one, a tensor of another shape and a file that `to_face_tf` refuses
+    fail the request, all of it.
 
     Args:
         networks: built Keras networks by their names in `MULTI_NETWORK`.
@@ -39,7 +43,7 @@ def export(networks: dict, occlusion: str, folder: Path, precision: str = "float
 
     def answer(images, routed):
         # A server does not check requests against the signature's shape.
-        images = tf.ensure_shape(images, (None, *shape))
+        images = _limited(tf.ensure_shape(images, (None, *shape)), "image")
         # As int32, because LiteRT cannot multiply uint8.
         images = tf.cast(tf.cast(images, tf.int32) * visible, tf.uint8)
         result = models[routed](images, training=False)
@@ -51,7 +55,8 @@ def export(networks: dict, occlusion: str, folder: Path, precision: str = "float
 
     def classify(inputs):
         feature = {"image/encoded": tf.io.FixedLenFeature([], tf.string)}
-        examples = tf.io.parse_example(tf.ensure_shape(inputs, [None]), feature)
+        inputs = _limited(tf.ensure_shape(inputs, [None]), "inputs")
+        examples = tf.io.parse_example(inputs, feature)
         scores = routed(_decoded(examples["image/encoded"], "inputs"))["probabilities"]
         count = tf.shape(scores)[0]
         return {"classes": tf.tile([EXPRESSIONS], [count, 1]), "scores": scores}
@@ -98,13 +103,25 @@ def _decoded(files, name):
 
     from fer_tf.preprocessing import to_face_tf
 
-    files = tf.ensure_shape(files, [None])
+    files = _limited(tf.ensure_shape(files, [None]), name)
     places = tf.as_string(tf.range(tf.shape(files)[0]))
     return tf.map_fn(
         lambda pair: to_face_tf(pair[0], tf.strings.join([name, "[", pair[1], "]"])),
         (files, places),
         fn_output_signature=tf.TensorSpec((FACE_SIZE, FACE_SIZE, 1), tf.uint8),
     )
+
+
+def _limited(batch, name):
+    """The tensor itself, which must not have more than `MOST_FACES` rows."""
+    import tensorflow as tf
+
+    count = tf.shape(batch)[0]
+    message = [name, " has ", tf.as_string(count)]
+    message += [f" faces, at most {MOST_FACES} are answered at a time: send fewer."]
+    few = tf.debugging.Assert(count <= MOST_FACES, [tf.strings.join(message)])
+    with tf.control_dependencies([few]):
+        return tf.identity(batch)
 
 
 def _named(path_probabilities, probabilities, routed):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow.python.saved_model import loader_impl
 
-from fer_tf.export import export
+from fer_tf.export import MOST_FACES, _limited, export
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK
 from fer_tf.faces import Square, crop_square, find_faces
 from fer_tf.inference import predict
@@ -148,6 +148,13 @@ def test_eyes_are_left_to_the_caller(networks, tmp_path):
     result = signature(image=tf.constant(images))["path_probabilities"]
     seen = networks["begin"](images)
     np.testing.assert_allclose(result, keras.ops.softmax(seen), atol=1e-5)
+
+
+def test_as_many_faces_as_documented_are_taken_and_not_one_more():
+    few = tf.zeros([MOST_FACES, 1])
+    assert _limited(few, "image").shape == few.shape
+    with pytest.raises(tf.errors.InvalidArgumentError, match="image has 1025 faces, at most 1024"):
+        _limited(tf.zeros([MOST_FACES + 1, 1]), "image")
 
 
 def test_wrong_shapes_and_types_are_errors(model):
