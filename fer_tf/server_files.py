@@ -9,6 +9,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from fer_tf.export import MOST_FACES
+
 IMAGE = "tensorflow/serving:2.21.0"
 """Docker image of the server, of the TensorFlow that the models are made with."""
 
@@ -90,14 +92,16 @@ def models_config(served: list[ServedModel]) -> str:
 
 def batching_parameters() -> str:
     """`BatchingParameters` in protobuf's text format."""
-    return """\
+    return f"""\
 # How TensorFlow Serving joins requests that arrive together into one batch: BatchingParameters.
 # In use only after `serve-config --batching`: a malformed request fails all others in its batch.
 # Neither these numbers nor the gain were measured in TensorFlow Serving.
-max_batch_size { value: 32 }          # images in a batch; larger requests are split
-batch_timeout_micros { value: 2000 }  # how long a request waits for company
-max_enqueued_batches { value: 100 }   # beyond it requests are refused (HTTP 503), not queued
-num_batch_threads { value: 4 }        # batches at a time: about the cores, or 1 to 2 for a GPU
+max_batch_size {{ value: {MOST_FACES} }}  # faces in a request; one with more is refused
+enable_large_batch_splitting {{ value: true }}
+max_execution_batch_size {{ value: 32 }}  # faces in a batch; larger requests are split
+batch_timeout_micros {{ value: 2000 }}  # how long a request waits for company
+max_enqueued_batches {{ value: 100 }}  # beyond it requests are refused (HTTP 503), not queued
+num_batch_threads {{ value: 4 }}  # batches at a time: about the cores, or 1 to 2 for a GPU
 # No allowed_batch_sizes: batches would be filled up with copies, and none of the work is compiled
 # for one size.
 """
@@ -117,11 +121,15 @@ prometheus_config {
 def compose(served: list[ServedModel], batching: bool) -> str:
     """A Docker compose file for the folder of models."""
     names = " ".join(model.name for model in served)
-    # The image has neither curl nor Python, but bash. The HTTP status is 200 whatever the state.
+    # The image has neither curl nor Python, but bash. A model's state comes with HTTP status 200
+    # whatever it is, and for all versions whatever label stands in the address; metadata are those
+    # of the label's version and come when it is loaded.
     check = (
-        f"for name in {names}; do exec 3<>/dev/tcp/127.0.0.1/8501 || exit 1; "
-        "printf 'GET /v1/models/%s/labels/stable HTTP/1.0\\r\\n\\r\\n' $name >&3; "
-        """grep -q '"state": *"AVAILABLE"' <&3 || exit 1; exec 3>&-; done"""
+        "has() { exec 3<>/dev/tcp/127.0.0.1/8501 && "
+        "printf 'GET /v1/models/%s HTTP/1.0\\r\\n\\r\\n' $1 >&3 && grep -q \"$2\" <&3; }; "
+        f"for name in {names}; do "
+        """has $name '"state": *"AVAILABLE"' && """
+        """has $name/labels/stable/metadata '"signature_def":' || exit 1; done"""
     )
     command = "\n".join(f"      - {option}" for option in server_options(batching))
     return f"""\
@@ -144,5 +152,5 @@ services:
       interval: 10s
       timeout: 5s
       retries: 3
-      start_period: 120s
+      start_period: 600s # large models load and warm up; ready earlier, healthy earlier
 """

@@ -53,6 +53,9 @@ class StandIn(
 ):
     """The models of a folder behind a REST and a gRPC port (0: any free one); see `stop`."""
 
+    pretty_errors = True
+    """Whether errors are whole JSON; a test may set it, see `stand_in_rest.write_error`."""
+
     def __init__(self, models_dir, rest_port=0, grpc_port=0):
         self.models_dir, self.models, self.labels = Path(models_dir), {}, {}
         self.reload()
@@ -133,8 +136,9 @@ class StandIn(
         return _run(version, spec.signature_name or "serving_default", inputs), number
 
     def status(self, spec):
-        """A GetModelStatusResponse."""
-        versions, number = self.models.get(spec.name, {}), self._number(spec)
+        """A GetModelStatusResponse: all versions without a number, whatever label is given."""
+        versions = self.models.get(spec.name, {})
+        number = spec.version.value if spec.HasField("version") else None
         chosen = [number] if number is not None else sorted(versions, reverse=True)
         if not versions or (number is not None and number not in versions):
             what = f"version {number} of model" if versions else "any versions of model"

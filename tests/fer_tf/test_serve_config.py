@@ -4,12 +4,14 @@ import re
 import subprocess
 
 import pytest
+import yaml
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 from tensorflow_serving.config import model_server_config_pb2
 from typer.testing import CliRunner
 
 import cli
 from fer_tf.errors import InputError
+from fer_tf.export import MOST_FACES
 from fer_tf.serve_config import POLL_SECONDS, choose_versions, write_files
 from tests.stand_in_server import StandIn, Version
 
@@ -54,7 +56,7 @@ def parsed(models):
     }
 
 
-def message(name, wrapped=(), nested=None):
+def message(name, wrapped=(), flags=(), nested=None):
     """An empty message like TensorFlow Serving's, for the files whose protos are not packaged."""
     from google.protobuf import wrappers_pb2
 
@@ -64,13 +66,13 @@ def message(name, wrapped=(), nested=None):
     file.dependency.append("google/protobuf/wrappers.proto")
     kind = descriptor_pb2.FieldDescriptorProto
     whole = file.message_type.add(name=name)
-    for number, field in enumerate(wrapped, 1):
+    for number, field in enumerate((*wrapped, *flags), 1):
         whole.field.add(
             name=field,
             number=number,
             type=kind.TYPE_MESSAGE,
             label=kind.LABEL_OPTIONAL,
-            type_name=".google.protobuf.Int64Value",
+            type_name=f".google.protobuf.{'Bool' if field in flags else 'Int64'}Value",
         )
     if nested:
         part = file.message_type.add(name=nested[1])
@@ -227,13 +229,20 @@ def test_the_command_mounts_the_folder_and_quotes_it_for_a_shell(models):
 
 def test_batching_parameters_and_monitoring_parse(models):
     run(models)
-    fields = (
-        "max_batch_size batch_timeout_micros max_enqueued_batches num_batch_threads".split()
-    )  # of BatchingParameters in session_bundle_config.proto
+    # Of BatchingParameters in session_bundle_config.proto.
+    numbers = "max_batch_size batch_timeout_micros max_enqueued_batches num_batch_threads"
     batching = text_format.Parse(
-        (models / "batching_parameters.txt").read_text(), message("BatchingParameters", fields)
+        (models / "batching_parameters.txt").read_text(),
+        message(
+            "BatchingParameters",
+            [*numbers.split(), "max_execution_batch_size"],
+            flags=["enable_large_batch_splitting"],
+        ),
     )
-    assert batching.max_batch_size.value == 32 and batching.num_batch_threads.value >= 1
+    # Only so is a large request split. No request is refused that the model itself would answer.
+    assert batching.enable_large_batch_splitting.value
+    assert batching.max_batch_size.value == MOST_FACES > batching.max_execution_batch_size.value
+    assert batching.num_batch_threads.value >= 1
     monitoring = text_format.Parse(
         (models / "monitoring.config").read_text(),
         message("MonitoringConfig", nested=("prometheus_config", "PrometheusConfig")),
@@ -243,7 +252,6 @@ def test_batching_parameters_and_monitoring_parse(models):
 
 
 def test_compose_is_yaml_that_starts_the_same_server(models):
-    yaml = pytest.importorskip("yaml")
     command = run(models, batching=True)[3]
     service = yaml.safe_load((models / "docker-compose.yml").read_text())["services"]["serving"]
     assert all(option in command for option in service["command"])
@@ -276,6 +284,25 @@ def test_the_command_says_what_is_served_and_prints_how_to_start_it(models):
 )
 def test_the_health_check_looks_at_the_state_of_every_model(models, states, healthy, tmp_path):
     run(models)
+    there = {name: {1: Version(state)} for name, state in states.items()}
+    assert is_healthy(models, there, tmp_path) == healthy
+
+
+def test_the_health_check_looks_at_the_stable_version(models, tmp_path):
+    """The server lists the states of all versions whatever label stands in the address."""
+    run(models)
+    eyes = {"eye_cdb": {1: Version("AVAILABLE")}}
+    for stable, canary, healthy in (
+        ("LOADING", "AVAILABLE", False),
+        ("END", "AVAILABLE", False),
+        ("AVAILABLE", "LOADING", True),
+    ):
+        there = {"concat_db": {1: Version(stable), 2: Version(canary)}} | eyes
+        assert is_healthy(models, there, tmp_path) == healthy
+
+
+def is_healthy(models, versions, tmp_path):
+    """Runs the check of the compose file where a server has these versions, 1 of them stable."""
     line = next(
         line
         for line in (models / "docker-compose.yml").read_text().splitlines()
@@ -283,10 +310,10 @@ def test_the_health_check_looks_at_the_state_of_every_model(models, states, heal
     )
     kind, *words = json.loads(line.partition("test: ")[2])
     empty = tmp_path / "nothing"
-    empty.mkdir()
+    empty.mkdir(exist_ok=True)
     server = StandIn(empty)
-    server.models = {name: {1: Version(state)} for name, state in states.items()}
-    server.labels = {name: {"stable": 1} for name in states}
+    server.models = versions
+    server.labels = {name: {"stable": 1} for name in versions}
     try:
         words[-1] = words[-1].replace("$$", "$").replace("8501", server.url.rpartition(":")[2])
         # Nothing but what the image has: bash, grep.
@@ -295,4 +322,4 @@ def test_the_health_check_looks_at_the_state_of_every_model(models, states, heal
         server.stop()
     assert not re.search(r"(?<!\$)\$(?!\$)", line)  # Compose would put a variable of its own there.
     assert kind == "CMD" and done.stderr == ""
-    assert (done.returncode == 0) == healthy
+    return done.returncode == 0
