@@ -28,8 +28,8 @@ def load_tensorflow(setup):
 
 
 def load_c_api(setup):
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-    from c_api import Model
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    from fer_tf.c_api import Model
 
     models = {}  # Signatures of one SavedModel share its session, as in a server.
 

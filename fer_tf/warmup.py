@@ -2,15 +2,16 @@
 
 The first request to each signature and path costs seconds of preparation; with these, no user
 waits for it. One request that fails keeps the server from loading the version at all, so all are
-answered here first, by the server's own way of loading a model.
+answered here first, by TensorFlow's C library, which loads a model as the server does.
 """
 
-from contextlib import closing
+import contextlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from fer_tf.c_api import Failed, Model, find_library, tensor_names
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.faces import FACE_SIZE
@@ -25,7 +26,8 @@ _CANDIDATES, _ROUNDS = 28, 24
 def write_warm_up(version: Path) -> list[str]:
     """Writes a request for each signature and path of a SavedModel, and answers them all.
 
-    The images are drawn: no real face travels with a model.
+    The images are drawn: no real face travels with a model. The answers come through the C library;
+    where TensorFlow's wheel brings none (Windows), through its Python.
 
     Args:
         version: the SavedModel's folder, not yet published.
@@ -35,14 +37,12 @@ def write_warm_up(version: Path) -> list[str]:
         none of some hundred images along it, which a network that learnt little may do.
 
     Raises:
-        InputError: if an answer is not finite or is not that of the image's path.
+        InputError: if the model cannot be loaded or answers a request with an error, with numbers
+            that are not finite or with another path than the image's.
     """
     import tensorflow as tf
 
-    # On the CPU, because whoever trained just now may hold the GPU's memory.
-    config = tf.compat.v1.ConfigProto(device_count={"GPU": 0})
-    with closing(tf.compat.v1.Session(graph=tf.Graph(), config=config)) as session:
-        run = _loaded(session, version)
+    with _loaded(version) as run:
         images = find_images(lambda images: run("serving_default", images)["path_probabilities"])
         if not images:
             raise InputError(
@@ -101,20 +101,46 @@ def _varied(image, count, random):
     return np.stack(varied).clip(0, 255).astype(np.uint8)
 
 
-def _loaded(session, version):
-    """Loads a SavedModel as a server does; returns a function of a signature and its input."""
+@contextlib.contextmanager
+def _loaded(version):
+    """A function of a signature and its input that returns the outputs by name."""
     import tensorflow as tf
 
-    with session.graph.as_default():
-        graph = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(version))
+    # On the CPU, because whoever trained just now may hold the GPU's memory.
+    config = tf.compat.v1.ConfigProto(device_count={"GPU": 0})
+    library = find_library()
+    load = _through_python if library is None else _through_c
+    names = tensor_names(version)
+    try:
+        with load(version, config, library) as fetch:
 
-    def run(signature, value):
-        definition = graph.signature_def[signature]
-        (fed,) = definition.inputs.values()
-        fetched = {name: info.name for name, info in definition.outputs.items()}
-        return session.run(fetched, {fed.name: value})
+            def run(signature, value):
+                tensors = names[signature]
+                values = fetch(tensors["input"], value, list(tensors["outputs"].values()))
+                return dict(zip(tensors["outputs"], values, strict=True))
 
-    return run
+            yield run
+    except (Failed, tf.errors.OpError) as error:
+        raise InputError(
+            f"The combined model cannot answer its warm-up requests ({error}); nothing was "
+            "published. Please report this."
+        ) from error
+
+
+@contextlib.contextmanager
+def _through_c(version, config, library):
+    model = Model(library, version, config.SerializeToString())
+    with contextlib.closing(model):
+        yield model.run
+
+
+@contextlib.contextmanager
+def _through_python(version, config, _library):
+    import tensorflow as tf
+
+    with tf.compat.v1.Session(graph=tf.Graph(), config=config) as session:
+        tf.compat.v1.saved_model.loader.load(session, ["serve"], str(version))
+        yield lambda fed, value, fetched: session.run(fetched, {fed: value})
 
 
 def _request(signature, image):

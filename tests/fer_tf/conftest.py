@@ -1,3 +1,5 @@
+import functools
+
 import pytest
 
 from fer_tf.export import export
@@ -11,8 +13,19 @@ def networks():
 
 
 @pytest.fixture(scope="session")
-def model(networks, tmp_path_factory):
-    """The four combined: a version's folder, which no test may change."""
-    folder = tmp_path_factory.mktemp("model") / "1"
-    export(networks, "upper", folder)
-    return folder
+def model_in(networks, tmp_path_factory):
+    """Function of a precision: the four combined, a version's folder that no test may change."""
+
+    @functools.cache
+    def made(precision):
+        folder = tmp_path_factory.mktemp("model") / "1"
+        export(networks, "upper", folder, precision)
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def model(model_in):
+    """The four combined in float32."""
+    return model_in("float32")

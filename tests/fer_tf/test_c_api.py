@@ -2,17 +2,18 @@
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.python.saved_model import loader_impl
 
-from tests import c_api
+from fer_tf import c_api
+from fer_tf.export import MOST_FACES
+from fer_tf.folding import PRECISIONS
 from tests.networks import images_for
 from tests.served import SIGNATURES, as_png, as_request, run_python
 
+MANY = MOST_FACES + 1
 BATCHES = {"none": [], "one": [1], "five": [2, 0, 1, 1, 0]}
 BAD = {
     "serving_default/small": np.zeros((2, 24, 24, 1), np.uint8),
@@ -25,6 +26,11 @@ BAD = {
     "serving_bytes/numbers": np.zeros((2,), np.uint8),
     "classify/no example": np.array([b"a face"], object),
     "classify/other feature": np.array([tf.train.Example().SerializeToString()], object),
+    "serving_default/many": np.zeros((MANY, 48, 48, 1), np.uint8),
+    "all_paths/many": np.zeros((MANY, 48, 48, 1), np.uint8),
+    "serving_bytes/many": np.array([b"not decoded"] * MANY, object),
+    "classify/many": np.array([b"not parsed"] * MANY, object),
+    "serving_bytes/huge": np.array([as_png(np.zeros((8000, 8000), np.uint8))], object),
 }
 MESSAGES = {
     "serving_default/small": r"\[2,24,24,1\] is not compatible with expected shape \[\?,48,48,1\]",
@@ -37,19 +43,26 @@ MESSAGES = {
     "serving_bytes/numbers": r"arg\[0\] to be string but uint8",
     "classify/no example": "Could not parse example input, value: 'a face'",
     "classify/other feature": "Feature: image/encoded .* is required but could not be found",
+    "serving_default/many": f"image has {MANY} faces, at most {MOST_FACES} are answered at a time",
+    "all_paths/many": f"image has {MANY} faces, at most {MOST_FACES} are answered at a time",
+    "serving_bytes/many": f"image_bytes has {MANY} faces, at most {MOST_FACES} are answered",
+    "classify/many": f"inputs has {MANY} faces, at most {MOST_FACES} are answered at a time",
+    "serving_bytes/huge": r"image_bytes\[0\] has 8000 x 8000 pixels, at most 16777216 are taken",
+}
+GOOD = {
+    "serving_default/gray": np.full((1, 48, 48, 1), 120, np.uint8),
+    "serving_bytes/one pixel": np.array([as_png(np.full((1, 1), 120, np.uint8))], object),
 }
 
 
-def tensor_names(model: Path) -> dict:
-    """Signature -> its tensors by their names in the graph."""
-    (graph,) = loader_impl.parse_saved_model(str(model)).meta_graphs
-    return {
-        name: {
-            "input": graph.signature_def[name].inputs[key].name,
-            "outputs": {k: v.name for k, v in graph.signature_def[name].outputs.items()},
-        }
-        for name, key in SIGNATURES.items()
-    }
+@pytest.fixture(scope="module", params=PRECISIONS)
+def precision(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def model(precision, model_in):
+    return model_in(precision)
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +73,9 @@ def answers(model, tmp_path_factory):
         for signature in SIGNATURES
         for batch, paths in BATCHES.items()
     }
-    names = np.array(json.dumps(tensor_names(model)))
-    np.savez(folder / "requests.npz", signatures=names, **requests, **BAD)
-    library = Path(tf.sysconfig.get_lib()) / "libtensorflow_cc.so.2"
+    names = np.array(json.dumps(c_api.tensor_names(model)))
+    np.savez(folder / "requests.npz", signatures=names, **requests, **GOOD, **BAD)
+    library = c_api.find_library()
     files = [folder / "requests.npz", folder / "answers.npz"]
     run_python([c_api.__file__, library, model, *files])
     with np.load(files[1], allow_pickle=True) as found:
@@ -76,7 +89,9 @@ def signatures(model):
 
 @pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize("signature", SIGNATURES)
-def test_answers_equal_those_of_python(signatures, answers, signature, batch):
+def test_answers_equal_those_of_python(precision, signatures, answers, signature, batch):
+    # Joined to one operation or not, bfloat16 is rounded elsewhere.
+    tolerance = {"float32": 1e-6, "bfloat16": 1e-2}[precision]
     loaded = signatures[signature]
     request = as_request(signature, images_for(BATCHES[batch]))
     dtype = tf.string if request.dtype == object else tf.uint8
@@ -89,7 +104,14 @@ def test_answers_equal_those_of_python(signatures, answers, signature, batch):
         if found.dtype == object:
             assert found.tolist() == value.numpy().tolist()
         else:
-            np.testing.assert_allclose(found, value, atol=1e-6)
+            np.testing.assert_allclose(found, value, atol=tolerance)
+
+
+def test_a_picture_of_one_pixel_is_answered_as_a_face_of_its_gray_level(answers):
+    expected = answers["serving_default/gray/probabilities"]
+    np.testing.assert_allclose(
+        answers["serving_bytes/one pixel/probabilities"], expected, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("request_name", BAD)

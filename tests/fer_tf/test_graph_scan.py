@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
+from fer_tf.folding import PRECISIONS
 from tests.graph_scan import findings
 
 
@@ -62,6 +63,11 @@ def test_finds_operations_that_tensorflow_does_not_have(tmp_path):
             node.op = node.op.replace("AddV2", "AddMine")
     (tmp_path / "saved_model.pb").write_bytes(saved.SerializeToString())
     assert findings(tmp_path) == {"the operation AddMine, which TensorFlow does not have"}
+
+
+@pytest.fixture(scope="module", params=PRECISIONS)
+def model(request, model_in):
+    return model_in(request.param)
 
 
 def test_a_version_has_nothing_that_a_server_refuses(model):

@@ -1,18 +1,20 @@
-"""Answers requests through TensorFlow's C library alone: how a server loads and runs a model.
+"""Loads and runs a SavedModel through TensorFlow's C library alone: as a server does it.
 
-Run by a Python that imports no TensorFlow:
+`combine` answers a version's warm-up requests by it, in its own process. As a program it needs a
+Python with NumPy, which imports no TensorFlow, and the library's file:
 
     python c_api.py LIBRARY MODEL REQUESTS.npz ANSWERS.npz
 
 MODEL is a version's folder; REQUESTS holds arrays named "SIGNATURE/BATCH", uint8, float32 or object
-(of bytes), and "signatures": JSON, signature -> {"input": [name, tensor], "outputs": {name:
-tensor}}, tensors by their names in the graph. ANSWERS holds "SIGNATURE/BATCH/OUTPUT", or
-"SIGNATURE/BATCH/error" with the message where the request failed.
+(of bytes), and "signatures": JSON, what `tensor_names` returns. ANSWERS holds
+"SIGNATURE/BATCH/OUTPUT", or "SIGNATURE/BATCH/error" with the message where the request failed.
 """
 
 import ctypes
 import json
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
@@ -31,26 +33,42 @@ _RETURNED = {
 
 
 class Output(ctypes.Structure):
+    """TF_Output: a tensor in the graph."""
+
     _fields_ = [("operation", ctypes.c_void_p), ("index", ctypes.c_int)]
 
 
 class Failed(Exception):
-    pass
+    """TensorFlow's own message of what went wrong."""
 
 
 class Model:
-    def __init__(self, library, folder):
-        self.tf = ctypes.CDLL(library)
+    """A SavedModel in a session of the C library; see `close`.
+
+    Args:
+        library: the file of `find_library`.
+        folder: the version's folder.
+        config: a serialized `ConfigProto` for the session.
+
+    Raises:
+        Failed: if it cannot be loaded.
+    """
+
+    def __init__(self, library: Path | str, folder: Path | str, config: bytes = b""):
+        self.tf = ctypes.CDLL(str(library))
         for returned, names in _RETURNED.items():
             for name in names.split():
                 getattr(self.tf, name).restype = returned
         self.status = ctypes.c_void_p(self.tf.TF_NewStatus())
         self.graph = ctypes.c_void_p(self.tf.TF_NewGraph())
+        options = ctypes.c_void_p(self.tf.TF_NewSessionOptions())
+        self.tf.TF_SetConfig(options, config, ctypes.c_size_t(len(config)), self.status)
+        self.check()
         self.session = ctypes.c_void_p(
             self.tf.TF_LoadSessionFromSavedModel(
-                ctypes.c_void_p(self.tf.TF_NewSessionOptions()),
+                options,
                 None,
-                folder.encode(),
+                str(folder).encode(),
                 (ctypes.c_char_p * 1)(b"serve"),
                 1,
                 self.graph,
@@ -58,14 +76,27 @@ class Model:
                 self.status,
             )
         )
+        self.tf.TF_DeleteSessionOptions(options)
         self.check()
 
+    def close(self):
+        """Gives the model's memory back."""
+        self.tf.TF_CloseSession(self.session, self.status)
+        self.tf.TF_DeleteSession(self.session, self.status)
+        self.tf.TF_DeleteGraph(self.graph)
+        self.tf.TF_DeleteStatus(self.status)
+
     def check(self):
+        """Raises `Failed` if the last call did."""
         if self.tf.TF_GetCode(self.status):
             raise Failed(self.tf.TF_Message(self.status).decode())
 
-    def run(self, fed, value, fetched):
-        """Feeds one tensor, fetches a list of tensors by name."""
+    def run(self, fed: str, value: np.ndarray, fetched: list[str]) -> list[np.ndarray]:
+        """Feeds one tensor, fetches others by their names in the graph.
+
+        Raises:
+            Failed: if TensorFlow answers with an error.
+        """
         inputs = (Output * 1)(self.output(fed))
         outputs = (Output * len(fetched))(*map(self.output, fetched))
         results = (ctypes.c_void_p * len(fetched))()
@@ -89,12 +120,14 @@ class Model:
         return [self.to_array(ctypes.c_void_p(result)) for result in results]
 
     def output(self, name):
+        """The `Output` of a tensor's name, such as "serving_default_image:0"."""
         operation, index = name.split(":")
         found = self.tf.TF_GraphOperationByName(self.graph, operation.encode())
         assert found, f"the graph has no operation {operation}"
         return Output(found, int(index))
 
     def to_tensor(self, array):
+        """A new TF_Tensor of an array."""
         kind = {v: k for k, v in NUMBERS.items()}.get(array.dtype.type, STRING)
         size = STRING_SIZE * array.size if kind == STRING else array.nbytes
         dims = (ctypes.c_int64 * array.ndim)(*array.shape)
@@ -110,21 +143,50 @@ class Model:
         return tensor
 
     def to_array(self, tensor):
+        """The values of a TF_Tensor, which is deleted."""
         kind = self.tf.TF_TensorType(tensor)
         shape = [self.tf.TF_Dim(tensor, i) for i in range(self.tf.TF_NumDims(tensor))]
         data = self.tf.TF_TensorData(tensor)
         if kind != STRING:
             raw = ctypes.string_at(data, self.tf.TF_TensorByteSize(tensor)) if data else b""
-            return np.frombuffer(raw, NUMBERS[kind]).reshape(shape)
-        values = np.empty(int(np.prod(shape)), object)
-        for i in range(len(values)):
-            place = ctypes.c_void_p(data + i * STRING_SIZE)
-            start = self.tf.TF_StringGetDataPointer(place)
-            values[i] = ctypes.string_at(start, self.tf.TF_StringGetSize(place))
+            values = np.frombuffer(raw, NUMBERS[kind])
+        else:
+            values = np.empty(int(np.prod(shape)), object)
+            for i in range(len(values)):
+                place = ctypes.c_void_p(data + i * STRING_SIZE)
+                start = self.tf.TF_StringGetDataPointer(place)
+                values[i] = ctypes.string_at(start, self.tf.TF_StringGetSize(place))
+        self.tf.TF_DeleteTensor(tensor)
         return values.reshape(shape)
 
 
-def main(library, folder, requests, answers):
+def find_library() -> Path | None:
+    """TensorFlow's C library in the installed wheel, None where there is none, as on Windows."""
+    spec = find_spec("tensorflow")
+    found = Path(spec.origin).parent.glob("libtensorflow_cc.*") if spec else ()
+    return next(iter(sorted(found)), None)
+
+
+def tensor_names(version: Path) -> dict:
+    """Signature -> {"input": tensor, "outputs": {name: tensor}}, tensors by names in the graph.
+
+    Args:
+        version: folder of a SavedModel whose signatures have one input each.
+    """
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    saved = SavedModel.FromString((version / "saved_model.pb").read_bytes())
+    names = {}
+    for signature, definition in saved.meta_graphs[0].signature_def.items():
+        if len(definition.inputs) == 1:  # The loader's own signature has none.
+            (fed,) = definition.inputs.values()
+            outputs = {name: info.name for name, info in definition.outputs.items()}
+            names[signature] = {"input": fed.name, "outputs": outputs}
+    return names
+
+
+def _answer(library, folder, requests, answers):
+    """The program described above."""
     model = Model(library, folder)
     found = {}
     with np.load(requests, allow_pickle=True) as requests:
@@ -144,4 +206,4 @@ def main(library, folder, requests, answers):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    _answer(*sys.argv[1:])
