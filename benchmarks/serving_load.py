@@ -42,6 +42,9 @@ FACES = 28
 TOLERANCE = 1e-5  # Of a probability: batches of other sizes may be added in another order.
 GROWTH = 0.05  # Of the server's memory in the last three quarters of the run.
 
+FAILURES = (OSError, http.client.HTTPException, ValueError, KeyError, TypeError)
+"""Of a client, which count as wrong answers: also what comes without the fields expected."""
+
 Kind = collections.namedtuple("Kind", "name api body signature faces")
 """One request: `api` is REST or gRPC, `faces` the places of its faces, None where it is bad."""
 
@@ -120,10 +123,9 @@ class Client:
         where, body = kind.body
         self.http.request("POST", where, body)
         response = self.http.getresponse()
-        text = response.read()
-        if response.status in (400, 404) and text.lstrip().startswith(b'{ "error"'):
+        answer = json.loads(response.read())
+        if response.status in (400, 404) and "error" in answer:
             return None
-        answer = json.loads(text)
         if kind.signature == "classify":
             scores = [dict(row) for row in answer["results"]]
             rows = np.array([[row[name] for name in EXPRESSIONS] for row in scores])
@@ -174,12 +176,14 @@ def run(url, address, kinds, expected, clients, seconds, process):
             begun = time.monotonic()
             try:
                 answer = client.ask(kind)
-            except (OSError, http.client.HTTPException, ValueError, grpc.RpcError) as error:
+                taken = time.monotonic() - begun
+                right = is_right(kind, answer, expected)
+            except (*FAILURES, grpc.RpcError) as error:
                 wrong.append(f"{kind.name}: {type(error).__name__} {error}"[:200])
                 client.http = None
                 continue
-            times[kind.name].append(time.monotonic() - begun)
-            if not is_right(kind, answer, expected):
+            times[kind.name].append(taken)
+            if not right:
                 wrong.append(f"{kind.name}: answered {answer}"[:200])
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(clients)]

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from fer_tf.errors import InputError
+from fer_tf.export import MOST_FACES
 from fer_tf.occlusion import DATABASES
 
 SIGNATURES = ("serving_default", "serving_bytes", "all_paths")
@@ -47,7 +48,20 @@ EXPLANATIONS = (
     (
         r"base64",
         'encoded pictures go as {"b64": "..."} with nothing but base64 in it: no '
-        '"data:image/png;base64," before it, no line breaks',
+        '"data:image/png;base64," before it',
+    ),
+    (
+        r"faces, at most|larger than maximum input batch size",
+        f"send the faces in several requests of at most {MOST_FACES}",
+    ),
+    (
+        r"OOM|failed to allocate memory",
+        "the server has too little memory for so many faces at a time: send fewer in a request",
+    ),
+    (
+        r"from different tasks have different shapes|equal 0th-dimension size",
+        "the server joined this request with one of another shape: each must have the shape "
+        "[N, 48, 48, 1], or [N] where files are sent; `serve-config --no-batching` parts them",
     ),
     (
         r"JPEG|PNG|a face square is expected|pixels",
@@ -67,7 +81,11 @@ EXPLANATIONS = (
         "the input's name is `image` in serving_default and all_paths, `image_bytes` in "
         "serving_bytes",
     ),
-    (r"JSON Parse error", "the request was cut or changed on its way: look at proxies between"),
+    (
+        r"JSON Parse error",
+        "the request was cut or changed on its way, or has a line break within a string: base64 "
+        "goes in one line",
+    ),
     (r"[Dd]eadline|[Tt]imed? ?out", "the server took too long: send fewer photos at a time"),
     (r"queue|exhausted|[Uu]navailable", "the server is overloaded or starting: try again later"),
 )
@@ -94,6 +112,12 @@ class Server:
         if not right:
             raise InputError(
                 f"--url got {url!r}; http://HOST:PORT is expected, e.g. http://localhost:8501."
+            )
+        base, of_model, path = url.partition("/v1/models/")
+        if of_model:
+            raise InputError(
+                f"--url got the address of a model; give the server's, --url {base}, and its name, "
+                f"--name {re.split('[/:]', path)[0]}."
             )
         self.url = url.rstrip("/").removesuffix("/v1")
         self.timeout = timeout
@@ -125,14 +149,24 @@ class Server:
         Raises:
             InputError: if no version meant by the path is AVAILABLE, with the server's reason.
         """
-        answer = self.request(model)
+        # A server lists the states of all versions whatever label is asked for. It gives metadata
+        # of a label's version if that is loaded.
+        name, _, label = model.partition("/labels/")
+        answer = self.request(name)
         versions = answer.get("model_version_status") if isinstance(answer, dict) else None
         if not versions:
             raise InputError(
                 f"{self.url} answers, but not as TensorFlow Serving; give its REST address."
             )
         states = {str(status["version"]): status["state"] for status in versions}
-        if "AVAILABLE" in states.values():
+        if label:
+            try:
+                self.request(f"{model}/metadata")
+                return
+            except ServerRefusal as error:
+                if "AVAILABLE" in states.values() and "Servable not found" not in str(error):
+                    raise
+        elif "AVAILABLE" in states.values():
             return
         errors = [status.get("status", {}).get("error_message") for status in versions]
         reason = next((f" ({_short(error)})" for error in errors if error), "")
@@ -142,7 +176,8 @@ class Server:
             if {"START", "LOADING"} & set(states.values()) and not reason
             else "look at the server's log and restore the version"
         )
-        raise InputError(f"{model} at {self.url} has {listing}{reason}, none AVAILABLE; {advice}.")
+        what = f"label {label} not on an AVAILABLE one" if label else "none AVAILABLE"
+        raise InputError(f"{name} at {self.url} has {listing}{reason}, {what}; {advice}.")
 
     def predict(self, model: str, signature: str, images: np.ndarray) -> dict[str, list]:
         """Asks about face squares.
@@ -153,7 +188,7 @@ class Server:
             images: uint8 [N, 48, 48], N at least 1.
 
         Returns:
-            Output name -> N values, see `fer_tf.serving.export`.
+            Output name -> N values, see `fer_tf.export.export`.
 
         Raises:
             InputError: whatever goes wrong.

@@ -90,7 +90,7 @@ class RestHandler(BaseHTTPRequestHandler):
             status, body = 200, json.dumps(answer(match), indent=1).encode()
         except ServingError as error:
             status = HTTP_STATUS.get(error.code, 500)
-            body = write_error(error.message)
+            body = write_error(error.message, self.stand_in.pretty_errors)
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -174,8 +174,13 @@ def read_examples(document: dict) -> list[bytes]:
     return serialized
 
 
-def write_error(message: str) -> bytes:
-    """As C escapes strings, which is not always JSON: `\\'` is none."""
+def write_error(message: str, pretty: bool) -> bytes:
+    """JSON over several lines as today's servers write it, or as older ones escape: like C.
+
+    The latter is not always JSON: `\\'` is none.
+    """
+    if pretty:
+        return json.dumps({"error": message}, indent=4).encode()
     for plain, escaped in (("\\", "\\\\"), ('"', '\\"'), ("'", "\\'"), ("\n", "\\n")):
         message = message.replace(plain, escaped)
     return f'{{ "error": "{message}" }}'.encode()
@@ -194,12 +199,14 @@ def _to_array(value, dtype):
     except ValueError as error:
         raise invalid("Encountered list at unexpected size: 0 at level: 1") from error
     kinds = "iu" if dtype.is_integer else "iuf"
-    if array.size and array.dtype.kind not in kinds:
-        kind = {"f": "Number", "U": "String", "b": "True"}.get(array.dtype.kind, "Object")
-        raise invalid(
-            f"JSON Value: {array.flat[0]} Type: {kind} is not of expected type: {dtype.name}"
-        )
-    return array.astype(dtype.as_numpy_dtype)  # 300 as uint8 is 44, there as here.
+    values = array.ravel()
+    wrong = values[:1] if array.dtype.kind not in kinds else values[:0]
+    if dtype.is_integer and not wrong.size:  # The server reads each as an int32.
+        wrong = values[(values < -(2**31)) | (values >= 2**31)]
+    if wrong.size:
+        kind = {"U": "String", "b": "True"}.get(array.dtype.kind, "Number")
+        raise invalid(f"JSON Value: {wrong[0]} Type: {kind} is not of expected type: {dtype.name}")
+    return array.astype(dtype.as_numpy_dtype)  # 300 as uint8 is 44, -1 is 255, there as here.
 
 
 def _to_bytes(value):

@@ -100,6 +100,23 @@ def test_a_server_answers_as_predict_does(server, exported, photos, signature):
     assert list(answers[0].path_probabilities) == list(PATHS)
 
 
+def test_many_faces_go_in_several_requests(server, photos, monkeypatch):
+    expected, _ = query(photos, Server(server.url), "concat_db")
+    sent = []
+    real = Server.predict
+
+    def record(self, model, signature, images):
+        sent.append(len(images))
+        return real(self, model, signature, images)
+
+    monkeypatch.setattr(Server, "predict", record)
+    monkeypatch.setattr("fer_tf.query.FACES_AT_A_TIME", 2)
+    answers, _ = query(photos, Server(server.url), "concat_db")
+    assert sent == [2, 1]
+    for one, other in zip(as_numbers(answers), as_numbers(expected), strict=True):
+        assert one[:5] == other[:5] and one[5:] == pytest.approx(other[5:], abs=1e-6)
+
+
 def test_all_paths_gives_the_joint_distribution(server, photos):
     answers, _ = query(photos, Server(server.url), "concat_db", signature="all_paths")
     for answer in answers:
@@ -191,6 +208,11 @@ def failing(photos, url, **options):
     return message
 
 
+def test_the_address_of_a_model_is_parted(server):
+    with pytest.raises(InputError, match=f"--url {server.url}, and its name, --name eye_cdb"):
+        Server(f"{server.url}/v1/models/eye_cdb/labels/stable:predict")
+
+
 @pytest.mark.parametrize("url", ["localhost:8501", "http://", "ftp://a:1", "http://a:b", "a b"])
 def test_an_address_that_is_none(url):
     with pytest.raises(InputError, match="http://HOST:PORT is expected"):
@@ -255,6 +277,16 @@ def test_a_model_that_is_not_available(server, photos, version, said):
         server.models["concat_db"][1] = before
 
 
+@pytest.mark.parametrize("state", ["LOADING", "END"])
+def test_a_label_whose_version_is_not_available(server, photos, state, monkeypatch):
+    """Though another version of the model is: the server lists them all for any label."""
+    monkeypatch.setitem(server.models["concat_db"], 2, Version(state))
+    monkeypatch.setitem(server.labels, "concat_db", {"stable": 1, "canary": 2})
+    query(photos, Server(server.url), "concat_db", "stable")
+    message = failing(photos, server.url, version="canary")
+    assert f"version 2 {state}, version 1 AVAILABLE, label canary not on an AVAILABLE" in message
+
+
 def test_a_version_that_cannot_be_loaded_is_explained_in_the_servers_words(tmp_path, photos):
     (tmp_path / "concat_db" / "1").mkdir(parents=True)
     (tmp_path / "concat_db" / "1" / "saved_model.pb").write_bytes(b"junk")
@@ -283,12 +315,16 @@ BLACK = np.zeros((48, 48, 1), int).tolist()
         ({"instances": [[[0, 1], [2]]]}, "[N, 48, 48, 1]"),
         ({"instances": [[[[0.5]] * 48] * 48]}, "must be uint8"),
         ({"instances": ["face.png"]}, "must be uint8"),
+        ({"instances": [[[[2**31]] * 48] * 48]}, "must be uint8"),
+        ({"inputs": {"image_bytes": [JUNK] * 1025}, "signature_name": "serving_bytes"}, "1024"),
         ({"instances": [{"face": BLACK}]}, "`image` in serving_default"),
         ({"inputs": {"face": [BLACK]}}, "`image` in serving_default"),
         ({"images": [BLACK]}, "`image` in serving_default"),
     ],
 )
-def test_what_a_server_refuses_is_explained(server, body, said):
+@pytest.mark.parametrize("pretty", [True, False], ids=["JSON", "older"])
+def test_what_a_server_refuses_is_explained(server, body, said, pretty, monkeypatch):
+    monkeypatch.setattr(server, "pretty_errors", pretty)
     with pytest.raises(InputError) as caught:
         Server(server.url).request("models/concat_db:predict", body)
     assert said in str(caught.value) and "look at the server's log" not in str(caught.value)
@@ -302,6 +338,10 @@ def test_what_a_server_refuses_is_explained(server, body, said):
         ("Servable not found for request: Specific(m, 3)", "this version is not loaded"),
         ("Timed out waiting for notification", "fewer photos"),
         ("The batch scheduling queue to which this task was submitted is full", "overloaded"),
+        ("Task size 2000 is larger than maximum input batch size 1024", "several requests"),
+        ("OOM when allocating tensor with shape[1024,64,112,112]", "too little memory"),
+        ("Tensors with name 'a:0' from different tasks have different shapes", "--no-batching"),
+        ("JSON Parse error: Invalid encoding in string. at offset: 80", "in one line"),
         ("something new", "look at the server's log"),
     ],
 )
