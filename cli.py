@@ -254,11 +254,15 @@ def evaluate(
     recipe: RecipeName = "quick",
     data_dir: DataDir = DATA_DIR,
     runs_dir: RunsDir = RUNS_DIR,
+    models_dir: ModelsDir = MODELS_DIR,
     require_above_floor: Annotated[
         bool, typer.Option(help="Fail when an accuracy is not above its floor.")
     ] = False,
 ):
-    """Measure the networks, alone and combined, on the test split."""
+    """Measure the networks, alone and combined, on the test split.
+
+    The accuracies also go into the model cards of the versions made of these networks.
+    """
     from fer_tf.input_pipeline import find_database
 
     found = [find_database(name, data_dir) for name in _databases(databases)]
@@ -268,6 +272,7 @@ def evaluate(
     from fer_tf.evaluation import evaluate as measure
     from fer_tf.evaluation import table
     from fer_tf.expressions import MULTI_NETWORK
+    from fer_tf.serving import MODEL_CARD, record_evaluation
     from fer_tf.training import write_json
 
     below = []
@@ -278,6 +283,8 @@ def evaluate(
         write_json(path, numbers)
         Console().print(table(numbers))
         typer.echo(f"Wrote {path}")
+        for version in record_evaluation(models_dir, numbers):
+            typer.echo(f"Wrote the accuracies into {version / MODEL_CARD} and its manifest")
         below += [
             f"{db} {row['name']} {row['accuracy']:.3f} (floor {row['floor']:.3f})"
             for row in numbers["results"]
@@ -460,18 +467,29 @@ def _run_folders(database, recipe, runs_dir):
 def _combine(
     databases, recipe, name, replace, runs_dir, models_dir, precision="float32", formats=None
 ):
+    from fer_tf.expressions import PATHS
     from fer_tf.formats import convert
     from fer_tf.serving import combine as make
+    from fer_tf.serving import read_manifest
 
     if name and len(databases) > 1:
         raise InputError("--name names one model; name one database with it.")
+    failed = []
     for database in databases:
         typer.echo(f"{database}: combining the four networks, about a minute")
         folders = _run_folders(database, recipe, runs_dir)
         version = make(folders, models_dir / (name or database.name), replace, precision)
         typer.echo(f"Wrote {version}")
+        for path in PATHS:
+            if path not in read_manifest(version)["warm_up_paths"]:
+                typer.echo(f"Note: BeginNet took path {path} for no drawn face: no warm-up of it.")
         for kind in formats or ():
-            typer.echo(f"Wrote {convert(version, kind)}")
+            try:
+                typer.echo(f"Wrote {convert(version, kind)}")
+            except InputError as error:
+                failed.append(f"{error} The SavedModel {version} is published all the same.")
+    if failed:
+        raise InputError(" ".join(failed))
     _next(f"python cli.py evaluate {' '.join(map(str, databases))} --recipe {recipe}")
 
 

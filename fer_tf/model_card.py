@@ -1,6 +1,6 @@
 """The model card: what a version is, what it is for, and what it is not, for its users."""
 
-from fer_tf.expressions import TASKS
+from fer_tf.expressions import PATHS, TASKS
 from fer_tf.sources import OFFICIAL_SOURCES
 
 _OCCLUSIONS = {
@@ -43,6 +43,7 @@ Names the expression of a partly covered face. BeginNet picks one of three group
 - Trained on {manifest["database"]}/{manifest["config"]} with recipe {manifest["recipe"]}, images of
   {manifest["image_size"]} x {manifest["image_size"]} pixels, fer_tf {manifest["fer_tf"]}.
 - Convolutions compute in {manifest["precision"]}.
+- {_warm_up(manifest["warm_up_paths"])}
 
 ## Use
 
@@ -68,6 +69,17 @@ of people was not measured.
 
 Whether and how a model trained on these pictures may be used is for their owners to say.
 """
+
+
+def _warm_up(covered):
+    missing = [path for path in PATHS if path not in covered]
+    if not missing:
+        return "Warm-up requests cover every signature and path."
+    paths = f"{'path' if len(missing) == 1 else 'paths'} {' and '.join(missing)}"
+    return (
+        f"Warm-up requests do not cover {paths}, which BeginNet took for no drawn face: the first "
+        "request there is slow."
+    )
 
 
 def _sources(config):

@@ -4,11 +4,13 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
+import time
 from pathlib import Path
 
 from fer_tf.errors import InputError
 from fer_tf.expressions import MULTI_NETWORK
-from fer_tf.training import read_run, write_json
+from fer_tf.training import RUN_FILE, read_run, write_json
 
 MANIFEST = Path("assets.extra") / "manifest.json"
 """What a version is made of, beside its graph; servers ignore the folder's other files."""
@@ -18,6 +20,12 @@ MODEL_CARD = Path("assets.extra") / "model_card.md"
 
 _SAME = ("database", "config", "data_fingerprint", "occlusion", "recipe", "labels")
 """What the four runs must share, by their keys in `run.json`."""
+
+_RECORDED = ("seed", "training_images", "best_epoch", "best_validation_loss")
+"""What the manifest takes over from each run."""
+
+_STALE = 24 * 60 * 60
+"""Seconds after which what an interrupted `combine` left is removed; none takes as long."""
 
 
 def combine(
@@ -45,7 +53,6 @@ def combine(
     """
     from fer_tf.checkpoint import load_best
     from fer_tf.export import export
-    from fer_tf.model_card import model_card
     from fer_tf.warmup import write_warm_up
 
     runs = {network: _finished_run(network, run_folders[network]) for network in MULTI_NETWORK}
@@ -56,19 +63,64 @@ def combine(
         _refuse_stranger(runs["begin"], versions[-1])
 
     networks = {network: load_best(run_folders[network]) for network in MULTI_NETWORK}
-    number = int(versions[-1].name) + 1 if versions else 1
-    beside = folder / f"writing-{number}"
-    shutil.rmtree(beside, ignore_errors=True)
-    try:
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob("writing-*"):
+        if time.time() - left.stat().st_mtime > _STALE:
+            shutil.rmtree(left, ignore_errors=True)
+    # A folder of its own for each process; the version within has the usual permissions.
+    with tempfile.TemporaryDirectory(dir=folder, prefix="writing-") as own:
+        beside = Path(own) / "version"
         export(networks, runs["begin"]["occlusion"], beside, precision)
         made = {"precision": precision, "warm_up_paths": write_warm_up(beside)}
-        manifest = _manifest(runs, run_folders) | made
-        write_json(beside / MANIFEST, manifest)
-        (beside / MODEL_CARD).write_text(model_card(folder.name, number, manifest))
-        os.replace(beside, folder / str(number))
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    return folder / str(number)
+        return _publish(beside, folder, _manifest(runs, run_folders) | made)
+
+
+def _publish(beside, folder, manifest):
+    """Renames a finished version to the next number that is free when it is finished."""
+    while True:
+        number = max((int(version.name) for version in find_versions(folder)), default=0) + 1
+        _describe(beside, folder.name, number, manifest)
+        try:
+            os.rename(beside, folder / str(number))
+        except OSError:
+            if (folder / str(number)).is_dir():
+                continue  # Another process was faster.
+            raise
+        return folder / str(number)
+
+
+def _describe(version, name, number, manifest):
+    """Writes manifest and model card, each beside and renamed."""
+    from fer_tf.model_card import model_card
+
+    write_json(version / MANIFEST, manifest)
+    card = version / MODEL_CARD
+    beside = card.with_name(f"writing-{card.name}")
+    beside.write_text(model_card(name, number, manifest))
+    os.replace(beside, card)
+
+
+def record_evaluation(models_dir: Path, numbers: dict) -> list[Path]:
+    """Writes test accuracies into manifest and card of the versions that were measured.
+
+    Args:
+        models_dir: holds `<name>/<integer version>/`.
+        numbers: what `fer_tf.evaluation.evaluate` returned.
+
+    Returns:
+        The versions made of the very networks that were measured, by their SHA-256.
+    """
+    recorded = []
+    for version in sorted(path for name in models_dir.glob("*") for path in find_versions(name)):
+        if not (version / MANIFEST).is_file():
+            continue
+        manifest = read_manifest(version)
+        sha256 = {network: row["sha256"] for network, row in manifest["networks"].items()}
+        if evaluation := _of_these(numbers, sha256):
+            manifest["evaluation"] = evaluation
+            _describe(version, version.parent.name, int(version.name), manifest)
+            recorded.append(version)
+    return recorded
 
 
 def find_versions(folder: Path) -> list[Path]:
@@ -125,11 +177,21 @@ def _shared(value):
 
 
 def _finished_run(network, folder):
-    run = read_run(folder)
-    if run is None or not run["finished"]:
+    try:
+        run = read_run(folder)
+    except ValueError as error:
+        raise InputError(
+            f"{folder / RUN_FILE} is no JSON ({error}); train {network} again with --restart."
+        ) from error
+    if run is None or not run.get("finished"):
         state = "is not finished" if run else "is missing"
         raise InputError(
             f"The run of {network} in {folder} {state}; run `python cli.py train {network}` first."
+        )
+    if missing := [key for key in (*_SAME, *_RECORDED, "fer_tf", "packages") if key not in run]:
+        raise InputError(
+            f"{folder / RUN_FILE} lacks {', '.join(missing)}, so another version of this program "
+            f"wrote it; train {network} again with --restart."
         )
     return run
 
@@ -156,11 +218,9 @@ def _manifest(runs, run_folders):
         "packages": begin["packages"],
         "networks": {
             network: {
-                "seed": run["seed"],
-                "training_images": run["training_images"],
-                "best_epoch": run["best_epoch"],
-                "best_validation_loss": run["best_validation_loss"],
+                **{key: run[key] for key in _RECORDED},
                 "sha256": sha256[network],
+                **_other_versions(begin, run),
             }
             for network, run in runs.items()
         },
@@ -168,11 +228,20 @@ def _manifest(runs, run_folders):
     }
 
 
+def _other_versions(begin, run):
+    """A network's own "fer_tf" and "packages", where they are not BeginNet's."""
+    return {key: run[key] for key in ("fer_tf", "packages") if run[key] != begin[key]}
+
+
 def _evaluation(path, sha256):
     """What `evaluate` measured, None where it has not measured these very networks."""
     if not path.is_file():
         return None
-    numbers = json.loads(path.read_text())
+    return _of_these(json.loads(path.read_text()), sha256)
+
+
+def _of_these(numbers, sha256):
+    """What the manifest tells of an evaluation, None where it was of other networks."""
     measured = numbers.get("sha256", {})
     if any(measured.get(network) != value for network, value in sha256.items()):
         return None

@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 
 import cli
 from fer_tf import recipes
+from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS
+from fer_tf.serving import MODEL_CARD, read_manifest
 from fer_tf.sources.drawn import draw_portrait
 from tests.helpers import draw_fer2013
 from tests.networks import TINY_RECIPE
@@ -35,7 +37,7 @@ def run(place, *arguments, fails=False):
         "build-datasets": ("raw-dir", "data-dir"),
         "train": ("data-dir", "runs-dir", "models-dir"),
         "combine": ("data-dir", "runs-dir", "models-dir"),
-        "evaluate": ("data-dir", "runs-dir"),
+        "evaluate": ("data-dir", "runs-dir", "models-dir"),
         "predict": ("models-dir",),
     }[arguments[0]]
     options = [f"--{name}={place / name.removesuffix('-dir')}" for name in folders]
@@ -72,12 +74,15 @@ def test_build_and_train_say_what_they_wrote_and_what_comes_next(place, trained)
 
 def test_evaluate_in_a_process_of_its_own_writes_its_numbers(place, trained):
     options = ["--data-dir", place / "data", "--runs-dir", place / "runs", "--recipe", "tiny"]
-    done = ask("evaluate", "concat_db", *options)
+    done = ask("evaluate", "concat_db", *options, "--models-dir", place / "models")
     assert done.returncode == 0, done.stderr
     path = place / "runs" / "concat_db" / "fer2013" / "tiny" / "evaluation.json"
     assert f"Wrote {path}" in done.stdout and "BeginNet" in done.stdout
     rows = json.loads(path.read_text())["results"]
     assert [row["images"] for row in rows] == [7, 3, 2, 2, 7]
+    version = place / "models" / "concat_db" / "1"
+    assert f"Wrote the accuracies into {version / MODEL_CARD}" in done.stdout
+    assert read_manifest(version)["evaluation"]["results"] == rows
 
 
 def test_combine_in_a_process_of_its_own_writes_the_next_version(place, trained):
@@ -85,6 +90,25 @@ def test_combine_in_a_process_of_its_own_writes_the_next_version(place, trained)
     done = ask("combine", "eye_cdb", *options, "--models-dir", place / "combined")
     assert done.returncode == 0, done.stderr
     assert (place / "combined" / "eye_cdb" / "1" / "saved_model.pb").is_file()
+
+
+def test_a_format_that_fails_leaves_the_versions_of_all_databases(place, trained, monkeypatch):
+    def fail(version, kind):
+        raise InputError(f"{version} cannot be converted to {kind}: too large.")
+
+    monkeypatch.setattr("fer_tf.formats.convert", fail)
+    monkeypatch.setattr("fer_tf.serving.combine", lambda _, folder, *a: folder / "1")
+    monkeypatch.setattr("fer_tf.serving.read_manifest", lambda _: {"warm_up_paths": ["A", "B"]})
+    monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: TINY_RECIPE)
+    options = ["--recipe", "tiny", "--format", "litert"]
+    arguments = ["combine", "concat_db", "eye_cdb", *options, "--data-dir", str(place / "data")]
+    done = CliRunner().invoke(cli.app, [*arguments, "--models-dir", str(place / "new")])
+    for name in ("concat_db", "eye_cdb"):
+        version = place / "new" / name / "1"
+        assert f"Wrote {version}" in done.stdout
+        assert f"{version} cannot be converted" in str(done.exception)
+        assert f"The SavedModel {version} is published" in str(done.exception)
+    assert done.exit_code == 1 and done.stdout.count("took path C for no drawn face") == 2
 
 
 @pytest.mark.parametrize("name", ["concat_db", "eye_cdb"])

@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from fer_tf.serving import (
     combine,
     find_versions,
     read_manifest,
+    record_evaluation,
 )
 from fer_tf.training import RUN_FILE, RunKey, write_json
 from fer_tf.warmup import WARM_UP
@@ -67,12 +69,36 @@ def test_a_version_holds_graph_manifest_card_and_warm_up_requests(networks, tmp_
 def test_versions_count_up(networks, tmp_path, no_export):
     folders = make_runs(tmp_path / "runs", networks)
     models = tmp_path / "models" / "concat_db"
-    (models / "writing-9").mkdir(parents=True)
-    (models / "8").mkdir()
+    (models / "8").mkdir(parents=True)
     assert combine(folders, models, replace=True) == models / "9"  # 9, not 1 or 2.
     assert combine(folders, models) == models / "10"
     assert [path.name for path in find_versions(models)] == ["8", "9", "10"]
     assert len(list(models.iterdir())) == 3
+
+
+def test_what_another_process_writes_is_let_be_and_old_remains_are_removed(
+    networks, tmp_path, no_export, monkeypatch
+):
+    folders = make_runs(tmp_path / "runs", networks)
+    models = tmp_path / "models"
+    (models / "writing-now").mkdir(parents=True)
+    (models / "writing-long ago").mkdir()
+    os.utime(models / "writing-long ago", (0, 0))
+    described = serving._describe
+    faster = []
+
+    def while_another_publishes(*arguments):
+        described(*arguments)
+        if not faster:
+            faster.append(models / "1")
+            (models / "1" / "variables").mkdir(parents=True)
+
+    monkeypatch.setattr(serving, "_describe", while_another_publishes)
+    version = combine(folders, models)
+    assert version == models / "2"
+    assert (version / MODEL_CARD).read_text().startswith("# models, version 2\n")
+    assert sorted(path.name for path in models.iterdir()) == ["1", "2", "writing-now"]
+    assert version.stat().st_mode & 0o055 == 0o055  # A server of another user may read it.
 
 
 TINY_BUT = {
@@ -146,6 +172,61 @@ def test_accuracies_are_taken_over_from_these_networks_only(networks, tmp_path, 
     version = combine(folders, models)
     assert read_manifest(version)["evaluation"] is None
     assert "Not evaluated" in (version / MODEL_CARD).read_text()
+
+
+def test_accuracies_are_recorded_in_the_versions_that_were_measured(networks, tmp_path, no_export):
+    """As after `train all` on three databases, which combines each before any is evaluated."""
+    folders = make_runs(tmp_path / "runs", networks)
+    models = tmp_path / "models"
+    measured = [combine(folders, models / name) for name in ("concat_db", "other")]
+    row = {"name": "BeginNet", "images": 9, "accuracy": 0.6721, "accuracy_95": [0.6, 0.7]}
+    row |= {"floor": 0.5, "balanced_accuracy": 0.55}
+    numbers = {"split": "test", "results": [row]}
+    numbers["sha256"] = {name: checkpoint_sha256(folder) for name, folder in folders.items()}
+    (folders["subnet_z"] / BEST).write_bytes(b"trained again")
+    later = combine(folders, models / "concat_db")
+    (models / "foreign" / "1").mkdir(parents=True)  # Not made by `combine`.
+    assert record_evaluation(models, numbers) == measured
+    for version in measured:
+        assert read_manifest(version)["evaluation"] == {"split": "test", "results": [row]}
+        card = (version / MODEL_CARD).read_text()
+        assert card.startswith(f"# {version.parent.name}, version 1\n")
+        assert "| BeginNet | 9 | 67.2 (60.0 to 70.0) |" in card
+    assert read_manifest(later)["evaluation"] is None
+    assert "Not evaluated" in (later / MODEL_CARD).read_text()
+
+
+def test_a_path_without_warm_up_stands_in_the_card(networks, tmp_path, no_export, monkeypatch):
+    folders = make_runs(tmp_path / "runs", networks)
+    assert "cover every" in (combine(folders, tmp_path / "models") / MODEL_CARD).read_text()
+    monkeypatch.setattr("fer_tf.warmup.write_warm_up", lambda _: ["A"])
+    monkeypatch.setattr(
+        "fer_tf.export.export", lambda *a: (a[2] / MODEL_CARD).parent.mkdir(parents=True)
+    )
+    card = (combine(folders, tmp_path / "models") / MODEL_CARD).read_text()
+    assert "do not cover paths B and C" in card
+
+
+def test_package_versions_that_differ_are_noted(networks, tmp_path, no_export):
+    other = {"packages": {"keras": "3.14.0"}, "fer_tf": "0"}
+    folders = make_runs(tmp_path / "runs", networks, subnet_y=other)
+    networks_made = read_manifest(combine(folders, tmp_path / "models"))["networks"]
+    assert networks_made["subnet_y"]["packages"] == {"keras": "3.14.0"}
+    assert "packages" not in networks_made["subnet_x"]
+    assert "fer_tf" not in networks_made["subnet_y"]
+
+
+def test_a_run_file_of_another_program_is_named(networks, tmp_path):
+    folders = make_runs(tmp_path / "runs", networks)
+    path = folders["subnet_y"] / RUN_FILE
+    run = json.loads(path.read_text())
+    del run["data_fingerprint"], run["seed"]
+    write_json(path, run)
+    with pytest.raises(InputError, match="subnet_y.* lacks data_fingerprint, seed.* --restart"):
+        combine(folders, tmp_path / "models")
+    path.write_text("{")
+    with pytest.raises(InputError, match="subnet_y.* is no JSON"):
+        combine(folders, tmp_path / "models")
 
 
 def test_a_version_of_other_data_is_refused_beside_existing_ones(networks, tmp_path, no_export):
