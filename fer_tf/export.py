@@ -76,6 +76,19 @@ def export(networks: dict, occlusion: str, folder: Path, precision: str = "float
     ):
         archive.add_endpoint(name, function, [spec])
     archive.write_out(folder, verbose=False)
+    _name_method(folder, "classify", tf.saved_model.CLASSIFY_METHOD_NAME)
+
+
+def _name_method(folder, signature, method):
+    """Says which API a signature is for, which a server may check; Keras says predict of each."""
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+    from tensorflow.python.saved_model.fingerprinting_utils import write_fingerprint
+
+    path = folder / "saved_model.pb"
+    saved = SavedModel.FromString(path.read_bytes())
+    saved.meta_graphs[0].signature_def[signature].method_name = method
+    path.write_bytes(saved.SerializeToString(deterministic=True))
+    write_fingerprint(str(folder))  # It is a hash of the signatures, among others.
 
 
 def _path_selections(networks, shape, precision):

@@ -130,6 +130,11 @@ def test_signatures_and_their_inputs_are_those_of_the_contract(model):
     signatures = loader_impl.parse_saved_model(str(model)).meta_graphs[0].signature_def
     found = {n: list(s.inputs) for n, s in signatures.items() if not n.startswith("__")}
     assert found == {name: [key] for name, key in SIGNATURES.items()}
+    methods = {name: signatures[name].method_name for name in found}
+    assert methods == {
+        name: f"tensorflow/serving/{'classify' if name == 'classify' else 'predict'}"
+        for name in SIGNATURES
+    }
 
 
 def test_the_covered_half_is_blackened_in_the_graph(model):
