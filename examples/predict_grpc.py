@@ -15,7 +15,12 @@ parser = argparse.ArgumentParser()
 parser.add_argument("faces", nargs="+", type=Path)
 parser.add_argument("--host", default="localhost:8500")
 parser.add_argument("--name", default="concat_db")
-parser.add_argument("--label", help="stable or canary; the newest loaded version by default")
+parser.add_argument(
+    "--label",
+    default="stable",
+    help="stable or canary; '' for the newest version that is loaded, canary or not, for instance "
+    "on a server that was started without models.config and so knows no labels",
+)
 options = parser.parse_args()
 
 request = predict_pb2.PredictRequest()

@@ -1,8 +1,10 @@
 """Names the expression of face squares (picture files cut to the face) over REST.
 
-python examples/predict_rest.py face.png... [--model http://localhost:8501/v1/models/concat_db]
+python examples/predict_rest.py face.png... [--model ADDRESS]
 
-Needs nothing but Python. `/labels/stable` or `/versions/1` after the address chooses a version.
+Needs nothing but Python. The address ends in /labels/stable or /versions/1, which choose a version;
+without, the newest answers, canary or not, and a roll-back changes nothing. A server that was
+started without models.config knows no labels.
 """
 
 import argparse
@@ -13,7 +15,7 @@ from pathlib import Path
 
 parser = argparse.ArgumentParser()
 parser.add_argument("faces", nargs="+", type=Path)
-parser.add_argument("--model", default="http://localhost:8501/v1/models/concat_db")
+parser.add_argument("--model", default="http://localhost:8501/v1/models/concat_db/labels/stable")
 options = parser.parse_args()
 
 files = [base64.b64encode(face.read_bytes()).decode() for face in options.faces]
