@@ -179,6 +179,11 @@ class StandIn(
             outputs, number = self.run(request.model_spec, inputs)
             response = predict_pb2.PredictResponse(model_spec=request.model_spec)
             response.model_spec.version.value = number
+            if unknown := set(request.output_filter) - outputs.keys():
+                raise invalid(
+                    f"output tensor alias not found in signature: {unknown.pop()} Outputs expected "
+                    f"to be in the set {{{','.join(outputs)}}}."
+                )
             for name in request.output_filter or outputs:
                 response.outputs[name].CopyFrom(tf.make_tensor_proto(outputs[name]))
             return response
