@@ -14,7 +14,7 @@ MODELS := --models-dir build/demo/saved_models
 demo: .venv/runtime
 	$(BIN)/python cli.py build-datasets --sources drawn $(DEMO)
 	$(BIN)/python cli.py train all --recipe demo $(DEMO) $(RUNS) $(MODELS)
-	$(BIN)/python cli.py evaluate --recipe demo $(DEMO) $(RUNS) --require-above-floor
+	$(BIN)/python cli.py evaluate --recipe demo $(DEMO) $(RUNS) $(MODELS) --require-above-floor
 	$(BIN)/python -c "import cv2; from fer_tf.sources.drawn import draw_portrait; \
 	  cv2.imwrite('build/demo/portrait.png', draw_portrait(subject=200, expression=0, take=0))"
 	for name in concat_db bconcat_db eye_cdb; do \
