@@ -6,6 +6,7 @@ answered here first, by TensorFlow's C library, which loads a model as the serve
 """
 
 import contextlib
+import warnings
 from pathlib import Path
 
 import cv2
@@ -27,7 +28,7 @@ def write_warm_up(version: Path) -> list[str]:
     """Writes a request for each signature and path of a SavedModel, and answers them all.
 
     The images are drawn: no real face travels with a model. The answers come through the C library;
-    where TensorFlow's wheel brings none (Windows), through its Python.
+    where TensorFlow's wheel brings none (Windows), through its Python, with a warning.
 
     Args:
         version: the SavedModel's folder, not yet published.
@@ -109,7 +110,14 @@ def _loaded(version):
     # On the CPU, because whoever trained just now may hold the GPU's memory.
     config = tf.compat.v1.ConfigProto(device_count={"GPU": 0})
     library = find_library()
-    load = _through_python if library is None else _through_c
+    load = _through_c
+    if library is None:
+        load = _through_python
+        warnings.warn(
+            "TensorFlow's wheel has no C library here; warm-up requests are answered through its "
+            "Python, not as a server answers them.",
+            stacklevel=2,
+        )
     names = tensor_names(version)
     try:
         with load(version, config, library) as fetch:
@@ -121,8 +129,9 @@ def _loaded(version):
 
             yield run
     except (Failed, tf.errors.OpError) as error:
+        reason = str(error).partition("\n")[0]
         raise InputError(
-            f"The combined model cannot answer its warm-up requests ({error}); nothing was "
+            f"The combined model cannot answer its warm-up requests ({reason}); nothing was "
             "published. Please report this."
         ) from error
 
@@ -138,8 +147,9 @@ def _through_c(version, config, library):
 def _through_python(version, config, _library):
     import tensorflow as tf
 
-    with tf.compat.v1.Session(graph=tf.Graph(), config=config) as session:
-        tf.compat.v1.saved_model.loader.load(session, ["serve"], str(version))
+    with contextlib.closing(tf.compat.v1.Session(graph=tf.Graph(), config=config)) as session:
+        with session.graph.as_default():
+            tf.compat.v1.saved_model.loader.load(session, ["serve"], str(version))
         yield lambda fed, value, fetched: session.run(fetched, {fed: value})
 
 

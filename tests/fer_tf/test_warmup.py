@@ -68,6 +68,30 @@ def test_images_are_varied_until_each_path_is_found():
     assert sum(map(len, drawn)) < 1000
 
 
+def test_without_the_c_library_python_answers_and_says_so(version, monkeypatch):
+    monkeypatch.setattr(warmup, "find_library", lambda: None)
+    with pytest.warns(UserWarning, match="no C library"):
+        assert write_warm_up(version) == ["A", "B", "C"]
+
+
+@pytest.mark.filterwarnings("ignore:TensorFlow's wheel has no C library")
+@pytest.mark.parametrize(
+    "library, reason",
+    [("C", r"image_bytes\[0\] has 48 x 40 pixels.*"), ("Python", "Graph execution error.*")],
+)
+def test_a_request_that_fails_keeps_a_version_back(version, monkeypatch, library, reason):
+    if library == "Python":
+        monkeypatch.setattr(warmup, "find_library", lambda: None)
+    whole = warmup._request
+
+    def cut(signature, image):
+        return whole(signature, image[:, :40] if signature == "serving_bytes" else image)
+
+    monkeypatch.setattr(warmup, "_request", cut)
+    with pytest.raises(InputError, match=f"{reason}nothing was published"):
+        write_warm_up(version)
+
+
 def test_requests_whose_answer_is_not_as_expected_are_refused(version, monkeypatch):
     """As when a path's image is answered otherwise once it is encoded."""
     images = find_images(probabilities_by(lambda mean: mean))
