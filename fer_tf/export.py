@@ -61,9 +61,8 @@ def export(networks: dict, occlusion: str, folder: Path, precision: str = "float
         count = tf.shape(scores)[0]
         return {"classes": tf.tile([EXPRESSIONS], [count, 1]), "scores": scores}
 
+    # Without `track`, which would store each weight a second time (Keras 3.15).
     archive = keras.export.ExportArchive()
-    archive.track(models[True])
-    archive.track(models[False])
     for name, function, spec in (
         ("serving_default", routed, image_spec),
         (
@@ -94,8 +93,7 @@ def _name_method(folder, signature, method):
 def _path_selections(networks, shape, precision):
     """The routed (True) and the all-paths (False) model over the same four networks.
 
-    Here, and nowhere else, trained networks become what is served. The archive keeps the weights
-    that the two models share once.
+    Here, and nowhere else, trained networks become what is served.
     """
     import keras
 

@@ -137,6 +137,14 @@ def test_signatures_and_their_inputs_are_those_of_the_contract(model):
     }
 
 
+def test_each_weight_is_stored_once(model, networks):
+    checkpoint = tf.train.load_checkpoint(str(model / "variables" / "variables"))
+    shapes = checkpoint.get_variable_to_shape_map().values()
+    stored = sum(np.prod(shape) for shape in shapes if shape)
+    # A little less than the networks have: batch normalization is folded.
+    assert 0.8 * stored < sum(network.count_params() for network in networks.values())
+
+
 def test_the_covered_half_is_blackened_in_the_graph(model):
     signature = tf.saved_model.load(model).signatures["serving_default"]
     images = images_for([0, 1, 2])
