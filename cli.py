@@ -245,6 +245,8 @@ def combine(
         check_format(kind)
     if precision not in PRECISIONS:
         raise InputError(f"No precision is named {precision!r}; choose {', '.join(PRECISIONS)}.")
+    if formats and precision != "float32":  # Their libraries refuse bfloat16 or answer otherwise.
+        raise InputError("--format converts float32 versions alone; leave out --precision.")
     _combine(found, recipe, name, replace, runs_dir, models_dir, precision, formats)
 
 

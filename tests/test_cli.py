@@ -111,6 +111,12 @@ def test_a_format_that_fails_leaves_the_versions_of_all_databases(place, trained
     assert done.exit_code == 1 and done.stdout.count("took path C for no drawn face") == 2
 
 
+def test_other_formats_of_bfloat16_are_refused_before_anything_is_combined(place, trained):
+    options = ["--precision", "bfloat16", "--format", "litert", "--recipe", "tiny"]
+    message = run(place, "combine", "concat_db", *options, fails=True)
+    assert "--format converts float32 versions alone" in message
+
+
 @pytest.mark.parametrize("name", ["concat_db", "eye_cdb"])
 def test_predict_names_the_expression_of_each_face(place, trained, name):
     photo = place / "photo.png"
