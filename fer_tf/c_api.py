@@ -1,7 +1,7 @@
 """Loads and runs a SavedModel through TensorFlow's C library alone: as a server does it.
 
-`combine` answers a version's warm-up requests by it, in its own process. As a program it needs a
-Python with NumPy, which imports no TensorFlow, and the library's file:
+`combine` answers a version's warm-up requests by it, in the process that exported it. Run as a
+program it needs NumPy and the library's file, and imports no TensorFlow:
 
     python c_api.py LIBRARY MODEL REQUESTS.npz ANSWERS.npz
 

@@ -267,7 +267,8 @@ class Server:
         if isinstance(error, ConnectionRefusedError):
             return (
                 f"Nothing listens at {host}; start the server with the command that `python cli.py "
-                "serve-config` prints, or correct --url (REST is port 8501)."
+                "serve-config` prints, wait until it has loaded its models, or correct --url (REST "
+                "is port 8501)."
             )
         if isinstance(error, socket.gaierror):
             return f"The host of {host} is not known ({error.strerror}); correct --url."

@@ -164,11 +164,12 @@ def test_the_only_model_is_found_and_several_are_listed(server):
 def test_a_canary_is_rolled_out_and_back_without_an_unanswered_request(tmp_path, photos):
     save_answering(tmp_path / "concat_db" / "1", 1)
 
-    def configure(stable=None):
+    def configure(stable=None, canary=None):
         config = tmp_path / "models.config"
         if config.exists():
             os.utime(config, (0, time.time() - 2 * POLL_SECONDS))
-        chosen = choose_versions(tmp_path, {"concat_db": stable} if stable else {}, {})
+        wanted = [{"concat_db": version} if version else {} for version in (stable, canary)]
+        chosen = choose_versions(tmp_path, *wanted)
         write_files(tmp_path, chosen, None, False)
 
     configure()
@@ -196,6 +197,15 @@ def test_a_canary_is_rolled_out_and_back_without_an_unanswered_request(tmp_path,
         with pytest.raises(ServingError, match="Request to assign label to version 3"):
             stand_in.reload()
         assert answers() == [1, 2]
+        (tmp_path / "models.config").write_text(text)
+        configure(canary=1)  # Withdrawn: first the label moves, then the version goes.
+        stand_in.reload()
+        assert answers() == [1, 1]
+        shutil.rmtree(tmp_path / "concat_db" / "2")
+        configure()
+        stand_in.reload()
+        assert answers() == [1, 1]
+        assert stand_in.models["concat_db"][2].state == "END"
     finally:
         stand_in.stop()
 
