@@ -9,7 +9,8 @@ from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.faces import read_picture
 from fer_tf.inference import Prediction, faces_of, named
 from fer_tf.occlusion import occlude
-from fer_tf.rest_client import SIGNATURES, Server, model_path
+from fer_tf.rest_client import Server, model_path
+from fer_tf.server_errors import SIGNATURES
 
 FACES_AT_A_TIME = 32
 """Faces in a request; more go one request after the other, so that none takes half a minute."""

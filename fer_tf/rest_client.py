@@ -1,7 +1,6 @@
 """A client of TensorFlow Serving's REST API whose every failure is one sentence that helps.
 
-The API: https://www.tensorflow.org/tfx/serving/api_rest. Errors are quoted as TensorFlow Serving
-2.x and TensorFlow word them.
+The API: https://www.tensorflow.org/tfx/serving/api_rest.
 """
 
 import base64
@@ -18,78 +17,8 @@ import cv2
 import numpy as np
 
 from fer_tf.errors import InputError
-from fer_tf.export import MOST_FACES
 from fer_tf.occlusion import DATABASES
-
-SIGNATURES = ("serving_default", "serving_bytes", "all_paths")
-"""The signatures that answer with predictions."""
-
-EXPLANATIONS = (
-    (
-        r"Could not find any versions of model|Servable not found for request: Latest",
-        "no model of this name is loaded there: correct --name, or run `python cli.py "
-        "serve-config` and wait until the server has read its files",
-    ),
-    (
-        r"Could not find version|Servable not found for request: Specific",
-        "this version is not loaded there: correct --version, or list it with `python cli.py "
-        "serve-config`",
-    ),
-    (
-        r"Unrecognized servable version label",
-        "the server knows no such label: correct --version, or start it with the files of "
-        "`python cli.py serve-config`",
-    ),
-    (
-        r"[Ss]erving signature (name|key): ?\"?.*not found|signature.*not found",
-        f"the model has no such signature; those made by `python cli.py combine` have "
-        f"{', '.join(SIGNATURES)} and classify",
-    ),
-    (
-        r"base64",
-        'encoded pictures go as {"b64": "..."} with nothing but base64 in it: no '
-        '"data:image/png;base64," before it',
-    ),
-    (
-        r"faces, at most|larger than maximum input batch size",
-        f"send the faces in several requests of at most {MOST_FACES}",
-    ),
-    (
-        r"OOM|failed to allocate memory",
-        "the server has too little memory for so many faces at a time: send fewer in a request",
-    ),
-    (
-        r"from different tasks have different shapes|equal 0th-dimension size",
-        "the server joined this request with one of another shape: each must have the shape "
-        "[N, 48, 48, 1], or [N] where files are sent; `serve-config --no-batching` parts them",
-    ),
-    (
-        r"JPEG|PNG|a face square is expected|pixels",
-        "send whole JPEG or PNG files of face squares: pictures cut to the face",
-    ),
-    (
-        r"not compatible with expected shape|unexpected (size|level)|incorrect level"
-        r"|Expecting (shape|tensor size)",
-        "`image` must have the shape [N, 48, 48, 1]: one gray face square of 48 x 48 pixels a row",
-    ),
-    (
-        r"not of expected type|expected to be a|[Dd]ata types? ",
-        "`image` must be uint8, whole numbers from 0 to 255, and `image_bytes` strings",
-    ),
-    (
-        r"named input|keys must be equal|input size does not match|Missing 'inputs'",
-        "the input's name is `image` in serving_default and all_paths, `image_bytes` in "
-        "serving_bytes",
-    ),
-    (
-        r"JSON Parse error",
-        "the request was cut or changed on its way, or has a line break within a string: base64 "
-        "goes in one line",
-    ),
-    (r"[Dd]eadline|[Tt]imed? ?out", "the server took too long: send fewer photos at a time"),
-    (r"queue|exhausted|[Uu]navailable", "the server is overloaded or starting: try again later"),
-)
-"""What servers answer, as regular expressions -> its cause and what to do."""
+from fer_tf.server_errors import explain, plain, short
 
 
 class Server:
@@ -169,7 +98,7 @@ class Server:
         elif "AVAILABLE" in states.values():
             return
         errors = [status.get("status", {}).get("error_message") for status in versions]
-        reason = next((f" ({_short(error)})" for error in errors if error), "")
+        reason = next((f" ({short(error)})" for error in errors if error), "")
         listing = ", ".join(f"version {v} {state}" for v, state in states.items())
         advice = (
             "wait a moment and try again"
@@ -236,9 +165,9 @@ class Server:
         answer = self._parse(data, status)
         if status >= 300:
             message = answer.get("error", answer) if isinstance(answer, dict) else answer
-            message = _plain(str(message))
+            message = plain(str(message))
             raise ServerRefusal(
-                f"{self.url} answers {_short(message)!r} to {path}: {explain(message)}."
+                f"{self.url} answers {short(message)!r} to {path}: {explain(message)}."
             )
         return answer
 
@@ -251,7 +180,7 @@ class Server:
             if quoted := re.fullmatch(r'\s*{\s*"error":\s*"(.*)"\s*}\s*', text, re.DOTALL):
                 return {"error": quoted[1].replace("\\'", "'").replace('\\"', '"')}
             title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
-            what = f"a page titled {_short(title[1])!r}" if title else repr(_short(text))
+            what = f"a page titled {short(title[1])!r}" if title else repr(short(text))
             raise InputError(
                 f"{self.url} answers HTTP {status} with {what}, not JSON: something else, perhaps "
                 "a proxy, stands there; give the address of the server itself, or set no_proxy."
@@ -298,23 +227,3 @@ def model_path(name: str, version: str | None) -> str:
         return path
     kind = "versions" if version.isdecimal() else "labels"
     return f"{path}/{kind}/{urllib.parse.quote(version, safe='')}"
-
-
-def explain(message: str) -> str:
-    """The cause of what a server answers and what to do, a clause without a full stop."""
-    for pattern, meaning in EXPLANATIONS:
-        if re.search(pattern, message):
-            return meaning
-    return "look at the server's log"
-
-
-def _plain(message):
-    """What TensorFlow says without the names of its nodes."""
-    asserted = re.search(r"assertion failed: \[(.+\.)\]", message)
-    return asserted[1] if asserted else re.sub(r"{{.*?}}\s*", "", message).partition("\n\t")[0]
-
-
-def _short(text):
-    """One line of at most 200 characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= 200 else f"{line[:197]}..."

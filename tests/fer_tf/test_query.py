@@ -19,8 +19,9 @@ from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.inference import predict
 from fer_tf.occlusion import occlude
 from fer_tf.query import query
-from fer_tf.rest_client import SIGNATURES, Server, explain, model_path
+from fer_tf.rest_client import Server, model_path
 from fer_tf.serve_config import POLL_SECONDS, choose_versions, write_files
+from fer_tf.server_errors import SIGNATURES, explain
 from fer_tf.sources.drawn import draw_portrait
 from tests.stand_in_server import ServingError, StandIn, Version
 from tests.tiny_model import copy_tiny_model
