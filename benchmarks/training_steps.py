@@ -22,6 +22,7 @@ from fer_tf.layers.batch_normalization import BatchNormalization
 from fer_tf.layers.grouped_conv2d import GroupedConv2D
 from fer_tf.layers.pointwise_conv2d import PointwiseConv2D
 from fer_tf.models.expression_net import expression_net
+from fer_tf.sgd import SGD
 
 CLASSES = 3
 WARM_UP = 2
@@ -44,7 +45,7 @@ def main():
     if arguments.kind == "fit":
         run_fit(net, images, classes)
     else:
-        run_steps(net, images, classes)
+        run_steps(net, images, classes, arguments.kind == "stock")
 
 
 def with_stock_layers(net):
@@ -66,16 +67,16 @@ def with_stock_layers(net):
     return keras.models.clone_model(net, clone_function=stock)
 
 
-def parts(net):
+def parts(net, stock=False):
     """What both ways of training share: optimizer and loss of the paper's recipe."""
-    optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
+    optimizer = (keras.optimizers.SGD if stock else SGD)(0.01, momentum=0.9)
     optimizer.build(net.trainable_variables)
     return optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
-def run_steps(net, images, classes):
+def run_steps(net, images, classes, stock):
     """The bare step: forward, backward and SGD on one batch that is there."""
-    optimizer, loss_of = parts(net)
+    optimizer, loss_of = parts(net, stock)
     images, classes = tf.constant(images), tf.constant(classes)
 
     @tf.function(jit_compile=False)

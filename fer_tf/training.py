@@ -256,6 +256,8 @@ def _short(value):
 def _optimizer(recipe, schedule, steps):
     import keras
 
+    from fer_tf.sgd import SGD
+
     rate = schedule.learning_rate
     warmup = round(recipe.warmup_epochs * steps)
     total = schedule.epochs * steps
@@ -266,7 +268,7 @@ def _optimizer(recipe, schedule, steps):
             warmup_target=rate if warmup else None,
             warmup_steps=warmup,
         )
-    return keras.optimizers.SGD(
+    return SGD(
         rate,
         momentum=recipe.momentum,
         nesterov=recipe.nesterov,
