@@ -156,6 +156,15 @@ def train(
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin anew instead of going on.")
     ] = False,
+    stream: Annotated[
+        bool | None,
+        typer.Option(
+            "--stream/--no-stream",
+            help="Fetch images from disk batch by batch, or hold all in memory; by default the "
+            "former where they would fill much of it. The results are the same.",
+            show_default=False,
+        ),
+    ] = None,
     name: ModelName = None,
     replace: Replace = False,
     data_dir: DataDir = DATA_DIR,
@@ -177,7 +186,7 @@ def train(
 
     scope = make_strategy(strategy)
     for db in found:
-        splits = {split: db.read(split) for split in ("train", "validation")}
+        splits = {split: db.read(split, stream) for split in ("train", "validation")}
         key = RunKey(db.name, db.config, db.fingerprint(), db.occlusion, chosen, seed)
         for each in MULTI_NETWORK if network == "all" else [network]:
             task = TASKS[each]
