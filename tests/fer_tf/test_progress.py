@@ -80,6 +80,16 @@ def test_speed_and_time_left_are_those_of_this_process(clock):
     assert line.endswith(" 8 images/s, 1:52 left")  # 900 images at 80 in 10 s
 
 
+def test_after_an_epoch_the_next_one_begins(clock):
+    progress, _ = plain()
+    progress.begin("begin", images=100, epochs=3)
+    progress.end_epoch("begin", 1, RESULTS)
+    progress.step("begin", 40, {"loss": 0.5})
+    cells = progress._rows["begin"].cells()
+    assert cells["epoch"] == "2/3  40%" and cells["loss"] == "0.5000"
+    assert cells["validation loss"] == "0.8123"
+
+
 def test_the_table_has_every_network_in_its_state():
     lines = table(80).splitlines()
     heading = " ".join(lines[:4]).split()

@@ -6,7 +6,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from fer_tf.checkpoint import Checkpoint
 from fer_tf.progress import Progress
-from fer_tf.reports import HISTORY, read_history
+from fer_tf.reports import HISTORY, read_history, reports
 from tests.fer_tf.test_training import KEY, train
 
 
@@ -48,12 +48,18 @@ def test_after_a_kill_between_report_and_checkpoint_each_epoch_stands_once(tmp_p
     history = KEY.folder(tmp_path, "subnet_y") / HISTORY
     first, *reported = read_history(history.parent)
     assert len(reported) == 1
-    with open(history, "a") as file:
-        file.write("1,0.")  # What a kill in the middle of a row leaves.
     begin, *epochs, done = watched(tmp_path)
     assert "goes on after epoch 1 of 2" in begin and len(epochs) == 1
     rows = read_history(history.parent)
     assert [row["epoch"] for row in rows] == [0, 1] and rows[0] == first
+
+
+def test_a_row_that_a_kill_cut_short_goes(tmp_path):
+    rows = [f"{epoch},0.5,1.5,0.5,1.5" for epoch in range(10)]
+    text = "\n".join(["epoch,accuracy,loss,val_accuracy,val_loss", *rows, "1"])  # ... of 10,0.5
+    (tmp_path / HISTORY).write_text(text)
+    reports(tmp_path, 10)
+    assert [row["epoch"] for row in read_history(tmp_path)] == list(range(10))
 
 
 def test_tensorboard_has_losses_accuracies_and_the_learning_rate(tmp_path):
