@@ -38,7 +38,7 @@ class Watch(keras.callbacks.Callback):
         network: a name in `fer_tf.expressions.TASKS`.
         checkpoint: of the run, restored if it goes on.
         images: in an epoch.
-        batch_size: images per step, over all replicas.
+        batch_size: images per step at most, over all replicas.
         epochs: of the whole run.
     """
 
@@ -57,14 +57,13 @@ class Watch(keras.callbacks.Callback):
         self._progress = progress
         self._network = network
         self._images = images
-        self._batch_size = batch_size
+        self._steps = -(-images // batch_size)
         last = read_history(checkpoint.folder)[-1:]
         progress.begin(network, images, epochs, checkpoint.epochs_done, *last)
 
     def on_train_batch_end(self, batch, logs=None):
         """Counts the batch."""
-        images = min((batch + 1) * self._batch_size, self._images)
-        self._progress.step(self._network, images, logs)
+        self._progress.step(self._network, self._images * (batch + 1) // self._steps, logs)
 
     def on_epoch_end(self, epoch, logs=None):
         """Shows the epoch's results."""
