@@ -156,6 +156,15 @@ def train(
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin anew instead of going on.")
     ] = False,
+    stream: Annotated[
+        bool | None,
+        typer.Option(
+            "--stream/--no-stream",
+            help="Fetch images from disk batch by batch, or hold all in memory; by default the "
+            "former where they would fill much of it. The results are the same.",
+            show_default=False,
+        ),
+    ] = None,
     name: ModelName = None,
     replace: Replace = False,
     data_dir: DataDir = DATA_DIR,
@@ -173,38 +182,32 @@ def train(
     found = [find_database(db, data_dir) for db in _databases(database)]
 
     _import_tensorflow()
+    from fer_tf.progress import Progress
     from fer_tf.training import RunKey, make_strategy, train_network
 
     scope = make_strategy(strategy)
+    networks = MULTI_NETWORK if network == "all" else [network]
     for db in found:
-        splits = {split: db.read(split) for split in ("train", "validation")}
+        splits = {split: db.read(split, stream) for split in ("train", "validation")}
         key = RunKey(db.name, db.config, db.fingerprint(), db.occlusion, chosen, seed)
-        for each in MULTI_NETWORK if network == "all" else [network]:
-            task = TASKS[each]
-            typer.echo(f"{db}: {task.title} with recipe {chosen.name}")
-            try:
-                run = train_network(
-                    each,
-                    key,
-                    splits["train"].for_task(task),
-                    splits["validation"].for_task(task),
-                    runs_dir,
-                    scope,
-                    restart,
-                    verbose=1 if sys.stdout.isatty() else 2,
-                )
-            except KeyboardInterrupt:
-                typer.echo(
-                    "\nInterrupted. The same command, without --restart, goes on from the last "
-                    "finished epoch.",
-                    err=True,
-                )
-                raise typer.Exit(130) from None
+        try:
+            with Progress(f"{db}, recipe {chosen.name}", networks) as progress:
+                for each in networks:
+                    data = [split.for_task(TASKS[each]) for split in splits.values()]
+                    train_network(
+                        each, key, *data, runs_dir, scope, restart, verbose=0, progress=progress
+                    )
+        except KeyboardInterrupt:
             typer.echo(
-                f"{key.folder(runs_dir, each)}: best of {run['epochs_done']} epochs is "
-                f"{run['best_epoch']}, validation loss {run['best_validation_loss']:.4f}, "
-                f"{run['images_per_second']:.0f} images/s"
+                "\nInterrupted. The same command, without --restart, goes on from the last "
+                "finished epoch.",
+                err=True,
             )
+            raise typer.Exit(130) from None
+        folders = {each: key.folder(runs_dir, each) for each in networks}
+        typer.echo(f"Wrote {', '.join(map(str, folders.values()))}")
+        if network == "all":
+            typer.echo(f"Wrote {_plot_losses(db, folders)}")
     if network != "all":
         _next(f"python cli.py evaluate {' '.join(map(str, found))} --recipe {recipe}")
         return
@@ -455,6 +458,21 @@ def _run_folders(database, recipe, runs_dir):
     folders = {network: parent / network for network in MULTI_NETWORK}
     flat = read_run(parent / "flat")
     return folders | ({"flat": parent / "flat"} if flat and flat["finished"] else {})
+
+
+def _plot_losses(database, folders):
+    """Draws the validation losses of trained networks beside their folders."""
+    from fer_tf.expressions import TASKS
+    from fer_tf.plots import plot_losses
+    from fer_tf.reports import read_history
+
+    losses = {
+        TASKS[network].title: [row["val_loss"] for row in read_history(folder)]
+        for network, folder in folders.items()
+    }
+    folder = next(iter(folders.values())).parent
+    plot_losses(losses, folder / "losses.png", f"{database}, recipe {folder.name}")
+    return folder / "losses.png"
 
 
 def _combine(

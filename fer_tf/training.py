@@ -118,6 +118,7 @@ def train_network(
     strategy=None,
     restart: bool = False,
     verbose: int | str = "auto",
+    progress=None,
 ) -> dict:
     """Trains one network and leaves its run folder.
 
@@ -133,7 +134,8 @@ def train_network(
         runs_dir: where runs live.
         strategy: a `tf.distribute.Strategy`, or None for none (always on JAX).
         restart: throw away what the folder holds and begin anew.
-        verbose: as in `keras.Model.fit`.
+        verbose: as in `keras.Model.fit`; 0 where there is a progress.
+        progress: a `fer_tf.progress.Progress` to tell how it goes, or None.
 
     Returns:
         What `run.json` holds.
@@ -145,6 +147,7 @@ def train_network(
 
     from fer_tf.checkpoint import Checkpoint
     from fer_tf.input_pipeline import evaluation_batches, training_batches
+    from fer_tf.reports import Watch, read_history, reports
 
     for name, (images, _) in (("training", train), ("validation", validation)):
         if not len(images):
@@ -155,6 +158,8 @@ def train_network(
     folder = key.folder(runs_dir, network)
     run = _open_run(folder, key.as_dict(network), restart)
     if run["finished"]:
+        if progress:
+            progress.finish(network, run, read_history(folder))
         return run
 
     keras.utils.set_random_seed(key.seed)
@@ -179,6 +184,10 @@ def train_network(
         checkpoint = Checkpoint(net, folder)
         checkpoint.restore(model)
         first_epoch = checkpoint.epochs_done
+        callbacks = [*reports(folder, first_epoch), checkpoint]
+        if progress:
+            size = len(train[0]), schedule.batch_size
+            callbacks.append(Watch(progress, network, checkpoint, *size, schedule.epochs))
         started = monotonic()
         model.fit(
             training_batches(
@@ -188,7 +197,7 @@ def train_network(
             initial_epoch=first_epoch,
             epochs=schedule.epochs,
             validation_data=evaluation_batches(*validation),
-            callbacks=[*_reports(folder, first_epoch), checkpoint],
+            callbacks=callbacks,
             shuffle=False,  # The batches come shuffled.
             verbose=verbose,
         )
@@ -205,6 +214,8 @@ def train_network(
         "ended": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
     write_json(folder / RUN_FILE, run)
+    if progress:
+        progress.finish(network, run, read_history(folder))
     return run
 
 
@@ -289,15 +300,6 @@ def _loss(recipe, classes):
         )
 
     return smoothed_cross_entropy
-
-
-def _reports(folder, epochs_done):
-    import keras
-
-    reports = [keras.callbacks.CSVLogger(folder / "history.csv", append=epochs_done > 0)]
-    if keras.backend.backend() == "tensorflow":  # TensorBoard writes through TensorFlow.
-        reports.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
-    return reports
 
 
 def _package_versions():

@@ -12,8 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 import cli
-from fer_tf import recipes
+from fer_tf import recipes, training
 from fer_tf.expressions import EXPRESSIONS
+from fer_tf.records import StoredImages
 from fer_tf.sources.drawn import draw_portrait
 from tests.helpers import draw_fer2013
 from tests.networks import TINY_RECIPE
@@ -66,6 +67,9 @@ def test_build_and_train_say_what_they_wrote_and_what_comes_next(place, trained)
     assert str(place / "data" / "concat_db" / "fer2013" / "1.0.0") in built
     assert "python cli.py train all" in built.splitlines()[-1]
     assert f"Wrote {place / 'models' / 'eye_cdb' / '1'}" in printed
+    assert "eye_cdb/fer2013, recipe tiny, SubnetY: epoch 2 of 2, loss" in printed
+    parent = place / "runs" / "eye_cdb" / "fer2013" / "tiny"
+    assert f"Wrote {parent / 'losses.png'}" in printed and (parent / "losses.png").is_file()
     assert "python cli.py evaluate" in printed.splitlines()[-1]
     assert (place / "models" / "concat_db" / "1" / "saved_model.pb").is_file()
 
@@ -111,6 +115,19 @@ def test_predict_names_the_expression_of_each_face(place, trained, name):
 def test_predict_asks_which_model_when_there_are_several(place, trained):
     message = run(place, "predict", "photo.png", fails=True)
     assert "concat_db, eye_cdb" in message and "--name" in message
+
+
+@pytest.mark.parametrize(("option", "on_disk"), [("--stream", True), ("--no-stream", False)])
+def test_images_stay_on_disk_when_told(place, trained, monkeypatch, option, on_disk):
+    seen = []
+
+    def train_network(network, key, train, validation, *others, **options):
+        seen.extend((train[0], validation[0]))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train_network", train_network)
+    run(place, "train", "begin", "--database", "concat_db", option, fails=True)
+    assert [isinstance(images, StoredImages) for images in seen] == [on_disk, on_disk]
 
 
 def test_databases_of_unknown_name_or_with_a_config_are_not_built(place):
