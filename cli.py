@@ -173,7 +173,9 @@ def train(
     found = [find_database(db, data_dir) for db in _databases(database)]
 
     _import_tensorflow()
-    from fer_tf.training import RunKey, make_strategy, train_network
+    from fer_tf.runs import RunKey
+    from fer_tf.strategies import make_strategy
+    from fer_tf.training import train_network
 
     scope = make_strategy(strategy)
     for db in found:
@@ -268,7 +270,7 @@ def evaluate(
     from fer_tf.evaluation import evaluate as measure
     from fer_tf.evaluation import table
     from fer_tf.expressions import MULTI_NETWORK
-    from fer_tf.training import write_json
+    from fer_tf.runs import write_json
 
     below = []
     for db in found:
@@ -449,7 +451,7 @@ def _databases(names):
 def _run_folders(database, recipe, runs_dir):
     """Run folder of each of the four networks, and of the flat one if it is trained."""
     from fer_tf.expressions import MULTI_NETWORK
-    from fer_tf.training import read_run
+    from fer_tf.runs import read_run
 
     parent = runs_dir / database.name / database.config / recipe
     folders = {network: parent / network for network in MULTI_NETWORK}

@@ -143,7 +143,8 @@ def training_batches(*arrays, batch_size: int, seed: int, first_epoch: int = 0):
     Args:
         *arrays: images uint8 [N, 48, 48, 1], classes int32 [N] and, where the loss is weighted,
             weights float32 [N].
-        batch_size: images per batch; the last of an epoch may be smaller.
+        batch_size: images per batch at most; an epoch's batches are as even as can be, since a
+            last one of a few images makes for a rough step and cannot be shared by replicas.
         seed: of the shuffling.
         first_epoch: the epoch that comes first.
 
@@ -163,18 +164,19 @@ def training_batches(*arrays, batch_size: int, seed: int, first_epoch: int = 0):
     def epoch(number):
         key = tf.stack([tf.constant(seed, tf.int64), number])
         order = tf.random.experimental.stateless_shuffle(tf.range(count), key)
-        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        return _even_batches(order, count, batch_size)
 
     dataset = tf.data.Dataset.counter(first_epoch).flat_map(epoch)
     dataset = dataset.map(lambda rows: tuple(tf.gather(array, rows) for array in arrays))
     return dataset.with_options(_data_sharding()).prefetch(tf.data.AUTOTUNE)
 
 
-def evaluation_batches(*arrays):
+def evaluation_batches(*arrays, batch_size: int = EVALUATION_BATCH):
     """All images once, in order: a `tf.data.Dataset` on TensorFlow, else the arrays.
 
     Args:
         *arrays: as for `training_batches`.
+        batch_size: the same.
     """
     import keras
 
@@ -182,17 +184,28 @@ def evaluation_batches(*arrays):
         return arrays
     import tensorflow as tf
 
-    dataset = tf.data.Dataset.from_tensor_slices(arrays).batch(EVALUATION_BATCH)
+    count = len(arrays[0])
+    arrays = [tf.constant(array) for array in arrays]
+    dataset = _even_batches(tf.range(count), count, batch_size)
+    dataset = dataset.map(lambda rows: tuple(tf.gather(array, rows) for array in arrays))
     return dataset.with_options(_data_sharding()).prefetch(tf.data.AUTOTUNE)
 
 
 def _numpy_batches(arrays, batch_size, seed, epoch):
     while True:
         order = np.random.default_rng((seed, epoch)).permutation(len(arrays[0]))
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
+        for rows in np.array_split(order, -(-len(order) // batch_size)):
             yield tuple(array[rows] for array in arrays)
         epoch += 1
+
+
+def _even_batches(rows, count, batch_size):
+    """Rows, int32 [count], cut into as few batches as can be, none longer than batch_size."""
+    import tensorflow as tf
+
+    batches = -(-count // batch_size)
+    numbers = tf.data.Dataset.range(batches)
+    return numbers.map(lambda i: rows[count * i // batches : count * (i + 1) // batches])
 
 
 def _data_sharding():

@@ -17,7 +17,9 @@ import numpy as np
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from fer_tf.training import RunKey, make_strategy, train_network
+from fer_tf.runs import RunKey
+from fer_tf.strategies import make_strategy
+from fer_tf.training import train_network
 from tests.networks import TINY_RECIPE
 recipe = dataclasses.replace(TINY_RECIPE, augmentation=list)
 key = RunKey("concat_db", "drawn", "fingerprint", "upper", recipe)

@@ -9,7 +9,8 @@ import pytest
 from fer_tf.checkpoint import BEST, STATE, Checkpoint, load_best
 from fer_tf.errors import InputError
 from fer_tf.recipes import Schedule
-from fer_tf.training import RUN_FILE, RunKey, make_strategy, train_network
+from fer_tf.runs import RUN_FILE, RunKey
+from fer_tf.training import train_network
 from tests.networks import TINY_RECIPE
 
 KEY = RunKey("concat_db", "drawn", "fingerprint", "upper", TINY_RECIPE)
@@ -120,8 +121,3 @@ def test_a_balanced_loss_does_not_give_up_the_rare_class(tmp_path):
         probabilities[balanced] = keras.ops.softmax(network.predict(images[:1], verbose=0))[0, 1]
     assert probabilities[False] < 0.2
     assert abs(probabilities[True] - 0.5) < 0.1
-
-
-def test_an_unknown_strategy_is_refused():
-    with pytest.raises(InputError, match="'horovod'.*auto, one or mirrored"):
-        make_strategy("horovod")

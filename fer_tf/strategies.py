@@ -1,0 +1,121 @@
+"""How training is spread over devices and machines: one `tf.distribute.Strategy` per process."""
+
+import json
+import os
+
+from fer_tf.errors import InputError
+
+STRATEGIES = ("auto", "one", "mirrored", "multi-worker")
+
+
+def make_strategy(name: str):
+    """The one distribution strategy of this process; call it before anything else of TensorFlow.
+
+    With GPUs, none of this was run so far.
+
+    Args:
+        name: "one"; "mirrored", all local GPUs (without any, the logical CPU devices);
+            "multi-worker", all devices of all machines that the environment variable TF_CONFIG
+            lists; "auto", multi-worker where TF_CONFIG lists several workers, mirrored with two or
+            more GPUs, else one.
+
+    Returns:
+        A `tf.distribute.Strategy`, its GPUs giving memory as it is needed.
+
+    Raises:
+        InputError: for another name, or for "multi-worker" without a TF_CONFIG of several workers.
+    """
+    import tensorflow as tf
+
+    if name not in STRATEGIES:
+        raise InputError(f"No strategy is named {name!r}; choose {', '.join(STRATEGIES)}.")
+    gpus = grow_memory()
+    if name == "auto":
+        name = "multi-worker" if _workers() else "mirrored" if gpus > 1 else "one"
+    if name == "multi-worker":
+        return _multi_worker()
+    if name == "mirrored":
+        kind = "GPU" if gpus else "CPU"
+        count = len(tf.config.list_logical_devices(kind))
+        return tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(count)])
+    return tf.distribute.get_strategy()
+
+
+def grow_memory() -> int:
+    """Lets GPUs give memory as it is needed rather than all at once; returns how many there are."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    return len(gpus)
+
+
+def is_chief(strategy) -> bool:
+    """Whether this process is the one that writes run folders.
+
+    Args:
+        strategy: of this process, or None.
+    """
+    resolver = strategy and strategy.cluster_resolver
+    if not resolver or resolver.task_type is None:
+        return True
+    if "chief" in resolver.cluster_spec().as_dict():
+        return resolver.task_type == "chief"
+    return resolver.task_type == "worker" and resolver.task_id == 0
+
+
+def worker_count(strategy) -> int:
+    """How many processes train together, this one among them."""
+    resolver = strategy and strategy.cluster_resolver
+    if not resolver or resolver.task_type is None:
+        return 1
+    return sum(len(tasks) for tasks in resolver.cluster_spec().as_dict().values())
+
+
+def chiefs_value(strategy, value: int) -> int:
+    """Tells all workers an integer of the chief, and waits until all have come here.
+
+    Args:
+        strategy: of this process.
+        value: what the chief tells; other workers' values do not count.
+    """
+    import tensorflow as tf
+
+    def share():
+        context = tf.distribute.get_replica_context()
+        # Each of the chief's replicas holds it; the highest counts.
+        mine = value if is_chief(strategy) else -(2**31)
+        gathered = context.all_gather(tf.constant([mine], tf.int32), axis=0)
+        return tf.reduce_max(gathered)
+
+    return int(strategy.experimental_local_results(strategy.run(tf.function(share)))[0])
+
+
+def _multi_worker():
+    import tensorflow as tf
+
+    if not _workers():
+        raise InputError(
+            "--strategy multi-worker needs TF_CONFIG in the environment of each worker, e.g. "
+            'TF_CONFIG=\'{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": '
+            '{"type": "worker", "index": 0}}\', the index being the worker\'s own.'
+        )
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def _workers():
+    """The addresses in TF_CONFIG where it lists several, else nothing."""
+    text = os.environ.get("TF_CONFIG", "")
+    try:
+        config = json.loads(text or "{}")
+        cluster = config.get("cluster", {})
+        addresses = [a for kind in ("chief", "worker") for a in cluster.get(kind, [])]
+        if addresses:
+            int(config["task"]["index"])
+    except (ValueError, AttributeError, KeyError, TypeError):
+        raise InputError(
+            f'TF_CONFIG is {text!r}; expected JSON with "cluster" and "task", the latter with '
+            '"type" and "index".'
+        ) from None
+    return addresses if len(addresses) > 1 else []
