@@ -10,7 +10,7 @@ from fer_tf.runs import RunKey
 
 @contextlib.contextmanager
 def computing_in(precision: str):
-    """Layers made meanwhile compute in one of `PRECISIONS`, with weights in float32."""
+    """Layers made meanwhile compute in one of `fer_tf.runs.PRECISIONS`, with weights in float32."""
     before = keras.config.dtype_policy()
     if precision != "float32":
         keras.config.set_dtype_policy(f"mixed_{precision}")

@@ -21,6 +21,8 @@ from fer_tf.recipes import Recipe
 
 RUN_FILE = "run.json"
 HISTORY = "history.csv"
+PRECISIONS = ("float32", "float16", "bfloat16")
+"""In which a network may compute while it is trained; weights are float32 always."""
 PACKAGES = ("tensorflow", "keras", "jax", "numpy", "opencv-python-headless", "tensorflow-datasets")
 
 
@@ -35,8 +37,7 @@ class RunKey:
         occlusion: "upper", "lower" or "eyes".
         recipe: the recipe.
         seed: of everything random.
-        precision: in which the network computes while it is trained: "float32", or "float16" or
-            "bfloat16" with weights and logits in float32.
+        precision: one of `PRECISIONS`.
     """
 
     database: str

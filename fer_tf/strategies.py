@@ -101,7 +101,14 @@ def _multi_worker():
             'TF_CONFIG=\'{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": '
             '{"type": "worker", "index": 0}}\', the index being the worker\'s own.'
         )
-    return tf.distribute.MultiWorkerMirroredStrategy()
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except (tf.errors.OpError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"The workers of TF_CONFIG did not come together: {reason}. Its addresses must be "
+            "free, the same for each worker and within reach of all; start all within minutes."
+        ) from error
 
 
 def _workers():

@@ -1,12 +1,14 @@
 """Trains tiny networks in a process of its own: python train_in_process.py OPTIONS-AS-JSON.
 
 Options: runs_dir, strategy, cpus (logical devices), count (images), networks, epochs, augmented,
-precision, and those of `train_network`. Prints one line after each epoch.
+precision, die_in_write (the epoch in whose checkpoint the process kills itself), and those of
+`train_network`. Prints one line after each epoch.
 """
 
 import dataclasses
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -42,6 +44,19 @@ def recipe_of(epochs, augmented, balanced=False):
     return dataclasses.replace(TINY_RECIPE, schedules=schedules, dropout=dropout, **changes)
 
 
+def dying_savez(epoch):
+    savez = np.savez
+
+    def save(out, meta, **arrays):
+        if json.loads(str(meta))["epochs_done"] == epoch:
+            out.write(b"half")
+            out.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+        savez(out, meta=meta, **arrays)
+
+    return save
+
+
 def main(
     runs_dir,
     strategy="one",
@@ -52,6 +67,7 @@ def main(
     augmented=False,
     precision="float32",
     balanced=False,
+    die_in_write=None,
     **options,
 ):
     cpu = tf.config.list_physical_devices("CPU")[0]
@@ -66,6 +82,8 @@ def main(
         print("epochs done:", self.epochs_done, flush=True)
 
     Checkpoint._save = and_tell
+    if die_in_write:
+        np.savez = dying_savez(die_in_write)
     for network in networks:
         data = split(count)
         train_network(network, key, data, data, Path(runs_dir), scope, verbose=0, **options)
