@@ -85,6 +85,8 @@ def train_network(
     schedule = key.recipe.schedules[network]
     for name, (images, _) in (("training", train), ("validation", validation)):
         _refuse_few(network, key, name, len(images), strategy)
+    if key.precision == "float16":
+        _refuse_cpu()
     folder = key.folder(runs_dir, network)
     with (
         explained(network, schedule, worker_count(strategy)),
@@ -182,6 +184,19 @@ def _refuse_few(network, key, name, count, strategy):
             "replicas, of which each needs an image in each step; take --strategy one or a larger "
             "--batch-size."
         )
+
+
+def _refuse_cpu():
+    """Refuses float16, in which TensorFlow's grouped convolution has no gradient on CPUs."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if not tf.config.list_physical_devices("GPU"):
+            raise InputError(
+                "--mixed-precision float16 needs a GPU, and none is found; take bfloat16 or none."
+            )
 
 
 def _open_for_all(folder, key, restart, strategy):
