@@ -201,6 +201,8 @@ def train(
         raise InputError(
             f"--mixed-precision is {mixed_precision!r}; choose {' or '.join(PRECISIONS[1:])}."
         )
+    if parallel and strategy not in ("auto", "one"):
+        raise InputError(f"--parallel and --strategy {strategy} exclude each other; give one.")
     chosen = with_changes(get_recipe(recipe), batch_size, learning_rate)
     found = [find_database(db, data_dir) for db in _databases(database)]
     networks = MULTI_NETWORK if network == "all" else [network]
@@ -208,7 +210,8 @@ def train(
     _import_tensorflow()
     from fer_tf.parallel import run_on_devices, visible_gpus
     from fer_tf.runs import RunKey
-    from fer_tf.strategies import is_chief, make_strategy
+    from fer_tf.strategies import make_strategy
+    from fer_tf.workers import is_chief
 
     gpus = visible_gpus() if parallel else []
     if parallel and len(gpus) < 2:

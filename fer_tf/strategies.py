@@ -51,45 +51,17 @@ def grow_memory() -> int:
     return len(gpus)
 
 
-def is_chief(strategy) -> bool:
-    """Whether this process is the one that writes run folders.
+def make_deterministic() -> None:
+    """From now on TensorFlow takes only operations that give the same bits each time.
 
-    Args:
-        strategy: of this process, or None.
+    On JAX nothing is changed.
     """
-    resolver = strategy and strategy.cluster_resolver
-    if not resolver or resolver.task_type is None:
-        return True
-    if "chief" in resolver.cluster_spec().as_dict():
-        return resolver.task_type == "chief"
-    return resolver.task_type == "worker" and resolver.task_id == 0
+    import keras
 
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
 
-def worker_count(strategy) -> int:
-    """How many processes train together, this one among them."""
-    resolver = strategy and strategy.cluster_resolver
-    if not resolver or resolver.task_type is None:
-        return 1
-    return sum(len(tasks) for tasks in resolver.cluster_spec().as_dict().values())
-
-
-def chiefs_value(strategy, value: int) -> int:
-    """Tells all workers an integer of the chief, and waits until all have come here.
-
-    Args:
-        strategy: of this process.
-        value: what the chief tells; other workers' values do not count.
-    """
-    import tensorflow as tf
-
-    def share():
-        context = tf.distribute.get_replica_context()
-        # Each of the chief's replicas holds it; the highest counts.
-        mine = value if is_chief(strategy) else -(2**31)
-        gathered = context.all_gather(tf.constant([mine], tf.int32), axis=0)
-        return tf.reduce_max(gathered)
-
-    return int(strategy.experimental_local_results(strategy.run(tf.function(share)))[0])
+        tf.config.experimental.enable_op_determinism()
 
 
 def _multi_worker():

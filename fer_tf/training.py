@@ -17,12 +17,12 @@ from fer_tf.runs import (
     keep_history,
     locked,
     now,
-    open_run,
     other_versions,
     read_run,
     write_json,
 )
-from fer_tf.strategies import chiefs_value, is_chief, worker_count
+from fer_tf.strategies import make_deterministic
+from fer_tf.workers import is_chief, open_for_all, worker_count
 
 
 def build_network(network: str, recipe: Recipe, occlusion: str):
@@ -92,11 +92,11 @@ def train_network(
         explained(network, schedule, worker_count(strategy)),
         locked(folder) if is_chief(strategy) else contextlib.nullcontext(),
     ):
-        run = _open_for_all(folder, key.as_dict(network), restart, strategy)
+        run = open_for_all(folder, key.as_dict(network), restart, strategy)
         if run["finished"]:
             return run
         if deterministic:
-            _make_deterministic()
+            make_deterministic()
         run |= {"deterministic": deterministic}
         run |= _fit(network, key, train, validation, folder, strategy, verbose, note)
         if is_chief(strategy):
@@ -154,6 +154,7 @@ def _fit(network, key, train, validation, folder, strategy, verbose, note):
             shuffle=False,  # The batches come shuffled.
             verbose=verbose if checkpoint.writes else 0,
         )
+    seconds = max(checkpoint.seconds, 0.1)
     return {
         "finished": True,
         "epochs_done": checkpoint.epochs_done,
@@ -162,8 +163,8 @@ def _fit(network, key, train, validation, folder, strategy, verbose, note):
         "weights": net.count_params(),
         "training_images": len(train[0]),
         "replicas": replicas,
-        "seconds": round(checkpoint.seconds, 1),
-        "images_per_second": round(schedule.epochs * len(train[0]) / checkpoint.seconds, 1),
+        "seconds": round(seconds, 1),
+        "images_per_second": round(schedule.epochs * len(train[0]) / seconds, 1),
         "ended": now(),
     }
 
@@ -197,36 +198,6 @@ def _refuse_cpu():
             raise InputError(
                 "--mixed-precision float16 needs a GPU, and none is found; take bfloat16 or none."
             )
-
-
-def _open_for_all(folder, key, restart, strategy):
-    """The chief opens the run; the other workers wait and see that they read the same."""
-    from fer_tf.checkpoint import epochs_done
-
-    if worker_count(strategy) == 1:
-        return open_run(folder, key, restart)
-    refused, finished = -1, -2
-    run, error, state = None, None, 0
-    if is_chief(strategy):
-        try:
-            run = open_run(folder, key, restart)
-            state = finished if run["finished"] else epochs_done(folder)
-        except InputError as refusal:
-            error, state = refusal, refused
-    state = chiefs_value(strategy, state)
-    if error:
-        raise error
-    if state == refused:
-        raise InputError("The first worker refused to train; it says why.")
-    if is_chief(strategy):
-        return run
-    run = read_run(folder) or key | {"finished": False}
-    if state != (finished if run["finished"] else epochs_done(folder)):
-        raise InputError(
-            f"{folder} does not hold here what it holds for the first worker; --runs-dir must be a "
-            "folder that all workers share."
-        )
-    return run
 
 
 def _batches(network, train, validation, key, first_epoch, strategy):
@@ -266,15 +237,6 @@ def _model_class():
     from fer_tf.training_loop import ReplicatedModel
 
     return ReplicatedModel
-
-
-def _make_deterministic():
-    import keras
-
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
 
 
 def _reports(folder, epochs_done):

@@ -127,6 +127,7 @@ def test_an_unknown_network_is_refused_before_anything_is_read(place):
     ("options", "message"),
     [
         (["--strategy", "horovod"], "choose auto, one, mirrored, multi-worker"),
+        (["--strategy", "mirrored", "--parallel"], "exclude each other"),
         (["--mixed-precision", "int8"], "choose float16 or bfloat16"),
         (["--batch-size", "0"], "--batch-size is 0; a number above 0 is expected"),
         (["--learning-rate", "-1"], "--learning-rate is -1.0; a number above 0 is expected"),
