@@ -210,7 +210,7 @@ def train(
     _import_tensorflow()
     from fer_tf.parallel import run_on_devices, visible_gpus
     from fer_tf.runs import RunKey
-    from fer_tf.strategies import make_strategy
+    from fer_tf.strategies import listed_workers, make_strategy
     from fer_tf.workers import is_chief
 
     gpus = visible_gpus() if parallel else []
@@ -231,6 +231,8 @@ def train(
             flags = {"--deterministic": deterministic, "--restart": restart}
             run_on_devices(_train_commands(found, networks, options, flags), gpus, typer.echo)
         else:
+            if strategy in ("auto", "multi-worker") and (workers := listed_workers()):
+                typer.echo(f"Waiting until all {len(workers)} workers have started", err=True)
             scope = make_strategy(strategy)
             for db in found:
                 splits = {split: db.read(split) for split in ("train", "validation")}

@@ -53,7 +53,9 @@ class StopOnBadLoss(keras.callbacks.Callback):
         if math.isfinite(loss):
             return
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        kept = f"Epoch {self.epoch}, the last finished one, stays" if self.epoch else "Nothing is"
+        kept = f"Epoch {self.epoch}, the last finished one, stays"
+        if not self.epoch:
+            kept = "No epoch is finished"
         other = " or without --mixed-precision float16" if self.precision == "float16" else ""
         raise InputError(
             f"The loss became {loss} {when} epoch {self.epoch + 1} at learning rate {rate:.2g}. "

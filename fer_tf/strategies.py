@@ -31,7 +31,7 @@ def make_strategy(name: str):
         raise InputError(f"No strategy is named {name!r}; choose {', '.join(STRATEGIES)}.")
     gpus = grow_memory()
     if name == "auto":
-        name = "multi-worker" if _workers() else "mirrored" if gpus > 1 else "one"
+        name = "multi-worker" if listed_workers() else "mirrored" if gpus > 1 else "one"
     if name == "multi-worker":
         return _multi_worker()
     if name == "mirrored":
@@ -67,7 +67,7 @@ def make_deterministic() -> None:
 def _multi_worker():
     import tensorflow as tf
 
-    if not _workers():
+    if not listed_workers():
         raise InputError(
             "--strategy multi-worker needs TF_CONFIG in the environment of each worker, e.g. "
             'TF_CONFIG=\'{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": '
@@ -83,8 +83,12 @@ def _multi_worker():
         ) from error
 
 
-def _workers():
-    """The addresses in TF_CONFIG where it lists several, else nothing."""
+def listed_workers() -> list[str]:
+    """The addresses in TF_CONFIG where it lists several, else nothing.
+
+    Raises:
+        InputError: if TF_CONFIG is not what TensorFlow expects.
+    """
     text = os.environ.get("TF_CONFIG", "")
     try:
         config = json.loads(text or "{}")
