@@ -25,7 +25,8 @@ from fer_tf.checkpoint import load_best
 from fer_tf.expressions import TASKS
 from fer_tf.input_pipeline import evaluation_batches, find_database
 from fer_tf.recipes import quick
-from fer_tf.training import RunKey, build_network, train_network
+from fer_tf.runs import RunKey
+from fer_tf.training import build_network, train_network
 
 ROUNDS, STEPS, BATCH = 5, 10, 64
 RESAMPLES = 2000

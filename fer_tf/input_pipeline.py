@@ -150,7 +150,8 @@ def training_batches(*arrays, batch_size: int, seed: int, first_epoch: int = 0):
     Args:
         *arrays: images uint8 [N, 48, 48, 1], in memory or on disk, classes int32 [N] and, where
             the loss is weighted, weights float32 [N].
-        batch_size: images per batch; the last of an epoch may be smaller.
+        batch_size: images per batch at most; an epoch's batches are as even as can be, since a
+            last one of a few images makes for a rough step and cannot be shared by replicas.
         seed: of the shuffling.
         first_epoch: the epoch that comes first.
 
@@ -169,16 +170,17 @@ def training_batches(*arrays, batch_size: int, seed: int, first_epoch: int = 0):
     def epoch(number):
         key = tf.stack([tf.constant(seed, tf.int64), number])
         order = tf.random.experimental.stateless_shuffle(tf.range(count), key)
-        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        return _even_batches(order, count, batch_size)
 
     return _fetch(tf.data.Dataset.counter(first_epoch).flat_map(epoch), arrays)
 
 
-def evaluation_batches(*arrays):
+def evaluation_batches(*arrays, batch_size: int = EVALUATION_BATCH):
     """All images once, in order: a `tf.data.Dataset` on TensorFlow, else a Keras `PyDataset`.
 
     Args:
         *arrays: as for `training_batches`.
+        batch_size: the same.
     """
     import keras
 
@@ -186,15 +188,15 @@ def evaluation_batches(*arrays):
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return _fetch(tf.data.Dataset.range(count).batch(EVALUATION_BATCH), arrays)
+        return _fetch(_even_batches(tf.range(count), count, batch_size), arrays)
 
     class Batches(keras.utils.PyDataset):
         def __len__(self):
-            return -(-count // EVALUATION_BATCH)
+            return -(-count // batch_size)
 
         def __getitem__(self, batch):
-            first = batch * EVALUATION_BATCH
-            return tuple(array[first : first + EVALUATION_BATCH] for array in arrays)
+            first = batch * batch_size
+            return tuple(array[first : first + batch_size] for array in arrays)
 
     return Batches()
 
@@ -202,10 +204,18 @@ def evaluation_batches(*arrays):
 def _numpy_batches(arrays, batch_size, seed, epoch):
     while True:
         order = np.random.default_rng((seed, epoch)).permutation(len(arrays[0]))
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
+        for rows in np.array_split(order, -(-len(order) // batch_size)):
             yield tuple(array[rows] for array in arrays)
         epoch += 1
+
+
+def _even_batches(rows, count, batch_size):
+    """Rows, int32 [count], cut into as few batches as can be, none longer than batch_size."""
+    import tensorflow as tf
+
+    batches = -(-count // batch_size)
+    numbers = tf.data.Dataset.range(batches)
+    return numbers.map(lambda i: rows[count * i // batches : count * (i + 1) // batches])
 
 
 def _fetch(batches_of_rows, arrays):

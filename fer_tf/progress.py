@@ -185,6 +185,10 @@ class Progress:
         if not self._live:
             self._print(row.line())
 
+    def note(self, sentence: str) -> None:
+        """Says something beside the table."""
+        self._console.print(Text(f"Note: {sentence}"), soft_wrap=True, highlight=False)
+
     def _print(self, line):
         # Flushes: a line in a log file is to be read at once.
         self._console.print(Text(f"{self._title}, {line}"), soft_wrap=True, highlight=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fer_tf.errors import InputError
 from fer_tf.expressions import MULTI_NETWORK
-from fer_tf.training import read_run, write_json
+from fer_tf.runs import read_run, write_json
 
 MANIFEST = Path("assets.extra") / "manifest.json"
 """What a version is made of, beside its graph; servers ignore the folder's other files."""
@@ -16,7 +16,15 @@ MANIFEST = Path("assets.extra") / "manifest.json"
 MODEL_CARD = Path("assets.extra") / "model_card.md"
 """The same for readers."""
 
-_SAME = ("database", "config", "data_fingerprint", "occlusion", "recipe", "labels")
+_SAME = (
+    "database",
+    "config",
+    "data_fingerprint",
+    "occlusion",
+    "recipe",
+    "training_precision",
+    "labels",
+)
 """What the four runs must share, by their keys in `run.json`."""
 
 

@@ -7,6 +7,7 @@ from fer_tf import serving
 from fer_tf.checkpoint import BEST
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS
+from fer_tf.runs import RUN_FILE, RunKey, write_json
 from fer_tf.serving import (
     MODEL_CARD,
     checkpoint_sha256,
@@ -14,7 +15,6 @@ from fer_tf.serving import (
     find_versions,
     read_manifest,
 )
-from fer_tf.training import RUN_FILE, RunKey, write_json
 from fer_tf.warmup import WARM_UP
 from tests.networks import TINY_RECIPE
 

@@ -20,7 +20,9 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from fer_tf.expressions import TASKS
 from fer_tf.input_pipeline import Split
 from fer_tf.records import index_records
-from fer_tf.training import RunKey, make_strategy, train_network
+from fer_tf.runs import RunKey
+from fer_tf.strategies import make_strategy
+from fer_tf.training import train_network
 from tests.networks import TINY_RECIPE
 from tests.record_files import write_records
 folder = Path(sys.argv[1])
