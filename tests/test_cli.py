@@ -180,7 +180,8 @@ def test_options_of_training_reach_it(place, trained, told):
     assert (key.precision, key.seed, given["deterministic"]) == ("bfloat16", 3, True)
 
 
-def test_parallel_on_one_device_says_that_it_would_not_help(place, trained, told):
+def test_parallel_on_one_device_says_that_it_would_not_help(place, trained, told, monkeypatch):
+    monkeypatch.setattr(parallel, "visible_gpus", lambda: ["0"])
     given = ("--recipe", "tiny", "--database", "concat_db", "--parallel")
     assert "--parallel would not help on one device" in run(place, "train", "flat", *given)
     assert [call[0] for call in told] == ["flat"]

@@ -1,6 +1,7 @@
 import sys
 
 import pytest
+import tensorflow as tf
 
 from fer_tf.errors import InputError
 from fer_tf.parallel import run_on_devices, visible_gpus
@@ -39,5 +40,11 @@ def test_one_that_fails_is_named_and_the_others_go_on():
     assert lines == ["[bad] no", "[good] yes"]
 
 
-def test_a_computer_without_gpus_has_none():
-    assert visible_gpus() == []
+@pytest.mark.parametrize(
+    ("count", "variable", "names"),
+    [(0, "", []), (2, "", ["0", "1"]), (2, "2,5", ["2", "5"]), (1, "GPU-1a", ["GPU-1a"])],
+)
+def test_gpus_are_named_as_the_processes_will_have_to(monkeypatch, count, variable, names):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind] * count)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
+    assert visible_gpus() == names
