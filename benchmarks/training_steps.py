@@ -23,6 +23,7 @@ from fer_tf.layers.grouped_conv2d import GroupedConv2D
 from fer_tf.layers.pointwise_conv2d import PointwiseConv2D
 from fer_tf.models.expression_net import expression_net
 from fer_tf.sgd import SGD
+from fer_tf.training_loop import ReplicatedModel
 
 CLASSES = 3
 WARM_UP = 2
@@ -96,8 +97,9 @@ def run_steps(net, images, classes, stock):
 def run_fit(net, images, classes):
     """`fit` as `fer_tf.training.train_network` calls it for the recipe `paper`."""
     optimizer, loss_of = parts(net)
-    model = keras.Sequential([net.input, keras.layers.RandomFlip("horizontal"), net])
-    model.compile(optimizer=optimizer, loss=loss_of, metrics=["accuracy"], jit_compile=False)
+    model = ReplicatedModel([net.input, keras.layers.RandomFlip("horizontal"), net])
+    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    model.compile(optimizer=optimizer, loss=loss_of, metrics=[accuracy], jit_compile=False)
     turns = Turns(net)
 
     class TakeTurns(keras.callbacks.Callback):
