@@ -55,7 +55,9 @@ def main():
         key = RunKey(
             database.name, database.config, database.fingerprint(), database.occlusion, recipe
         )
-        run = train_network(arguments.network, key, train, validation, arguments.runs_dir)
+        run = train_network(
+            arguments.network, key, train, validation, arguments.runs_dir, verbose=2
+        )
         net = load_best(key.folder(arguments.runs_dir, arguments.network))
         logits = net.predict(evaluation_batches(*test), verbose=0)
         right[name] = logits.argmax(-1) == test[1]
