@@ -1,6 +1,7 @@
 # make demo      the whole chain on drawn faces, in minutes
 # make test      installs, tests, lints: what CI runs
-# make test-all  also the slow tests: the tfds command, Keras on JAX
+# make test-all  also the slow tests: the tfds command, Keras on JAX, other runtimes, training killed
+#                at random, two replicas, two workers
 # make bench     installs the peers (PyTorch, ...) into .venv-bench and measures beside them
 
 PYTHON ?= python3
@@ -35,6 +36,7 @@ test-all: .venv/all
 
 bench: .venv/runtime .venv-bench/ready
 	$(BIN)/python benchmarks/training_throughput.py --json build/bench/training_throughput.json
+	$(BIN)/python benchmarks/serving_latency.py --json build/bench/serving_latency.json
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -64,4 +66,4 @@ lint: .venv/dev
 	touch $@
 
 clean:
-	rm -rf build .venv
+	rm -rf build .venv .venv-bench

@@ -4,6 +4,7 @@ Each command parses, calls one function of `fer_tf`, and prints what was made an
 TensorFlow is imported by the commands, not here, so that help is instant.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -150,12 +151,48 @@ def train(
     ] = None,
     recipe: RecipeName = "quick",
     strategy: Annotated[
-        str, typer.Option(help="auto, one, or mirrored (all local GPUs).")
+        str,
+        typer.Option(
+            help="auto, one, mirrored (all local GPUs) or multi-worker (TF_CONFIG); not run on "
+            "GPUs so far."
+        ),
     ] = "auto",
+    parallel: Annotated[
+        bool,
+        typer.Option("--parallel", help="One network per GPU at a time; not run on GPUs so far."),
+    ] = False,
+    deterministic: Annotated[
+        bool,
+        typer.Option("--deterministic", help="The same bits each time; slower."),
+    ] = False,
+    mixed_precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="float16|bfloat16",
+            help="Compute in it, keep weights and logits in float32; not run on GPUs so far.",
+            show_default=False,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Images per step, for the recipe's.", show_default=False),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="For the recipe's.", show_default=False)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of weights, shuffling and augmentation.")] = 0,
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin anew instead of going on.")
     ] = False,
+    stream: Annotated[
+        bool | None,
+        typer.Option(
+            "--stream/--no-stream",
+            help="Fetch images from disk batch by batch, or hold all in memory; by default the "
+            "former where they would fill much of it. The results are the same.",
+            show_default=False,
+        ),
+    ] = None,
     name: ModelName = None,
     replace: Replace = False,
     data_dir: DataDir = DATA_DIR,
@@ -165,50 +202,118 @@ def train(
     """Train networks; `all` then combines the four into a SavedModel. Interrupted, it goes on."""
     from fer_tf.expressions import MULTI_NETWORK, TASKS
     from fer_tf.input_pipeline import find_database
-    from fer_tf.recipes import get_recipe
+    from fer_tf.recipes import get_recipe, with_changes
+    from fer_tf.runs import PRECISIONS
 
     if network != "all" and network not in TASKS:
         raise InputError(f"No network is named {network!r}; choose all, {', '.join(TASKS)}.")
-    chosen = get_recipe(recipe)
+    if mixed_precision not in (None, *PRECISIONS[1:]):
+        raise InputError(
+            f"--mixed-precision is {mixed_precision!r}; choose {' or '.join(PRECISIONS[1:])}."
+        )
+    if parallel and strategy not in ("auto", "one"):
+        raise InputError(f"--parallel and --strategy {strategy} exclude each other; give one.")
+    chosen = with_changes(get_recipe(recipe), batch_size, learning_rate)
     found = [find_database(db, data_dir) for db in _databases(database)]
+    networks = MULTI_NETWORK if network == "all" else [network]
 
     _import_tensorflow()
-    from fer_tf.training import RunKey, make_strategy, train_network
+    from fer_tf.parallel import run_on_devices, visible_gpus
+    from fer_tf.runs import RunKey
+    from fer_tf.strategies import listed_workers, make_strategy
+    from fer_tf.workers import is_chief
 
-    scope = make_strategy(strategy)
+    gpus = visible_gpus() if parallel else []
+    if parallel and len(gpus) < 2:
+        typer.echo("Note: --parallel would not help on one device; one network after the other.")
+    scope = None
+    try:
+        if len(gpus) > 1:
+            options = {
+                "--recipe": recipe,
+                "--mixed-precision": mixed_precision,
+                "--batch-size": batch_size,
+                "--learning-rate": learning_rate,
+                "--seed": seed,
+                "--data-dir": data_dir,
+                "--runs-dir": runs_dir,
+            }
+            flags = {
+                "--deterministic": deterministic,
+                "--restart": restart,
+                "--stream": stream is True,
+                "--no-stream": stream is False,
+            }
+            run_on_devices(_train_commands(found, networks, options, flags), gpus, typer.echo)
+        else:
+            if strategy in ("auto", "multi-worker") and (workers := listed_workers()):
+                typer.echo(f"Waiting until all {len(workers)} workers have started", err=True)
+            scope = make_strategy(strategy)
+            precision = mixed_precision or "float32"
+            for db in found:
+                key = RunKey(
+                    db.name, db.config, db.fingerprint(), db.occlusion, chosen, seed, precision
+                )
+                splits = [db.read(split, stream) for split in ("train", "validation")]
+                _train_networks(networks, key, splits, runs_dir, scope, restart, deterministic)
+    except KeyboardInterrupt:
+        typer.echo(
+            "\nInterrupted. The same command, without --restart, goes on from the last finished "
+            "epoch.",
+            err=True,
+        )
+        raise typer.Exit(130) from None
+    if not is_chief(scope):
+        return
     for db in found:
-        splits = {split: db.read(split) for split in ("train", "validation")}
-        key = RunKey(db.name, db.config, db.fingerprint(), db.occlusion, chosen, seed)
-        for each in MULTI_NETWORK if network == "all" else [network]:
-            task = TASKS[each]
-            typer.echo(f"{db}: {task.title} with recipe {chosen.name}")
-            try:
-                run = train_network(
-                    each,
-                    key,
-                    splits["train"].for_task(task),
-                    splits["validation"].for_task(task),
-                    runs_dir,
-                    scope,
-                    restart,
-                    verbose=1 if sys.stdout.isatty() else 2,
-                )
-            except KeyboardInterrupt:
-                typer.echo(
-                    "\nInterrupted. The same command, without --restart, goes on from the last "
-                    "finished epoch.",
-                    err=True,
-                )
-                raise typer.Exit(130) from None
-            typer.echo(
-                f"{key.folder(runs_dir, each)}: best of {run['epochs_done']} epochs is "
-                f"{run['best_epoch']}, validation loss {run['best_validation_loss']:.4f}, "
-                f"{run['images_per_second']:.0f} images/s"
-            )
+        parent = runs_dir / db.name / db.config / recipe
+        folders = {each: parent / each for each in networks}
+        typer.echo(f"Wrote {', '.join(map(str, folders.values()))}")
+        if network == "all":
+            typer.echo(f"Wrote {_plot_losses(db, folders)}")
     if network != "all":
         _next(f"python cli.py evaluate {' '.join(map(str, found))} --recipe {recipe}")
         return
     _combine(found, recipe, name, replace, runs_dir, models_dir)
+
+
+def _train_commands(databases, networks, options, flags):
+    """The command that trains each network alone, on one device."""
+    shared = [flag for flag, is_set in flags.items() if is_set]
+    for option, value in options.items():
+        shared += [] if value is None else [option, str(value)]
+    return {
+        f"{db} {network}": [
+            *(sys.executable, __file__, "train", network),
+            *("--database", str(db), "--strategy", "one", *shared),
+        ]
+        for db in databases
+        for network in networks
+    }
+
+
+def _train_networks(networks, key, splits, runs_dir, strategy, restart, deterministic):
+    """One network after the other; the first of several workers shows how they come along."""
+    from fer_tf.expressions import TASKS
+    from fer_tf.progress import Progress
+    from fer_tf.training import train_network
+    from fer_tf.workers import is_chief
+
+    title = f"{key.database}/{key.config}, recipe {key.recipe.name}"
+    shown = Progress(title, networks) if is_chief(strategy) else contextlib.nullcontext()
+    with shown as progress:
+        for network in networks:
+            train_network(
+                network,
+                key,
+                *(split.for_task(TASKS[network]) for split in splits),
+                runs_dir,
+                strategy,
+                restart,
+                verbose=0,
+                progress=progress,
+                deterministic=deterministic,
+            )
 
 
 @app.command()
@@ -274,8 +379,8 @@ def evaluate(
     from fer_tf.evaluation import evaluate as measure
     from fer_tf.evaluation import table
     from fer_tf.expressions import MULTI_NETWORK
+    from fer_tf.runs import write_json
     from fer_tf.serving import MODEL_CARD, record_evaluation
-    from fer_tf.training import write_json
 
     below = []
     for db in found:
@@ -439,7 +544,9 @@ def _import_tensorflow():
                 os.dup2(nowhere.fileno(), 2)
         import tensorflow as tf
 
-        gpus = len(tf.config.list_physical_devices("GPU"))
+        from fer_tf.strategies import grow_memory
+
+        gpus = grow_memory()
         if quiet:  # Each network is traced anew, which TensorFlow takes for a mistake.
             tf.get_logger().setLevel("ERROR")
     finally:
@@ -458,12 +565,27 @@ def _databases(names):
 def _run_folders(database, recipe, runs_dir):
     """Run folder of each of the four networks, and of the flat one if it is trained."""
     from fer_tf.expressions import MULTI_NETWORK
-    from fer_tf.training import read_run
+    from fer_tf.runs import read_run
 
     parent = runs_dir / database.name / database.config / recipe
     folders = {network: parent / network for network in MULTI_NETWORK}
     flat = read_run(parent / "flat")
     return folders | ({"flat": parent / "flat"} if flat and flat["finished"] else {})
+
+
+def _plot_losses(database, folders):
+    """Draws the validation losses of trained networks beside their folders."""
+    from fer_tf.expressions import TASKS
+    from fer_tf.plots import plot_losses
+    from fer_tf.reports import read_history
+
+    losses = {
+        TASKS[network].title: [row["val_loss"] for row in read_history(folder)]
+        for network, folder in folders.items()
+    }
+    folder = next(iter(folders.values())).parent
+    plot_losses(losses, folder / "losses.png", f"{database}, recipe {folder.name}")
+    return folder / "losses.png"
 
 
 def _combine(

@@ -109,6 +109,7 @@ def main():
             numbers["sizes"][size] = measure(Path(folder), size, batches, rounds, arguments)
         show(size, numbers["sizes"][size])
     if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(numbers, indent=1) + "\n")
 
 

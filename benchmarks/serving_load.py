@@ -34,8 +34,8 @@ from rich.table import Table
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from fer_tf.expressions import EXPRESSIONS
+from fer_tf.runs import write_json
 from fer_tf.sources.drawn import draw_face
-from fer_tf.training import write_json
 
 ROOT = Path(__file__).resolve().parent.parent
 FACES = 28

@@ -22,6 +22,8 @@ from fer_tf.layers.batch_normalization import BatchNormalization
 from fer_tf.layers.grouped_conv2d import GroupedConv2D
 from fer_tf.layers.pointwise_conv2d import PointwiseConv2D
 from fer_tf.models.expression_net import expression_net
+from fer_tf.sgd import SGD
+from fer_tf.training_loop import ReplicatedModel
 
 CLASSES = 3
 WARM_UP = 2
@@ -44,7 +46,7 @@ def main():
     if arguments.kind == "fit":
         run_fit(net, images, classes)
     else:
-        run_steps(net, images, classes)
+        run_steps(net, images, classes, arguments.kind == "stock")
 
 
 def with_stock_layers(net):
@@ -66,16 +68,16 @@ def with_stock_layers(net):
     return keras.models.clone_model(net, clone_function=stock)
 
 
-def parts(net):
+def parts(net, stock=False):
     """What both ways of training share: optimizer and loss of the paper's recipe."""
-    optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
+    optimizer = (keras.optimizers.SGD if stock else SGD)(0.01, momentum=0.9)
     optimizer.build(net.trainable_variables)
     return optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
-def run_steps(net, images, classes):
+def run_steps(net, images, classes, stock):
     """The bare step: forward, backward and SGD on one batch that is there."""
-    optimizer, loss_of = parts(net)
+    optimizer, loss_of = parts(net, stock)
     images, classes = tf.constant(images), tf.constant(classes)
 
     @tf.function(jit_compile=False)
@@ -95,8 +97,9 @@ def run_steps(net, images, classes):
 def run_fit(net, images, classes):
     """`fit` as `fer_tf.training.train_network` calls it for the recipe `paper`."""
     optimizer, loss_of = parts(net)
-    model = keras.Sequential([net.input, keras.layers.RandomFlip("horizontal"), net])
-    model.compile(optimizer=optimizer, loss=loss_of, metrics=["accuracy"], jit_compile=False)
+    model = ReplicatedModel([net.input, keras.layers.RandomFlip("horizontal"), net])
+    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    model.compile(optimizer=optimizer, loss=loss_of, metrics=[accuracy], jit_compile=False)
     turns = Turns(net)
 
     class TakeTurns(keras.callbacks.Callback):

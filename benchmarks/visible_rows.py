@@ -25,7 +25,8 @@ from fer_tf.checkpoint import load_best
 from fer_tf.expressions import TASKS
 from fer_tf.input_pipeline import evaluation_batches, find_database
 from fer_tf.recipes import quick
-from fer_tf.training import RunKey, build_network, train_network
+from fer_tf.runs import RunKey
+from fer_tf.training import build_network, train_network
 
 ROUNDS, STEPS, BATCH = 5, 10, 64
 RESAMPLES = 2000
@@ -54,7 +55,9 @@ def main():
         key = RunKey(
             database.name, database.config, database.fingerprint(), database.occlusion, recipe
         )
-        run = train_network(arguments.network, key, train, validation, arguments.runs_dir)
+        run = train_network(
+            arguments.network, key, train, validation, arguments.runs_dir, verbose=2
+        )
         net = load_best(key.folder(arguments.runs_dir, arguments.network))
         logits = net.predict(evaluation_batches(*test), verbose=0)
         right[name] = logits.argmax(-1) == test[1]

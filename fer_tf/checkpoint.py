@@ -3,11 +3,13 @@
 import json
 import os
 from pathlib import Path
+from time import monotonic
 
 import keras
 import numpy as np
 
 from fer_tf.errors import InputError
+from fer_tf.runs import written_beside
 
 BEST = "best.keras"
 STATE = "state.npz"
@@ -27,18 +29,33 @@ class Checkpoint(keras.callbacks.Callback):
         network: the network to save; `fit` may run on a model around it that also augments.
         folder: the run's folder; `best.keras` and `state.npz` appear in it.
         monitor: the value in the logs that is to become small.
+        saved_as: a network of the same weights that is saved in its place, for one device and
+            float32; None where the network itself is that.
+        writes: whether this process writes; of several workers only the chief does.
 
     Attributes:
         epochs_done: finished epochs, 0 for a new run.
         best: the lowest value of `monitor` so far.
         best_epoch: the epoch, counted from 1, that had it; 0 for a new run.
+        seconds: that the finished epochs took, over all sittings.
     """
 
-    def __init__(self, network: keras.Model, folder: Path, monitor: str = "val_loss"):
+    def __init__(
+        self,
+        network: keras.Model,
+        folder: Path,
+        monitor: str = "val_loss",
+        saved_as: keras.Model | None = None,
+        writes: bool = True,
+    ):
         super().__init__()
         self.network = network
         self.folder = folder
         self.monitor = monitor
+        self.saved_as = saved_as
+        self.writes = writes
+        self.seconds = 0.0
+        self._begun = monotonic()
         self.epochs_done = 0
         self.best = float("inf")
         self.best_epoch = 0
@@ -53,12 +70,7 @@ class Checkpoint(keras.callbacks.Callback):
         if not path.is_file():
             return
         with np.load(path) as state:
-            meta = json.loads(str(state["meta"]))
-            if meta["format"] != FORMAT:
-                raise InputError(
-                    f"{path} has format {meta['format']}, this program reads {FORMAT}; train again "
-                    "with --restart, or go on with the version of fer_tf that wrote it."
-                )
+            meta = _meta(path, state)
             variables = _variables(model)
             shapes = [list(v.shape) for v in variables]
             if meta["shapes"] != shapes:
@@ -70,16 +82,31 @@ class Checkpoint(keras.callbacks.Callback):
                 variable.assign(state[str(i)])
         self.epochs_done = meta["epochs_done"]
         self.best, self.best_epoch = meta["best"], meta["best_epoch"]
+        self.seconds = meta.get("seconds", 0.0)  # Older states do not tell.
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Starts the clock."""
+        self._begun = monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
         """Saves the best network first: killed in between, the epoch is done again."""
         if logs[self.monitor] < self.best:
             self.best, self.best_epoch = float(logs[self.monitor]), epoch + 1
-            beside = self.folder / f"writing-{BEST}"
-            self.network.save(beside)
-            os.replace(beside, self.folder / BEST)
+            if self.writes:
+                self._save_network()
         self.epochs_done = epoch + 1
-        self._save()
+        self.seconds += monotonic() - self._begun
+        if self.writes:
+            self._save()
+
+    def _save_network(self):
+        network = self.network
+        if self.saved_as is not None:
+            self.saved_as.set_weights(self.network.get_weights())
+            network = self.saved_as
+        beside = self.folder / f"writing-{BEST}"
+        network.save(beside)
+        os.replace(beside, self.folder / BEST)
 
     def _save(self):
         variables = [keras.ops.convert_to_numpy(v) for v in _variables(self.model)]
@@ -88,15 +115,25 @@ class Checkpoint(keras.callbacks.Callback):
             "epochs_done": self.epochs_done,
             "best": self.best,
             "best_epoch": self.best_epoch,
+            "seconds": self.seconds,
             "shapes": [list(v.shape) for v in variables],
         }
-        beside = self.folder / f"writing-{STATE}"
-        with open(beside, "wb") as out:
-            arrays = {str(i): v for i, v in enumerate(variables)}
+        arrays = {str(i): v for i, v in enumerate(variables)}
+        with written_beside(self.folder / STATE) as out:
             np.savez(out, meta=np.array(json.dumps(meta)), **arrays)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(beside, self.folder / STATE)
+
+
+def epochs_done(folder: Path) -> int:
+    """How many epochs of a run are finished.
+
+    Raises:
+        InputError: if the state has another format.
+    """
+    path = folder / STATE
+    if not path.is_file():
+        return 0
+    with np.load(path) as state:
+        return _meta(path, state)["epochs_done"]
 
 
 def load_best(folder: Path) -> keras.Model:
@@ -105,6 +142,16 @@ def load_best(folder: Path) -> keras.Model:
     import fer_tf.models.expression_net  # noqa: F401
 
     return keras.models.load_model(folder / BEST, compile=False)
+
+
+def _meta(path, state):
+    meta = json.loads(str(state["meta"]))
+    if meta["format"] != FORMAT:
+        raise InputError(
+            f"{path} has format {meta['format']}, this program reads {FORMAT}; train again with "
+            "--restart, or go on with the version of fer_tf that wrote it."
+        )
+    return meta
 
 
 def _variables(model):

@@ -8,8 +8,8 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, TASKS
 from fer_tf.input_pipeline import Database, evaluation_batches
+from fer_tf.runs import RUN_FILE, read_run
 from fer_tf.serving import checkpoint_sha256
-from fer_tf.training import RUN_FILE, read_run
 
 RESAMPLES = 2000
 """Bootstrap resamples behind each 95 % interval."""

@@ -7,8 +7,8 @@ import numpy as np
 
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS, Task
-from fer_tf.faces import FACE_SIZE
 from fer_tf.occlusion import DATABASES
+from fer_tf.records import StoredImages, fits_memory, index_records
 
 EVALUATION_BATCH = 256
 """Images per step where nothing is learnt; any size gives the same numbers."""
@@ -16,22 +16,27 @@ EVALUATION_BATCH = 256
 
 @dataclass(frozen=True)
 class Split:
-    """One split of a database in memory.
+    """One split of a database.
 
     Attributes:
-        images: uint8 [N, 48, 48, 1].
+        images: uint8 [N, 48, 48, 1], in memory or on disk.
         labels: int32 [N], expressions 0 to 6.
         ids: the faces' ids, N strings.
     """
 
-    images: np.ndarray
+    images: np.ndarray | StoredImages
     labels: np.ndarray
     ids: list[str]
 
-    def for_task(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
-        """The images that belong to a task and their classes, uint8 [M, 48, 48, 1], int32 [M]."""
+    def for_task(self, task: Task) -> tuple[np.ndarray | StoredImages, np.ndarray]:
+        """The images that belong to a task and their classes, uint8 [M, 48, 48, 1], int32 [M].
+
+        Images on disk stay there.
+        """
         classes = np.asarray(task.class_of, np.int32)[self.labels]
-        return self.images[classes >= 0], classes[classes >= 0]
+        rows = np.flatnonzero(classes >= 0)
+        on_disk = isinstance(self.images, StoredImages)
+        return self.images.select(rows) if on_disk else self.images[rows], classes[rows]
 
 
 @dataclass(frozen=True)
@@ -71,27 +76,29 @@ class Database:
         """A hash of faces, labels and what is black in them; "" if the builder wrote none."""
         return (self.builder().info.metadata or {}).get("image_fingerprint", "")
 
-    def read(self, split: str) -> Split:
-        """Reads "train", "validation" or "test" into memory.
+    def read(self, split: str, stream: bool | None = None) -> Split:
+        """Reads "train", "validation" or "test".
+
+        Args:
+            split: which split.
+            stream: whether its images stay on disk and are fetched batch by batch; by default
+                where they would take more than an eighth of the memory. Order and numbers are the
+                same either way.
 
         Raises:
-            InputError: if the database has other labels than this program.
+            InputError: if the database has other labels than this program, or is damaged.
         """
-        builder = self.builder()
-        names = tuple(builder.info.features["label"].names)
+        info = self.builder().info
+        names = tuple(info.features["label"].names)
         if names != EXPRESSIONS:
             raise InputError(
                 f"{self} has the labels {names}, expected {EXPRESSIONS}; build it again with "
                 f"`python cli.py build-datasets {self.name}`."
             )
-        count = builder.info.splits[split].num_examples
-        images = np.empty((count, FACE_SIZE, FACE_SIZE, 1), np.uint8)
-        labels = np.empty(count, np.int32)
-        ids = []
-        for i, example in enumerate(builder.as_dataset(split=split).as_numpy_iterator()):
-            images[i], labels[i] = example["image"], example["label"]
-            ids.append(example["id"].decode())
-        return Split(images, labels, ids)
+        images, labels, ids = index_records(info.splits[split].filepaths)
+        if stream is None:
+            stream = not fits_memory(images)
+        return Split(images if stream else images[:], labels, ids)
 
 
 def find_database(name: str, data_dir: Path) -> Database:
@@ -141,9 +148,10 @@ def training_batches(*arrays, batch_size: int, seed: int, first_epoch: int = 0):
     """Endless shuffled batches; epoch e is shuffled by (seed, e) alone, so a run can go on.
 
     Args:
-        *arrays: images uint8 [N, 48, 48, 1], classes int32 [N] and, where the loss is weighted,
-            weights float32 [N].
-        batch_size: images per batch; the last of an epoch may be smaller.
+        *arrays: images uint8 [N, 48, 48, 1], in memory or on disk, classes int32 [N] and, where
+            the loss is weighted, weights float32 [N].
+        batch_size: images per batch at most; an epoch's batches are as even as can be, since a
+            last one of a few images makes for a rough step and cannot be shared by replicas.
         seed: of the shuffling.
         first_epoch: the epoch that comes first.
 
@@ -158,46 +166,75 @@ def training_batches(*arrays, batch_size: int, seed: int, first_epoch: int = 0):
     import tensorflow as tf
 
     count = len(arrays[0])
-    arrays = [tf.constant(array) for array in arrays]
 
     def epoch(number):
         key = tf.stack([tf.constant(seed, tf.int64), number])
         order = tf.random.experimental.stateless_shuffle(tf.range(count), key)
-        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        return _even_batches(order, count, batch_size)
 
-    dataset = tf.data.Dataset.counter(first_epoch).flat_map(epoch)
-    dataset = dataset.map(lambda rows: tuple(tf.gather(array, rows) for array in arrays))
-    return dataset.with_options(_data_sharding()).prefetch(tf.data.AUTOTUNE)
+    return _fetch(tf.data.Dataset.counter(first_epoch).flat_map(epoch), arrays)
 
 
-def evaluation_batches(*arrays):
-    """All images once, in order: a `tf.data.Dataset` on TensorFlow, else the arrays.
+def evaluation_batches(*arrays, batch_size: int = EVALUATION_BATCH):
+    """All images once, in order: a `tf.data.Dataset` on TensorFlow, else a Keras `PyDataset`.
 
     Args:
         *arrays: as for `training_batches`.
+        batch_size: the same.
     """
     import keras
 
-    if keras.backend.backend() != "tensorflow":
-        return arrays
-    import tensorflow as tf
+    count = len(arrays[0])
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
 
-    dataset = tf.data.Dataset.from_tensor_slices(arrays).batch(EVALUATION_BATCH)
-    return dataset.with_options(_data_sharding()).prefetch(tf.data.AUTOTUNE)
+        return _fetch(_even_batches(tf.range(count), count, batch_size), arrays)
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return -(-count // batch_size)
+
+        def __getitem__(self, batch):
+            first = batch * batch_size
+            return tuple(array[first : first + batch_size] for array in arrays)
+
+    return Batches()
 
 
 def _numpy_batches(arrays, batch_size, seed, epoch):
     while True:
         order = np.random.default_rng((seed, epoch)).permutation(len(arrays[0]))
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
+        for rows in np.array_split(order, -(-len(order) // batch_size)):
             yield tuple(array[rows] for array in arrays)
         epoch += 1
 
 
-def _data_sharding():
+def _even_batches(rows, count, batch_size):
+    """Rows, int32 [count], cut into as few batches as can be, none longer than batch_size."""
     import tensorflow as tf
 
+    batches = -(-count // batch_size)
+    numbers = tf.data.Dataset.range(batches)
+    return numbers.map(lambda i: rows[count * i // batches : count * (i + 1) // batches])
+
+
+def _fetch(batches_of_rows, arrays):
+    """Puts the rows of each array in the place of their numbers."""
+    import tensorflow as tf
+
+    def fetcher(array):
+        if not isinstance(array, StoredImages):
+            values = tf.constant(array)
+            return lambda rows: tf.gather(values, rows)
+
+        def read(rows):
+            images = tf.numpy_function(array.__getitem__, [rows], tf.uint8, stateful=False)
+            return tf.ensure_shape(images, (None, *array.shape[1:]))
+
+        return read
+
+    fetchers = [fetcher(array) for array in arrays]
+    dataset = batches_of_rows.map(lambda rows: tuple(fetch(rows) for fetch in fetchers))
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return options
+    return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)

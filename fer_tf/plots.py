@@ -1,6 +1,7 @@
-"""Pictures of faces, by matplotlib; no window is opened, and pyplot left alone."""
+"""Pictures of faces and of losses, by matplotlib; no window is opened, and pyplot left alone."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,8 @@ _DPI = 150
 _ENLARGED = 3 * FACE_SIZE  # in pixels, as the next
 _PLACE = _ENLARGED + FACE_SIZE // 5  # of a face and the white beside it
 _FRAME = 128  # gray, or a bright face has no border
+# Colours of Okabe and Ito, told apart by the colour-blind; the dashes are for gray prints.
+_LINES = [("#0072b2", "-"), ("#d55e00", "--"), ("#009e73", "-."), ("#000000", ":")]
 
 
 def plot_occlusions(
@@ -72,6 +75,33 @@ def plot_splits(
         _show(axis, samples[split], labels)
         axis.set_xticks([])
         axis.set_title(f"{split}: {sum(counts[split]):,} images", fontsize=11)
+    figure.savefig(path, dpi=_DPI)
+
+
+def plot_losses(losses: Mapping[str, Sequence[float]], path: Path, title: str = "") -> None:
+    """Draws the validation losses of networks over their epochs (cf. Fig. 5).
+
+    Args:
+        losses: name of a network -> its loss after each epoch. A dot marks the lowest, whose
+            weights are kept.
+        path: where the PNG goes.
+        title: stands above.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure((6.4, 4.2), layout="constrained")
+    axis = figure.subplots()
+    for (name, values), (colour, dashes) in zip(losses.items(), cycle(_LINES)):
+        epochs = np.arange(1, len(values) + 1)
+        best = int(np.argmin(values))
+        label = f"{name}: {values[best]:.3f} after epoch {best + 1}"
+        axis.plot(epochs, values, color=colour, linestyle=dashes, linewidth=1.8, label=label)
+        axis.plot(best + 1, values[best], "o", color=colour, markersize=6)
+    axis.set(xlabel="epoch", ylabel="validation loss", title=title)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.grid(alpha=0.3)
+    axis.legend()
     figure.savefig(path, dpi=_DPI)
 
 

@@ -5,7 +5,7 @@ costs and what it reached. To try another, add a function and put it into `RECIP
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from fer_tf.errors import InputError
 
@@ -187,6 +187,29 @@ def get_recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise InputError(f"No recipe is named {name!r}; choose one of {', '.join(RECIPES)}.")
     return RECIPES[name]()
+
+
+def with_changes(
+    recipe: Recipe, batch_size: int | None = None, learning_rate: float | None = None
+) -> Recipe:
+    """The recipe with another batch size or learning rate for all its networks.
+
+    Args:
+        recipe: as it is.
+        batch_size: images per step; None leaves the recipe's.
+        learning_rate: likewise.
+
+    Raises:
+        InputError: if one of them is not positive.
+    """
+    changes = {"batch_size": batch_size, "learning_rate": learning_rate}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    for name, value in changes.items():
+        if not value > 0:
+            option = name.replace("_", "-")
+            raise InputError(f"--{option} is {value}; a number above 0 is expected.")
+    schedules = {name: replace(each, **changes) for name, each in recipe.schedules.items()}
+    return replace(recipe, schedules=schedules)
 
 
 def _flip():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fer_tf.errors import InputError
 from fer_tf.expressions import MULTI_NETWORK
-from fer_tf.training import RUN_FILE, read_run, write_json
+from fer_tf.runs import RUN_FILE, read_run, write_json
 
 MANIFEST = Path("assets.extra") / "manifest.json"
 """What a version is made of, beside its graph; servers ignore the folder's other files."""
@@ -18,7 +18,15 @@ MANIFEST = Path("assets.extra") / "manifest.json"
 MODEL_CARD = Path("assets.extra") / "model_card.md"
 """The same for readers."""
 
-_SAME = ("database", "config", "data_fingerprint", "occlusion", "recipe", "labels")
+_SAME = (
+    "database",
+    "config",
+    "data_fingerprint",
+    "occlusion",
+    "recipe",
+    "training_precision",
+    "labels",
+)
 """What the four runs must share, by their keys in `run.json`."""
 
 _RECORDED = ("seed", "training_images", "best_epoch", "best_validation_loss")

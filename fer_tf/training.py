@@ -1,96 +1,26 @@
 """Trains one network on one task; interrupted, it goes on from the last finished epoch."""
 
 import contextlib
-import json
-import os
-import platform
-import shutil
-import sys
-from dataclasses import dataclass
-from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
 
 import numpy as np
 
-import fer_tf
 from fer_tf.errors import InputError
-from fer_tf.expressions import EXPRESSIONS, TASKS
+from fer_tf.expressions import TASKS
 from fer_tf.occlusion import visible_rows
 from fer_tf.recipes import Recipe
-
-RUN_FILE = "run.json"
-PACKAGES = ("tensorflow", "keras", "jax", "numpy", "opencv-python-headless", "tensorflow-datasets")
-
-
-@dataclass(frozen=True)
-class RunKey:
-    """What a run was made of; networks are combined only when all of it agrees.
-
-    Attributes:
-        database: "concat_db", "bconcat_db" or "eye_cdb".
-        config: of the database, e.g. "fer2013-leakfree".
-        fingerprint: hash of the database's faces, labels and splits.
-        occlusion: "upper", "lower" or "eyes".
-        recipe: the recipe.
-        seed: of everything random.
-    """
-
-    database: str
-    config: str
-    fingerprint: str
-    occlusion: str
-    recipe: Recipe
-    seed: int = 0
-
-    def folder(self, runs_dir: Path, network: str) -> Path:
-        """Where the run of one network lives under the runs directory."""
-        return runs_dir / self.database / self.config / self.recipe.name / network
-
-    def as_dict(self, network: str) -> dict:
-        """Plain values that go into `run.json` and must not change while a run goes on."""
-        values = {
-            "database": self.database,
-            "config": self.config,
-            "data_fingerprint": self.fingerprint,
-            "occlusion": self.occlusion,
-            "recipe": self.recipe.as_dict(network),
-            "seed": self.seed,
-            "network": network,
-            "classes": list(TASKS[network].classes),
-            "labels": list(EXPRESSIONS),
-        }
-        return json.loads(json.dumps(values))  # Tuples become lists, as they are read back.
-
-
-def make_strategy(name: str):
-    """The one distribution strategy of this process.
-
-    Args:
-        name: "one"; "mirrored", all local GPUs; "auto", mirrored with two or more GPUs, else one.
-
-    Returns:
-        A `tf.distribute.Strategy`. GPUs give memory as it is needed rather than all at once.
-
-    Raises:
-        InputError: for another name.
-    """
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
-    if name == "auto":
-        name = "mirrored" if len(gpus) > 1 else "one"
-    if name == "mirrored":
-        # Without GPUs: the logical CPU devices, of which tests make two.
-        kind = "GPU" if gpus else "CPU"
-        count = len(tf.config.list_logical_devices(kind))
-        return tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(count)])
-    if name == "one":
-        return tf.distribute.get_strategy()
-    raise InputError(f"No strategy is named {name!r}; choose auto, one or mirrored.")
+from fer_tf.runs import (
+    RUN_FILE,
+    RunKey,
+    locked,
+    now,
+    other_versions,
+    read_run,
+    write_json,
+)
+from fer_tf.strategies import make_deterministic
+from fer_tf.workers import is_chief, open_for_all, worker_count
 
 
 def build_network(network: str, recipe: Recipe, occlusion: str):
@@ -118,189 +48,202 @@ def train_network(
     strategy=None,
     restart: bool = False,
     verbose: int | str = "auto",
+    progress=None,
+    deterministic: bool = False,
+    note: Callable[[str], None] | None = None,
 ) -> dict:
     """Trains one network and leaves its run folder.
 
     The folder holds `best.keras` (lowest validation loss), `state.npz` (to go on from),
     `history.csv`, `tensorboard/` and `run.json`. A finished run is not trained again, an
-    unfinished one goes on.
+    unfinished one goes on. Of several workers the first writes it; the others read it too.
 
     Args:
         network: a name in `TASKS`.
-        key: database, recipe and seed.
+        key: database, recipe, seed and precision.
         train: images uint8 [N, 48, 48, 1] and classes int32 [N] of the training split.
         validation: the same of the validation split.
         runs_dir: where runs live.
         strategy: a `tf.distribute.Strategy`, or None for none (always on JAX).
         restart: throw away what the folder holds and begin anew.
-        verbose: as in `keras.Model.fit`.
+        verbose: as in `keras.Model.fit`; 0 where there is a progress.
+        progress: a `fer_tf.progress.Progress` to tell how it goes, or None.
+        deterministic: take only operations that give the same bits each time, which is slower;
+            holds for the process from then on. On JAX nothing is changed.
+        note: is told, in a sentence, what a user should know; the progress or `print` when None.
 
     Returns:
         What `run.json` holds.
 
     Raises:
-        InputError: if the folder holds a run with other data, recipe or seed, or a split is empty.
+        InputError: if the folder holds a run with other data, recipe, seed or precision, or is in
+            use; if a split is empty or too small for the replicas; if memory runs out, the loss
+            stops being a number, or another worker is lost.
     """
+    from fer_tf.failures import explained
+    from fer_tf.reports import read_history
+
+    schedule = key.recipe.schedules[network]
+    for name, (images, _) in (("training", train), ("validation", validation)):
+        _refuse_few(network, key, name, len(images), strategy)
+    if key.precision == "float16":
+        _refuse_cpu()
+    folder = key.folder(runs_dir, network)
+    with (
+        explained(network, schedule, worker_count(strategy)),
+        locked(folder) if is_chief(strategy) else contextlib.nullcontext(),
+    ):
+        run = open_for_all(folder, key.as_dict(network), restart, strategy)
+        if run["finished"]:
+            if progress:
+                progress.finish(network, run, read_history(folder))
+            return run
+        if deterministic:
+            make_deterministic()
+        run |= {"deterministic": deterministic}
+        run |= _fit(network, key, train, validation, folder, strategy, verbose, progress, note)
+        if is_chief(strategy):
+            write_json(folder / RUN_FILE, run)
+        if progress:
+            progress.finish(network, run, read_history(folder))
+        return run
+
+
+def _fit(network, key, train, validation, folder, strategy, verbose, progress, note):
+    """Trains from the last finished epoch on; returns what `run.json` is to say about it."""
     import keras
 
     from fer_tf.checkpoint import Checkpoint
-    from fer_tf.input_pipeline import evaluation_batches, training_batches
-
-    for name, (images, _) in (("training", train), ("validation", validation)):
-        if not len(images):
-            raise InputError(
-                f"{network} has no {name} image in {key.database}/{key.config}; build the database "
-                "from sources that have its expressions."
-            )
-    folder = key.folder(runs_dir, network)
-    run = _open_run(folder, key.as_dict(network), restart)
-    if run["finished"]:
-        return run
+    from fer_tf.compiling import computing_in, make_loss, make_optimizer
+    from fer_tf.failures import StopOnBadLoss
+    from fer_tf.reports import Watch, reports
 
     keras.utils.set_random_seed(key.seed)
     schedule = key.recipe.schedules[network]
     steps = -(-len(train[0]) // schedule.batch_size)
-    if schedule.balanced:
-        count = np.bincount(train[1], minlength=len(TASKS[network].classes))
-        weights = (len(train[1]) / (len(count) * np.maximum(count, 1))).astype(np.float32)
-        train, validation = [(*split, weights[split[1]]) for split in (train, validation)]
     with strategy.scope() if strategy else contextlib.nullcontext():
-        net = build_network(network, key.recipe, key.occlusion)
-        model = keras.Sequential([net.input, *key.recipe.augmentation(), net])
+        with computing_in(key.precision):
+            net = build_network(network, key.recipe, key.occlusion)
+        augmentation = key.recipe.augmentation()
+    replicas = strategy.num_replicas_in_sync if strategy else 1
+    plain = replicas == 1 and key.precision == "float32"
+    checkpoint = Checkpoint(
+        net,
+        folder,
+        saved_as=None if plain else build_network(network, key.recipe, key.occlusion),
+        writes=is_chief(strategy),
+    )
+    # Made outside the scope: see ReplicatedModel.
+    model = _model_class()([net.input, *augmentation, net])
+    with strategy.scope() if strategy else contextlib.nullcontext():
         model.compile(
-            optimizer=_optimizer(key.recipe, schedule, steps),
-            loss=_loss(key.recipe, len(TASKS[network].classes)),
-            metrics=["accuracy"],
+            optimizer=make_optimizer(key, schedule, steps),
+            loss=make_loss(key.recipe, len(TASKS[network].classes)),
+            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
             # "auto" is XLA, which on CPUs is slow for these networks and with several replicas
             # may hang (keras#20763).
             jit_compile=keras.backend.backend() == "jax",
         )
         model.optimizer.build(model.trainable_variables)
-        checkpoint = Checkpoint(net, folder)
         checkpoint.restore(model)
-        first_epoch = checkpoint.epochs_done
-        started = monotonic()
+        callbacks = [StopOnBadLoss(folder, schedule, key.precision)]
+        if checkpoint.writes:
+            callbacks += reports(folder, checkpoint.epochs_done)
+            if checkpoint.epochs_done and (sentence := other_versions(read_run(folder))):
+                (note or (progress.note if progress else print))(sentence)
+        callbacks.append(checkpoint)
+        if progress:
+            size = len(train[0]), schedule.batch_size
+            callbacks.append(Watch(progress, network, checkpoint, *size, schedule.epochs))
         model.fit(
-            training_batches(
-                *train, batch_size=schedule.batch_size, seed=key.seed, first_epoch=first_epoch
-            ),
+            **_batches(network, train, validation, key, checkpoint.epochs_done, strategy),
             steps_per_epoch=steps,
-            initial_epoch=first_epoch,
+            initial_epoch=checkpoint.epochs_done,
             epochs=schedule.epochs,
-            validation_data=evaluation_batches(*validation),
-            callbacks=[*_reports(folder, first_epoch), checkpoint],
+            callbacks=callbacks,
             shuffle=False,  # The batches come shuffled.
-            verbose=verbose,
+            verbose=verbose if checkpoint.writes else 0,
         )
-    seconds = monotonic() - started
-    run |= {
+    seconds = max(checkpoint.seconds, 0.1)
+    return {
         "finished": True,
         "epochs_done": checkpoint.epochs_done,
         "best_epoch": checkpoint.best_epoch,
         "best_validation_loss": checkpoint.best,
         "weights": net.count_params(),
         "training_images": len(train[0]),
+        "replicas": replicas,
         "seconds": round(seconds, 1),
-        "images_per_second": round((schedule.epochs - first_epoch) * len(train[0]) / seconds, 1),
-        "ended": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "images_per_second": round(schedule.epochs * len(train[0]) / seconds, 1),
+        "ended": now(),
     }
-    write_json(folder / RUN_FILE, run)
-    return run
 
 
-def read_run(folder: Path) -> dict | None:
-    """What `run.json` in a run's folder holds, or None where no run was begun."""
-    path = folder / RUN_FILE
-    return json.loads(path.read_text()) if path.is_file() else None
+def _refuse_few(network, key, name, count, strategy):
+    """Refuses a split without images, or with too few to give each replica one in each step."""
+    if not count:
+        raise InputError(
+            f"{network} has no {name} image in {key.database}/{key.config}; build the database "
+            "from sources that have its expressions."
+        )
+    replicas = strategy.num_replicas_in_sync if strategy else 1
+    size = key.recipe.schedules[network].batch_size
+    smallest = count // -(-count // size)
+    if smallest < replicas:
+        raise InputError(
+            f"{network} has {count} {name} images in batches of {size}: too few for {replicas} "
+            "replicas, of which each needs an image in each step; take --strategy one or a larger "
+            "--batch-size."
+        )
 
 
-def write_json(path: Path, value) -> None:
-    """Writes a JSON file beside and renames it, so that no half-written one is ever read."""
-    beside = path.with_name(f"writing-{path.name}")
-    beside.write_text(json.dumps(value, indent=1) + "\n")
-    os.replace(beside, path)
+def _refuse_cpu():
+    """Refuses float16, in which TensorFlow's grouped convolution has no gradient on CPUs."""
+    import keras
 
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
 
-def _open_run(folder, key, restart):
-    """Reads the run in a folder or begins it; refuses one that was begun with another key."""
-    if restart and folder.exists():
-        shutil.rmtree(folder)
-    run = read_run(folder)
-    if run is None:
-        folder.mkdir(parents=True, exist_ok=True)
-        run = key | {
-            "finished": False,
-            "begun": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "fer_tf": fer_tf.__version__,
-            "python": platform.python_version(),
-            "packages": _package_versions(),
-            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
-            "command": " ".join(sys.argv),
-        }
-        write_json(folder / RUN_FILE, run)
-        return run
-    for name, value in key.items():
-        if run[name] != value:
+        if not tf.config.list_physical_devices("GPU"):
             raise InputError(
-                f"{folder} holds a run with {name} {_short(run[name])}, now it is {_short(value)}; "
-                "train again with --restart, or into another --runs-dir."
+                "--mixed-precision float16 needs a GPU, and none is found; take bfloat16 or none."
             )
-    return run
 
 
-def _short(value):
-    text = str(value)
-    return text if len(text) < 60 else "other than now"
-
-
-def _optimizer(recipe, schedule, steps):
+def _batches(network, train, validation, key, first_epoch, strategy):
+    """Both splits as arguments of `fit`, weighted where the loss is balanced."""
     import keras
 
-    rate = schedule.learning_rate
-    warmup = round(recipe.warmup_epochs * steps)
-    total = schedule.epochs * steps
-    if recipe.cosine_decay:
-        rate = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=0.0 if warmup else rate,
-            decay_steps=max(total - warmup, 1),
-            warmup_target=rate if warmup else None,
-            warmup_steps=warmup,
-        )
-    return keras.optimizers.SGD(
-        rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay or None,
-    )
+    from fer_tf.input_pipeline import EVALUATION_BATCH, evaluation_batches, training_batches
+
+    schedule, seed = key.recipe.schedules[network], key.seed
+    if schedule.balanced:
+        count = np.bincount(train[1], minlength=len(TASKS[network].classes))
+        weights = (len(train[1]) / (len(count) * np.maximum(count, 1))).astype(np.float32)
+        train, validation = [(*split, weights[split[1]]) for split in (train, validation)]
+    size = schedule.batch_size
+    shuffled = training_batches(*train, batch_size=size, seed=seed, first_epoch=first_epoch)
+    # Who had to take small batches cannot have large ones here.
+    all_once = evaluation_batches(*validation, batch_size=min(EVALUATION_BATCH, 4 * size))
+    if keras.backend.backend() != "tensorflow":
+        return {"x": shuffled, "validation_data": all_once}
+    import tensorflow as tf
+
+    from fer_tf.training_loop import share
+
+    strategy = strategy or tf.distribute.get_strategy()
+    return {
+        "x": share(shuffled, strategy),
+        "validation_data": share(all_once.repeat(), strategy),
+        "validation_steps": int(all_once.cardinality()),
+    }
 
 
-def _loss(recipe, classes):
+def _model_class():
     import keras
 
-    if not recipe.label_smoothing:
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    if keras.backend.backend() != "tensorflow":
+        return keras.Sequential
+    from fer_tf.training_loop import ReplicatedModel
 
-    def smoothed_cross_entropy(labels, logits):
-        one_hot = keras.ops.one_hot(keras.ops.reshape(labels, (-1,)), classes)
-        return keras.losses.categorical_crossentropy(
-            one_hot, logits, from_logits=True, label_smoothing=recipe.label_smoothing
-        )
-
-    return smoothed_cross_entropy
-
-
-def _reports(folder, epochs_done):
-    import keras
-
-    reports = [keras.callbacks.CSVLogger(folder / "history.csv", append=epochs_done > 0)]
-    if keras.backend.backend() == "tensorflow":  # TensorBoard writes through TensorFlow.
-        reports.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
-    return reports
-
-
-def _package_versions():
-    found = {}
-    for name in PACKAGES:
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+    return ReplicatedModel

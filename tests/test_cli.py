@@ -12,9 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 import cli
-from fer_tf import recipes
+from fer_tf import parallel, recipes, training
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS
+from fer_tf.records import StoredImages
 from fer_tf.serving import MODEL_CARD, read_manifest
 from fer_tf.sources.drawn import draw_portrait
 from tests.helpers import draw_fer2013
@@ -68,6 +69,9 @@ def test_build_and_train_say_what_they_wrote_and_what_comes_next(place, trained)
     assert str(place / "data" / "concat_db" / "fer2013" / "1.0.0") in built
     assert "python cli.py train all" in built.splitlines()[-1]
     assert f"Wrote {place / 'models' / 'eye_cdb' / '1'}" in printed
+    assert "eye_cdb/fer2013, recipe tiny, SubnetY: epoch 2 of 2, loss" in printed
+    parent = place / "runs" / "eye_cdb" / "fer2013" / "tiny"
+    assert f"Wrote {parent / 'losses.png'}" in printed and (parent / "losses.png").is_file()
     assert "python cli.py evaluate" in printed.splitlines()[-1]
     assert (place / "models" / "concat_db" / "1" / "saved_model.pb").is_file()
 
@@ -143,6 +147,19 @@ def test_predict_asks_which_model_when_there_are_several(place, trained):
     assert "concat_db, eye_cdb" in message and "--name" in message
 
 
+@pytest.mark.parametrize(("option", "on_disk"), [("--stream", True), ("--no-stream", False)])
+def test_images_stay_on_disk_when_told(place, trained, monkeypatch, option, on_disk):
+    seen = []
+
+    def train_network(network, key, train, validation, *others, **options):
+        seen.extend((train[0], validation[0]))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train_network", train_network)
+    run(place, "train", "begin", "--database", "concat_db", option, fails=True)
+    assert [isinstance(images, StoredImages) for images in seen] == [on_disk, on_disk]
+
+
 def test_databases_of_unknown_name_or_with_a_config_are_not_built(place):
     for name in ("sepa", "concat_db/drawn"):
         assert name in run(place, "build-datasets", name, fails=True)
@@ -151,6 +168,81 @@ def test_databases_of_unknown_name_or_with_a_config_are_not_built(place):
 def test_an_unknown_network_is_refused_before_anything_is_read(place):
     message = run(place, "train", "subnet_w", fails=True)
     assert "'subnet_w'" in message and "subnet_z" in message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--strategy", "horovod"], "choose auto, one, mirrored, multi-worker"),
+        (["--strategy", "mirrored", "--parallel"], "exclude each other"),
+        (["--mixed-precision", "int8"], "choose float16 or bfloat16"),
+        (["--batch-size", "0"], "--batch-size is 0; a number above 0 is expected"),
+        (["--learning-rate", "-1"], "--learning-rate is -1.0; a number above 0 is expected"),
+    ],
+)
+def test_options_of_training_that_make_no_sense_are_refused(place, trained, options, message):
+    given = ("--database", "concat_db", *options)
+    assert message in run(place, "train", "begin", *given, fails=True)
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What `train` asked of `train_network`, which trains nothing; the recipe is `tiny`."""
+    monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: TINY_RECIPE)
+    calls = []
+
+    def train_network(network, key, *_, **options):
+        calls.append((network, key, options))
+        shown = dict.fromkeys(("epochs_done", "best_epoch", "images_per_second"), 1)
+        return shown | {"best_validation_loss": 0.5}
+
+    monkeypatch.setattr(training, "train_network", train_network)
+    return calls
+
+
+def test_options_of_training_reach_it(place, trained, told):
+    options = ["--batch-size", "8", "--learning-rate", "0.01", "--mixed-precision", "bfloat16"]
+    options += ["--deterministic", "--seed", "3", "--recipe", "tiny", "--database", "concat_db"]
+    run(place, "train", "begin", *options)
+    ((network, key, given),) = told
+    schedule = key.recipe.schedules["begin"]
+    assert (network, schedule.batch_size, schedule.learning_rate) == ("begin", 8, 0.01)
+    assert (key.precision, key.seed, given["deterministic"]) == ("bfloat16", 3, True)
+
+
+def test_parallel_on_one_device_says_that_it_would_not_help(place, trained, told, monkeypatch):
+    monkeypatch.setattr(parallel, "visible_gpus", lambda: ["0"])
+    given = ("--recipe", "tiny", "--database", "concat_db", "--parallel")
+    assert "--parallel would not help on one device" in run(place, "train", "flat", *given)
+    assert [call[0] for call in told] == ["flat"]
+
+
+def test_parallel_trains_each_network_in_a_process_of_its_own(place, trained, told, monkeypatch):
+    started = {}
+    monkeypatch.setattr(parallel, "visible_gpus", lambda: ["0", "1"])
+    monkeypatch.setattr(parallel, "run_on_devices", lambda commands, *_: started.update(commands))
+    given = ("--recipe", "tiny", "--database", "concat_db", "--parallel", "--batch-size", "8")
+    run(place, "train", "all", *given)  # And combines what was trained before.
+    assert [name.split()[1] for name in started] == ["begin", "subnet_x", "subnet_y", "subnet_z"]
+    command = started["concat_db/fer2013 subnet_y"]
+    assert command[2:4] == ["train", "subnet_y"] and "--parallel" not in command
+    assert command[command.index("--batch-size") + 1] == "8"
+    assert command[command.index("--strategy") + 1] == "one"
+    with pytest.MonkeyPatch.context() as patch:  # The command line takes that command.
+        patch.setattr(sys, "argv", command[1:])
+        assert CliRunner().invoke(cli.app, command[2:]).exception is None
+    assert [(call[0], call[1].database) for call in told] == [("subnet_y", "concat_db")]
+
+
+def test_interrupted_training_says_how_to_go_on(place, trained, told, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train_network", interrupt)
+    given = ["--recipe", "tiny", "--database", "concat_db", "--data-dir", str(place / "data")]
+    result = CliRunner().invoke(cli.app, ["train", "begin", *given])
+    assert result.exit_code == 130
+    assert "The same command, without --restart, goes on" in result.stderr
 
 
 def ask(*arguments, **options):

@@ -7,7 +7,7 @@ from fer_tf.errors import InputError
 from fer_tf.evaluation import _scores, evaluate, table
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK
 from fer_tf.input_pipeline import Database, Split
-from fer_tf.training import RUN_FILE, write_json
+from fer_tf.runs import RUN_FILE, write_json
 
 
 class FixedDatabase(Database):

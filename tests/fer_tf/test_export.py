@@ -13,9 +13,9 @@ from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK
 from fer_tf.faces import Square, crop_square, find_faces
 from fer_tf.inference import predict
 from fer_tf.preprocessing import to_face
+from fer_tf.runs import write_json
 from fer_tf.serving import MANIFEST
 from fer_tf.sources.drawn import draw_portrait
-from fer_tf.training import write_json
 from tests.networks import brightness_router, images_for
 from tests.served import SIGNATURES, as_example, as_request, run_python
 

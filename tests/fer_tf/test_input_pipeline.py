@@ -38,7 +38,7 @@ def test_an_epoch_holds_each_image_once_with_its_class(make):
     first, second = epochs(make(0, 0), 2, 4)
     orders = []
     for epoch in (first, second):
-        assert [len(batch[1]) for batch in epoch] == [4, 4, 2]
+        assert sorted(len(batch[1]) for batch in epoch) == [3, 3, 4]
         for batch_images, batch_classes in epoch:
             np.testing.assert_array_equal(np.array(batch_images)[:, 0, 0, 0], batch_classes)
         orders.append(np.concatenate([batch[1] for batch in epoch]).tolist())

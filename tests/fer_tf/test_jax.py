@@ -26,7 +26,8 @@ import keras
 from fer_tf.checkpoint import load_best
 from fer_tf.expressions import TASKS
 from fer_tf.layers.path_selection import PathSelection
-from fer_tf.training import RunKey, train_network
+from fer_tf.runs import RunKey
+from fer_tf.training import train_network
 from tests.networks import TINY_RECIPE
 assert keras.backend.backend() == "jax"
 folder = Path(sys.argv[1])

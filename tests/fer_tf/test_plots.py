@@ -4,7 +4,7 @@ import numpy as np
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.faces import Face
 from fer_tf.occlusion import USUAL_EYES
-from fer_tf.plots import plot_occlusions, plot_splits
+from fer_tf.plots import _LINES, plot_losses, plot_occlusions, plot_splits
 from fer_tf.sources.drawn import draw_face
 from fer_tf.splits import SPLITS
 
@@ -48,3 +48,18 @@ def top_of_faces(path):
     """The first row of pixels of which half is not white."""
     rows = (cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) < 250).mean(axis=1)
     return int(np.argmax(rows > 0.5))
+
+
+def test_losses_are_a_line_for_each_network_with_a_dot_at_its_lowest(tmp_path):
+    falling = np.linspace(1, 0.2, 30)
+    losses = {name: falling + i for i, name in enumerate(("BeginNet", "X", "Y", "Z"))}
+    plot_losses(losses, tmp_path / "four.png")
+    picture = cv2.imread(str(tmp_path / "four.png")).reshape(-1, 3)
+    for colour, _ in _LINES[:3]:
+        bgr = [int(colour[i : i + 2], 16) for i in (5, 3, 1)]
+        assert (picture == bgr).all(axis=1).sum() > 300
+
+
+def test_a_run_of_one_epoch_can_be_drawn(tmp_path):
+    plot_losses({"BeginNet": [1.0]}, tmp_path / "one.png", "concat_db/drawn")
+    assert (tmp_path / "one.png").stat().st_size > 5000

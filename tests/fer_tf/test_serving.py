@@ -8,6 +8,7 @@ from fer_tf import serving
 from fer_tf.checkpoint import BEST
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS
+from fer_tf.runs import RUN_FILE, RunKey, write_json
 from fer_tf.serving import (
     MODEL_CARD,
     checkpoint_sha256,
@@ -16,7 +17,6 @@ from fer_tf.serving import (
     read_manifest,
     record_evaluation,
 )
-from fer_tf.training import RUN_FILE, RunKey, write_json
 from fer_tf.warmup import WARM_UP
 from tests.networks import TINY_RECIPE
 

@@ -5,11 +5,16 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from fer_tf import reports, training
 from fer_tf.checkpoint import BEST, STATE, Checkpoint, load_best
 from fer_tf.errors import InputError
 from fer_tf.recipes import Schedule
-from fer_tf.training import RUN_FILE, RunKey, make_strategy, train_network
+from fer_tf.reports import HISTORY
+from fer_tf.runs import RUN_FILE, RunKey, locked, open_run, write_json
+from fer_tf.training import train_network
+from fer_tf.training_loop import ReplicatedModel
 from tests.networks import TINY_RECIPE
 
 KEY = RunKey("concat_db", "drawn", "fingerprint", "upper", TINY_RECIPE)
@@ -62,24 +67,29 @@ def test_a_finished_run_is_not_trained_again_unless_asked(tmp_path):
     assert len((folder / "history.csv").read_text().splitlines()) == 3
 
 
-def test_an_interrupted_run_goes_on_from_the_last_finished_epoch(tmp_path, monkeypatch):
-    train(tmp_path / "whole")
-
+@pytest.fixture
+def interrupted(tmp_path):
+    """A runs directory whose run has finished one epoch of two."""
     save = Checkpoint._save
 
     def interrupt(self):
         save(self)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Checkpoint, "_save", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "parts")
-    monkeypatch.setattr(Checkpoint, "_save", save)
-    run = train(tmp_path / "parts")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoint, "_save", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "parts")
+    return tmp_path / "parts"
+
+
+def test_an_interrupted_run_goes_on_from_the_last_finished_epoch(tmp_path, interrupted):
+    train(tmp_path / "whole")
+    run = train(interrupted)
     assert run["epochs_done"] == 2
-    history = (KEY.folder(tmp_path / "parts", "subnet_y") / "history.csv").read_text()
+    history = (KEY.folder(interrupted, "subnet_y") / "history.csv").read_text()
     assert [line.split(",")[0] for line in history.splitlines()] == ["epoch", "0", "1"]
-    for ours, theirs in zip(weights(tmp_path / "parts"), weights(tmp_path / "whole"), strict=True):
+    for ours, theirs in zip(weights(interrupted), weights(tmp_path / "whole"), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
@@ -88,7 +98,7 @@ def test_a_run_of_another_recipe_or_seed_is_not_continued(tmp_path):
     with pytest.raises(InputError, match="with seed 0, now it is 1; train again with --restart"):
         train(tmp_path, dataclasses.replace(KEY, seed=1))
     recipe = dataclasses.replace(TINY_RECIPE, dropout=0.5)
-    with pytest.raises(InputError, match="with recipe"):
+    with pytest.raises(InputError, match=r"with recipe.dropout 0\.0, now it is 0\.5"):
         train(tmp_path, dataclasses.replace(KEY, recipe=recipe))
 
 
@@ -122,6 +132,84 @@ def test_a_balanced_loss_does_not_give_up_the_rare_class(tmp_path):
     assert abs(probabilities[True] - 0.5) < 0.1
 
 
-def test_an_unknown_strategy_is_refused():
-    with pytest.raises(InputError, match="'horovod'.*auto, one or mirrored"):
-        make_strategy("horovod")
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_mixed_precision_leaves_a_float32_network(tmp_path, precision, monkeypatch):
+    recipe = TINY_RECIPE
+    if precision == "float16":  # For GPUs; a CPU trains in it only without groups.
+        with pytest.raises(InputError, match="float16 needs a GPU"):
+            train(tmp_path, dataclasses.replace(KEY, precision=precision))
+        monkeypatch.setattr(training, "_refuse_cpu", lambda: None)
+        backbone = dataclasses.replace(TINY_RECIPE.backbone, groups=1)
+        recipe = dataclasses.replace(TINY_RECIPE, backbone=backbone)
+    key = dataclasses.replace(KEY, precision=precision, recipe=recipe)
+    run = train(tmp_path, key)
+    assert run["training_precision"] == precision and np.isfinite(run["best_validation_loss"])
+    network = load_best(key.folder(tmp_path, "subnet_y"))
+    assert {layer.compute_dtype for layer in network.layers} == {"float32"}
+    images, classes = split(10, 1)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    measured = float(loss(classes, network.predict(images, verbose=0)))
+    assert measured == pytest.approx(run["best_validation_loss"], rel=0.1)
+    with pytest.raises(InputError, match=f"with training_precision {precision}, now it is float32"):
+        train(tmp_path, dataclasses.replace(key, precision="float32"))
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_a_folder_in_use_is_left_alone(tmp_path):
+    folder = KEY.folder(tmp_path, "subnet_y")
+    with locked(folder), pytest.raises(InputError, match="Another process trains in"):
+        train(tmp_path)
+    assert not list(folder.iterdir())
+    train(tmp_path)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_epoch(tmp_path):
+    class Spoil(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                weight = self.model.trainable_variables[-1]
+                weight.assign(weight * np.nan)
+
+    folder = KEY.folder(tmp_path, "subnet_y")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reports, "reports", lambda *_: [Spoil()])
+        with pytest.raises(InputError, match="nan in step 1 of epoch 2 at learning rate") as error:
+            train(tmp_path)
+    assert f"Epoch 1, the last finished one, stays in {folder}" in str(error.value)
+    assert "--learning-rate 0.0125 --restart" in str(error.value)
+    assert train(tmp_path)["epochs_done"] == 2
+    assert all(np.isfinite(array).all() for array in weights(tmp_path))
+
+
+def test_memory_that_runs_out_names_a_batch_size_to_try(tmp_path, monkeypatch):
+    def no_memory(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(ReplicatedModel, "train_step", no_memory)
+    with pytest.raises(InputError, match="--batch-size 8 --learning-rate 0.025 --restart"):
+        train(tmp_path)
+
+
+def test_other_package_versions_are_told(tmp_path, interrupted):
+    path = KEY.folder(interrupted, "subnet_y") / RUN_FILE
+    run = json.loads(path.read_text())
+    run["packages"]["numpy"] = "1.0"
+    write_json(path, run)
+    notes = []
+    train(interrupted, note=notes.append)
+    assert [note for note in notes if "numpy 1.0 (now " in note] == notes and len(notes) == 1
+
+
+def test_what_was_reported_of_an_unfinished_epoch_is_cut(interrupted):
+    path = KEY.folder(interrupted, "subnet_y") / HISTORY
+    with open(path, "a") as file:
+        file.write("1,0.5,0.5,0.5,0.5\n2,0.")
+    train(interrupted)
+    assert [line.split(",")[0] for line in path.read_text().splitlines()] == ["epoch", "0", "1"]
+
+
+def test_a_restart_that_was_killed_does_not_go_on_from_what_it_threw_away(interrupted):
+    folder = KEY.folder(interrupted, "subnet_y")
+    (folder / RUN_FILE).unlink()  # Goes first.
+    run = open_run(folder, KEY.as_dict("subnet_y"))
+    assert not run["finished"] and [path.name for path in folder.iterdir()] == [RUN_FILE]

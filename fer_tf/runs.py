@@ -1,0 +1,211 @@
+"""The folder of a training run: what it was made of, who works in it, how far it is."""
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import BinaryIO
+
+import fer_tf
+from fer_tf.errors import InputError
+from fer_tf.expressions import EXPRESSIONS, TASKS
+from fer_tf.recipes import Recipe
+
+RUN_FILE = "run.json"
+PRECISIONS = ("float32", "float16", "bfloat16")
+"""In which a network may compute while it is trained; weights are float32 always."""
+PACKAGES = ("tensorflow", "keras", "jax", "numpy", "opencv-python-headless", "tensorflow-datasets")
+
+
+@dataclass(frozen=True)
+class RunKey:
+    """What a run was made of; networks are combined only when all of it agrees.
+
+    Attributes:
+        database: "concat_db", "bconcat_db" or "eye_cdb".
+        config: of the database, e.g. "fer2013-leakfree".
+        fingerprint: hash of the database's faces, labels and splits.
+        occlusion: "upper", "lower" or "eyes".
+        recipe: the recipe.
+        seed: of everything random.
+        precision: one of `PRECISIONS`.
+    """
+
+    database: str
+    config: str
+    fingerprint: str
+    occlusion: str
+    recipe: Recipe
+    seed: int = 0
+    precision: str = "float32"
+
+    def folder(self, runs_dir: Path, network: str) -> Path:
+        """Where the run of one network lives under the runs directory."""
+        return runs_dir / self.database / self.config / self.recipe.name / network
+
+    def as_dict(self, network: str) -> dict:
+        """Plain values that go into `run.json` and must not change while a run goes on."""
+        values = {
+            "database": self.database,
+            "config": self.config,
+            "data_fingerprint": self.fingerprint,
+            "occlusion": self.occlusion,
+            "recipe": self.recipe.as_dict(network),
+            "seed": self.seed,
+            "training_precision": self.precision,
+            "network": network,
+            "classes": list(TASKS[network].classes),
+            "labels": list(EXPRESSIONS),
+        }
+        return json.loads(json.dumps(values))  # Tuples become lists, as they are read back.
+
+
+def read_run(folder: Path) -> dict | None:
+    """What `run.json` in a run's folder holds, or None where no run was begun."""
+    path = folder / RUN_FILE
+    if not path.is_file():
+        return None
+    # Runs that say nothing of the precision were begun when there was one.
+    return {"training_precision": "float32"} | json.loads(path.read_text())
+
+
+def write_json(path: Path, value) -> None:
+    """Writes a JSON file beside and renames it, so that no half-written one is ever read."""
+    with written_beside(path) as out:
+        out.write((json.dumps(value, indent=1) + "\n").encode())
+
+
+@contextlib.contextmanager
+def written_beside(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file beside `path` for bytes, then renames it: whole or not there at all."""
+    beside = path.with_name(f"writing-{path.name}")
+    with open(beside, "wb") as out:
+        yield out
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(beside, path)
+
+
+def open_run(folder: Path, key: dict, restart: bool = False) -> dict:
+    """Reads the run in a folder or begins it.
+
+    Args:
+        folder: of the run.
+        key: what it is made of, `RunKey.as_dict`.
+        restart: throw away what the folder holds.
+
+    Returns:
+        What `run.json` holds.
+
+    Raises:
+        InputError: if the folder holds a run that was made of something else.
+    """
+    if restart:
+        (folder / RUN_FILE).unlink(missing_ok=True)
+    run = read_run(folder)
+    if run is None:
+        _empty(folder)  # Killed here, it is emptied the next time: the key is written last.
+        run = key | {
+            "finished": False,
+            "begun": now(),
+            "fer_tf": fer_tf.__version__,
+            "python": platform.python_version(),
+            "packages": _package_versions(),
+            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
+            "command": " ".join(sys.argv),
+        }
+        write_json(folder / RUN_FILE, run)
+        return run
+    for name, value in key.items():
+        if difference := _difference(run[name], value, name):
+            field, before, after = difference
+            raise InputError(
+                f"{folder} holds a run with {field} {before}, now it is {after}; train again "
+                "with --restart, or into another --runs-dir."
+            )
+    for leftover in folder.glob("writing-*"):  # Of a write that was killed.
+        leftover.unlink()
+    return run
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps a second process out of a run's folder; the lock ends with the process, killed or not.
+
+    Raises:
+        InputError: if another process trains there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:  # Windows: unguarded.
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"Another process trains in {folder}; wait for it or end it, or train into another "
+                "--runs-dir."
+            ) from None
+        except OSError:
+            pass  # Some network file systems lock no folders.
+        yield
+    finally:
+        os.close(handle)
+
+
+def other_versions(run: dict) -> str | None:
+    """One sentence on packages that have another version than when the run was begun, or None."""
+    then, today = run["packages"], _package_versions()
+    changed = [
+        f"{name} {then.get(name, 'missing')} (now {today.get(name, 'missing')})"
+        for name in then | today
+        if then.get(name) != today.get(name)
+    ]
+    if not changed:
+        return None
+    return f"The run was begun with {', '.join(changed)}; its numbers may differ a little."
+
+
+def now() -> str:
+    """The time for `run.json`, to the second, with its zone."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _empty(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _difference(one, other, name):
+    """The first value in which two JSON values differ, by its dotted name; None where equal."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in one | other:
+            if found := _difference(one.get(key), other.get(key), f"{name}.{key}"):
+                return found
+        return None
+    return None if one == other else (name, _short(one), _short(other))
+
+
+def _short(value):
+    text = str(value)
+    return text if len(text) < 60 else f"{text[:57]}..."
+
+
+def _package_versions():
+    found = {}
+    for name in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
