@@ -16,7 +16,7 @@ from time import perf_counter
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import keras
-import numpy as np
+from paired import accuracy_difference
 from provenance import provenance
 from rich.console import Console
 from rich.table import Table
@@ -29,7 +29,6 @@ from fer_tf.runs import RunKey
 from fer_tf.training import build_network, train_network
 
 ROUNDS, STEPS, BATCH = 5, 10, 64
-RESAMPLES = 2000
 
 
 def main():
@@ -69,16 +68,12 @@ def main():
     speeds = measure_speeds(arguments.network, recipes, database.occlusion, train)
     for name, row in rows.items():
         row |= speeds[name]
-    difference = right["visible rows"].astype(float) - right["all rows"]
-    samples = np.random.default_rng(0).integers(0, len(difference), (RESAMPLES, len(difference)))
-    low, high = np.percentile(difference[samples].mean(axis=1), [2.5, 97.5])
     numbers = {
         "provenance": provenance(),
         "data": f"{database}, {len(test[1]):,} test images",
         "network": task.title,
         "variants": rows,
-        "accuracy_difference": float(difference.mean()),
-        "accuracy_difference_95": [float(low), float(high)],
+        **accuracy_difference(right["visible rows"], right["all rows"]),
         "training_ratio": rows["visible rows"]["training_images_per_second"]
         / rows["all rows"]["training_images_per_second"],
         "answering_ratio": rows["visible rows"]["answering_images_per_second"]

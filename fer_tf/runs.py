@@ -124,11 +124,11 @@ def open_run(folder: Path, key: dict, restart: bool = False) -> dict:
         write_json(folder / RUN_FILE, run)
         return run
     for name, value in key.items():
-        if difference := _difference(run[name], value, name):
-            field, before, after = difference
+        if found := difference(run[name], value, name):
+            field, before, after = found
             raise InputError(
-                f"{folder} holds a run with {field} {before}, now it is {after}; train again "
-                "with --restart, or into another --runs-dir."
+                f"{folder} holds a run with {field} {_short(before)}, now it is {_short(after)}; "
+                "train again with --restart, or into another --runs-dir."
             )
     for leftover in folder.glob("writing-*"):  # Of a write that was killed.
         leftover.unlink()
@@ -188,14 +188,14 @@ def _empty(folder):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _difference(one, other, name):
-    """The first value in which two JSON values differ, by its dotted name; None where equal."""
+def difference(one, other, name: str) -> tuple | None:
+    """Where two JSON values differ first: its dotted name and both values; None where equal."""
     if isinstance(one, dict) and isinstance(other, dict):
         for key in one | other:
-            if found := _difference(one.get(key), other.get(key), f"{name}.{key}"):
+            if found := difference(one.get(key), other.get(key), f"{name}.{key}"):
                 return found
         return None
-    return None if one == other else (name, _short(one), _short(other))
+    return None if one == other else (name, one, other)
 
 
 def _short(value):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fer_tf.errors import InputError
 from fer_tf.expressions import MULTI_NETWORK
-from fer_tf.runs import RUN_FILE, read_run, write_json
+from fer_tf.runs import RUN_FILE, difference, read_run, write_json
 
 MANIFEST = Path("assets.extra") / "manifest.json"
 """What a version is made of, beside its graph; servers ignore the folder's other files."""
@@ -159,24 +159,14 @@ def checkpoint_sha256(run_folder: Path) -> str:
 def _refuse_mixture(runs, run_folders, network):
     """Refuses a network that was not trained on the data and by the recipe of BeginNet."""
     for name in _SAME:
-        difference = _difference(_shared(runs["begin"][name]), _shared(runs[network][name]), name)
-        if difference:
-            field, begins, its = difference
+        found = difference(_shared(runs["begin"][name]), _shared(runs[network][name]), name)
+        if found:
+            field, begins, its = found
             raise InputError(
                 f"{run_folders['begin']} and {run_folders[network]} differ in {field}: {begins} "
                 f"and {its}. Only networks trained alike can be combined: train them again with "
                 "one recipe on one database."
             )
-
-
-def _difference(one, other, name):
-    """The first value in which two JSON values differ, by its dotted name; None where equal."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        for key in one | other:
-            if found := _difference(one.get(key), other.get(key), f"{name}.{key}"):
-                return found
-        return None
-    return None if one == other else (name, one, other)
 
 
 def _shared(value):

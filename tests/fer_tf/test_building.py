@@ -139,10 +139,10 @@ def processes_of(group: int) -> list[int]:
 
 @pytest.fixture(scope="module")
 def killed(raw_dir, tmp_path_factory):
-    """A data directory whose build was killed while two databases were being written."""
+    """A data directory whose build was killed while databases were being written."""
     data_dir = tmp_path_factory.mktemp("killed") / "tfds"
     process = start(raw_dir, data_dir)
-    wait_for(lambda: len(list((data_dir / ".writing").glob("*/fer2013/incomplete*"))) == 2)
+    wait_for(lambda: any((data_dir / ".writing").glob("*/fer2013/incomplete*")))
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     wait_for(lambda: not processes_of(process.pid))  # None goes on without its parent.

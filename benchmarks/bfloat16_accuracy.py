@@ -1,0 +1,63 @@
+"""What bfloat16 convolutions cost in accuracy: trained networks, folded in both precisions.
+
+    python benchmarks/bfloat16_accuracy.py --database concat_db/fer2013-leakfree --network subnet_y
+
+Answers the test split twice and compares image by image.
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+import numpy as np
+import tensorflow as tf
+from paired import accuracy_difference
+from provenance import provenance
+
+from fer_tf.checkpoint import load_best
+from fer_tf.expressions import MULTI_NETWORK, TASKS
+from fer_tf.folding import PRECISIONS, fold
+from fer_tf.input_pipeline import EVALUATION_BATCH, find_database
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--database", default="concat_db")
+    parser.add_argument("--recipe", default="quick")
+    parser.add_argument("--network", action="append", choices=TASKS, help="may be repeated")
+    parser.add_argument("--data-dir", type=Path, default=Path("data/tfds"))
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
+    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    arguments = parser.parse_args()
+
+    database = find_database(arguments.database, arguments.data_dir)
+    test = database.read("test")
+    folder = arguments.runs_dir / database.name / database.config / arguments.recipe
+    numbers = provenance() | {"data": str(database), "networks": {}}
+    for network in arguments.network or MULTI_NETWORK:
+        images, classes = test.for_task(TASKS[network])
+        trained = load_best(folder / network)
+        logits = [answers(fold(trained, precision), images) for precision in PRECISIONS]
+        exact, rough = (each.argmax(-1) == classes for each in logits)
+        row = {"test_images": len(classes), "float32": exact.mean(), "bfloat16": rough.mean()}
+        row |= accuracy_difference(rough, exact)
+        row["answers_that_changed"] = int((logits[0].argmax(-1) != logits[1].argmax(-1)).sum())
+        numbers["networks"][network] = row
+        print(network, json.dumps(row))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(numbers, indent=1) + "\n")
+
+
+def answers(network, images):
+    """Logits float32 [N, classes], computed in a graph as a server does."""
+    spec = tf.TensorSpec((None, *images.shape[1:]), tf.uint8)
+    run = tf.function(lambda batch: network(batch, training=False), [spec], autograph=False)
+    starts = range(0, len(images), EVALUATION_BATCH)
+    return np.concatenate([run(images[i : i + EVALUATION_BATCH]).numpy() for i in starts])
+
+
+if __name__ == "__main__":
+    main()
