@@ -1,6 +1,7 @@
 import io
 import os
 import pty
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -134,16 +135,13 @@ def test_ctrl_c_leaves_the_table_and_a_clean_terminal():
         [sys.executable, "-c", CTRL_C], stdin=program, stdout=program, stderr=program,
         env=environment,
     ) as child:  # fmt: skip
-        os.close(program)
-        written = b""
-        while True:
-            try:
-                part = os.read(terminal, 4096)
-            except OSError:  # How Linux says that the other end is closed.
-                break
-            if not part:
-                break
-            written += part
+        # Its end stays open here: what is written just before it closes may be lost.
+        written, ended = b"", False
+        while not ended:
+            ended = child.poll() is not None
+            while select.select([terminal], [], [], 0.2)[0]:
+                written += os.read(terminal, 4096)
+    os.close(program)
     os.close(terminal)
     written = written.decode()
     assert child.returncode == 0
