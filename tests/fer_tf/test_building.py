@@ -113,6 +113,8 @@ def start(raw_dir, data_dir, **options):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # Tests run in a shell's background inherit that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         env=quiet,
         **options,
     )

@@ -116,6 +116,7 @@ def test_a_narrow_terminal_shows_fewer_columns_rather_than_cut_ones(width):
 CTRL_C = """
 import os, signal, time
 from fer_tf.progress import Progress
+signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell's background ignores it.
 try:
     with Progress("concat_db/drawn", ["begin"]) as progress:
         progress.begin("begin", images=100, epochs=3)
