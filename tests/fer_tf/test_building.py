@@ -4,6 +4,7 @@ A build of its own process group stands for the user's terminal.
 """
 
 import fcntl
+import functools
 import json
 import os
 import resource
@@ -113,8 +114,6 @@ def start(raw_dir, data_dir, **options):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # Tests run in a shell's background inherit that Ctrl-C is ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         env=quiet,
         **options,
     )
@@ -172,7 +171,9 @@ def test_a_second_run_finishes_what_a_killed_one_began(raw_dir, killed):
 
 def test_ctrl_c_ends_with_a_sentence_and_leaves_no_process(raw_dir, tmp_path):
     data_dir = tmp_path / "tfds"
-    process = start(raw_dir, data_dir)
+    # Tests run in a shell's background inherit that Ctrl-C is ignored.
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = start(raw_dir, data_dir, preexec_fn=heed)
     wait_for(lambda: list((data_dir / ".writing").glob("*/fer2013/incomplete*")))
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
