@@ -604,9 +604,9 @@ def _combine(
         folders = _run_folders(database, recipe, runs_dir)
         version = make(folders, models_dir / (name or database.name), replace, precision)
         typer.echo(f"Wrote {version}")
-        for path in PATHS:
-            if path not in read_manifest(version)["warm_up_paths"]:
-                typer.echo(f"Note: BeginNet took path {path} for no drawn face: no warm-up of it.")
+        covered = read_manifest(version)["warm_up_paths"]
+        for path in (path for path in PATHS if path not in covered):
+            typer.echo(f"Note: BeginNet took path {path} for no drawn face: no warm-up of it.")
         for kind in formats or ():
             try:
                 typer.echo(f"Wrote {convert(version, kind)}")

@@ -1,13 +1,14 @@
 """What a training run tells: a history as CSV, TensorBoard, and its `fer_tf.progress.Progress`."""
 
 import csv
-import os
+import io
 from pathlib import Path
 
 import keras
 
 from fer_tf.checkpoint import Checkpoint
 from fer_tf.progress import Progress
+from fer_tf.runs import written_beside
 
 HISTORY = "history.csv"
 
@@ -86,7 +87,7 @@ def _cut_history(path, epochs_done):
     with open(path, newline="") as file:
         header, *rows = csv.reader(file)
     rows = [row for row in rows if len(row) == len(header) and int(row[0]) < epochs_done]
-    beside = path.with_name(f"writing-{path.name}")
-    with open(beside, "w", newline="") as file:
-        csv.writer(file).writerows([header, *rows])
-    os.replace(beside, path)
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([header, *rows])
+    with written_beside(path) as out:
+        out.write(text.getvalue().encode())

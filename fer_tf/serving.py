@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fer_tf.errors import InputError
 from fer_tf.expressions import MULTI_NETWORK
-from fer_tf.runs import RUN_FILE, difference, read_run, write_json
+from fer_tf.runs import RUN_FILE, difference, read_run, write_json, written_beside
 
 MANIFEST = Path("assets.extra") / "manifest.json"
 """What a version is made of, beside its graph; servers ignore the folder's other files."""
@@ -102,10 +102,8 @@ def _describe(version, name, number, manifest):
     from fer_tf.model_card import model_card
 
     write_json(version / MANIFEST, manifest)
-    card = version / MODEL_CARD
-    beside = card.with_name(f"writing-{card.name}")
-    beside.write_text(model_card(name, number, manifest))
-    os.replace(beside, card)
+    with written_beside(version / MODEL_CARD) as out:
+        out.write(model_card(name, number, manifest).encode())
 
 
 def record_evaluation(models_dir: Path, numbers: dict) -> list[Path]:
