@@ -41,6 +41,13 @@ DataDir = Annotated[Path, typer.Option(help="Where prepared databases live.")]
 RunsDir = Annotated[Path, typer.Option(help="Where training runs live.")]
 ModelsDir = Annotated[Path, typer.Option(help="Where combined models live.")]
 RecipeName = Annotated[str, typer.Option("--recipe", help="paper, quick or demo.")]
+RunName = Annotated[
+    str,
+    typer.Option(
+        "--recipe",
+        help="Recipe of the runs; with what was changed, e.g. quick-no_attention or quick-seed1.",
+    ),
+]
 ModelName = Annotated[str | None, typer.Option("--name", help="Name of the combined model.")]
 Replace = Annotated[
     bool,
@@ -150,6 +157,18 @@ def train(
         typer.Option(help="DATABASE or DATABASE/CONFIG; may be repeated; all three by default."),
     ] = None,
     recipe: RecipeName = "quick",
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            "--network",
+            metavar="resnet18|resnet101|resnet152|wide_resnet101_2",
+            help="For the recipe's ResNeXt: a network of the paper's Table 2.",
+            show_default=False,
+        ),
+    ] = None,
+    attention: Annotated[
+        bool, typer.Option("--attention/--no-attention", help="Spatial attention before it.")
+    ] = True,
     strategy: Annotated[
         str,
         typer.Option(
@@ -200,7 +219,7 @@ def train(
     models_dir: ModelsDir = MODELS_DIR,
 ):
     """Train networks; `all` then combines the four into a SavedModel. Interrupted, it goes on."""
-    from fer_tf.expressions import MULTI_NETWORK, TASKS
+    from fer_tf.expressions import TASKS
     from fer_tf.input_pipeline import find_database
     from fer_tf.recipes import get_recipe, with_changes
     from fer_tf.runs import PRECISIONS
@@ -213,13 +232,13 @@ def train(
         )
     if parallel and strategy not in ("auto", "one"):
         raise InputError(f"--parallel and --strategy {strategy} exclude each other; give one.")
-    chosen = with_changes(get_recipe(recipe), batch_size, learning_rate)
+    chosen = with_changes(get_recipe(recipe), batch_size, learning_rate, backbone, attention)
     found = [find_database(db, data_dir) for db in _databases(database)]
-    networks = MULTI_NETWORK if network == "all" else [network]
+    networks = chosen.multi_network if network == "all" else [network]
 
     _import_tensorflow()
     from fer_tf.parallel import run_on_devices, visible_gpus
-    from fer_tf.runs import RunKey
+    from fer_tf.runs import RunKey, run_name
     from fer_tf.strategies import listed_workers, make_strategy
     from fer_tf.workers import is_chief
 
@@ -231,6 +250,7 @@ def train(
         if len(gpus) > 1:
             options = {
                 "--recipe": recipe,
+                "--network": backbone,
                 "--mixed-precision": mixed_precision,
                 "--batch-size": batch_size,
                 "--learning-rate": learning_rate,
@@ -241,10 +261,13 @@ def train(
             flags = {
                 "--deterministic": deterministic,
                 "--restart": restart,
+                "--no-attention": not attention,
                 "--stream": stream is True,
                 "--no-stream": stream is False,
             }
-            run_on_devices(_train_commands(found, networks, options, flags), gpus, typer.echo)
+            for part in filter(None, _in_order(networks, chosen.start_from)):
+                commands = _train_commands(found, part, options, flags)
+                run_on_devices(commands, gpus, typer.echo)
         else:
             if strategy in ("auto", "multi-worker") and (workers := listed_workers()):
                 typer.echo(f"Waiting until all {len(workers)} workers have started", err=True)
@@ -266,15 +289,20 @@ def train(
     if not is_chief(scope):
         return
     for db in found:
-        parent = runs_dir / db.name / db.config / recipe
+        parent = runs_dir / db.name / db.config / run_name(chosen.name, seed)
         folders = {each: parent / each for each in networks}
         typer.echo(f"Wrote {', '.join(map(str, folders.values()))}")
         if network == "all":
             typer.echo(f"Wrote {_plot_losses(db, folders)}")
     if network != "all":
-        _next(f"python cli.py evaluate {' '.join(map(str, found))} --recipe {recipe}")
+        _next(f"python cli.py evaluate {' '.join(map(str, found))} --recipe {parent.name}")
         return
-    _combine(found, recipe, name, replace, runs_dir, models_dir)
+    _combine(found, parent.name, name, replace, runs_dir, models_dir)
+
+
+def _in_order(networks, first):
+    """The networks in two parts: the one from which others start, and the others."""
+    return [n for n in networks if n == first], [n for n in networks if n != first]
 
 
 def _train_commands(databases, networks, options, flags):
@@ -319,7 +347,7 @@ def _train_networks(networks, key, splits, runs_dir, strategy, restart, determin
 @app.command()
 def combine(
     databases: Databases = None,
-    recipe: RecipeName = "quick",
+    recipe: RunName = "quick",
     name: ModelName = None,
     replace: Replace = False,
     data_dir: DataDir = DATA_DIR,
@@ -358,7 +386,7 @@ def combine(
 @app.command()
 def evaluate(
     databases: Databases = None,
-    recipe: RecipeName = "quick",
+    recipe: RunName = "quick",
     data_dir: DataDir = DATA_DIR,
     runs_dir: RunsDir = RUNS_DIR,
     models_dir: ModelsDir = MODELS_DIR,

@@ -15,12 +15,12 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 import numpy as np
 import tensorflow as tf
 from paired import accuracy_difference
-from provenance import provenance
 
 from fer_tf.checkpoint import load_best
 from fer_tf.expressions import MULTI_NETWORK, TASKS
 from fer_tf.folding import PRECISIONS, fold
 from fer_tf.input_pipeline import EVALUATION_BATCH, find_database
+from fer_tf.provenance import provenance
 
 
 def main():

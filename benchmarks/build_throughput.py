@@ -23,7 +23,6 @@ from time import perf_counter, sleep
 
 import cv2
 import numpy as np
-from provenance import provenance
 from rich.console import Console
 from rich.table import Table
 
@@ -31,6 +30,7 @@ from fer_tf.expressions import EXPRESSIONS
 from fer_tf.face_cache import cached_faces
 from fer_tf.faces import Face
 from fer_tf.occlusion import DATABASES, find_eyes, occlude
+from fer_tf.provenance import provenance
 from fer_tf.sources import drawn, fer2013
 
 ROOT = Path(__file__).resolve().parent.parent

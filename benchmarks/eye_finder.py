@@ -24,7 +24,6 @@ from time import thread_time
 
 import cv2
 import numpy as np
-from provenance import provenance
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import binomtest
@@ -32,6 +31,7 @@ from scipy.stats import binomtest
 from fer_tf.errors import InputError
 from fer_tf.eyes import CASCADE, USUAL_EYES, find_eyes
 from fer_tf.faces import FACE_SIZE
+from fer_tf.provenance import provenance
 from fer_tf.sources import fer2013
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -23,7 +23,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
-from provenance import provenance
 from rich.console import Console
 from rich.table import Table
 from tensorflow.python.saved_model import loader_impl
@@ -31,6 +30,7 @@ from tensorflow.python.saved_model import loader_impl
 from fer_tf.export import export
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK
 from fer_tf.folding import PRECISIONS, fold
+from fer_tf.provenance import provenance
 from fer_tf.recipes import paper
 from fer_tf.sources.drawn import draw_face
 from fer_tf.training import build_network

@@ -28,12 +28,12 @@ import grpc
 import numpy as np
 import psutil
 import tensorflow as tf
-from provenance import provenance
 from rich.console import Console
 from rich.table import Table
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from fer_tf.expressions import EXPRESSIONS
+from fer_tf.provenance import provenance
 from fer_tf.runs import write_json
 from fer_tf.sources.drawn import draw_face
 

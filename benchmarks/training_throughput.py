@@ -17,9 +17,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from provenance import provenance
 from rich.console import Console
 from rich.table import Table
+
+from fer_tf.provenance import provenance
 
 HERE = Path(__file__).parent
 BATCH = {48: 64, 96: 32, 224: 16}

@@ -17,13 +17,13 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import keras
 from paired import accuracy_difference
-from provenance import provenance
 from rich.console import Console
 from rich.table import Table
 
 from fer_tf.checkpoint import load_best
 from fer_tf.expressions import TASKS
 from fer_tf.input_pipeline import evaluation_batches, find_database
+from fer_tf.provenance import provenance
 from fer_tf.recipes import quick
 from fer_tf.runs import RunKey
 from fer_tf.training import build_network, train_network

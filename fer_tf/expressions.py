@@ -5,17 +5,21 @@ A, B, C those of section 3.2. To question the paper's partition, change `PATHS`:
 network head, SavedModel and figure follows from it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 EXPRESSIONS = ("Happiness", "Normal", "Sadness", "Anger", "Fear", "Disgust", "Surprise")
 """Names in label order: label i is EXPRESSIONS[i]."""
 
-PATHS = {
+PAPER_PATHS = {
     "A": ("Happiness", "Normal", "Sadness"),
     "B": ("Anger", "Fear"),
     "C": ("Disgust", "Surprise"),
 }
-"""Path name -> the expressions on it, both in label order."""
+"""The partition of section 3.2."""
+
+PATHS = PAPER_PATHS
+"""Path name -> the expressions on it, in label order: the partition in use."""
 
 
 @dataclass(frozen=True)
@@ -48,30 +52,48 @@ class Task:
 
 def labels_of(path: str) -> tuple[int, ...]:
     """Labels (0 to 6) of the expressions on a path."""
-    return tuple(EXPRESSIONS.index(name) for name in PATHS[path])
+    return _labels(PATHS[path])
 
 
-def _subnet(network: str, title: str, path: str) -> Task:
-    labels = labels_of(path)
-    return Task(network, title, f"Sep{path}", PATHS[path], tuple((label,) for label in labels))
+def tasks_of(paths: Mapping[str, tuple[str, ...]]) -> dict[str, Task]:
+    """The five tasks that follow from a partition.
+
+    Args:
+        paths: like `PATHS`: three paths, which hold each expression once.
+
+    Returns:
+        Network name -> its task.
+
+    Raises:
+        ValueError: if an expression is missing or stands twice.
+    """
+    if sorted(sum(map(_labels, paths.values()), ())) != list(range(len(EXPRESSIONS))):
+        raise ValueError(f"The paths must hold each of {EXPRESSIONS} exactly once, got {paths}")
+    every = tuple((label,) for label in range(len(EXPRESSIONS)))
+    begin = Task("begin", "BeginNet", "Begin", tuple(paths), tuple(map(_labels, paths.values())))
+    subnets = {
+        network: Task(
+            network,
+            f"Subnet{network[-1].upper()}",
+            f"Sep{path}",
+            names,
+            tuple((label,) for label in _labels(names)),
+        )
+        for network, (path, names) in zip(SUBNETS, paths.items(), strict=True)
+    }
+    flat = Task("flat", "flat", "All", EXPRESSIONS, every)
+    return {"begin": begin, **subnets, "flat": flat}
+
+
+def _labels(names):
+    return tuple(EXPRESSIONS.index(name) for name in names)
 
 
 SUBNETS = ("subnet_x", "subnet_y", "subnet_z")
 """The network behind each path, in the order of `PATHS`."""
 
-TASKS = {
-    "begin": Task("begin", "BeginNet", "Begin", tuple(PATHS), tuple(map(labels_of, PATHS))),
-    **{
-        network: _subnet(network, f"Subnet{network[-1].upper()}", path)
-        for network, path in zip(SUBNETS, PATHS, strict=True)
-    },
-    "flat": Task("flat", "flat", "All", EXPRESSIONS, tuple((i,) for i in range(len(EXPRESSIONS)))),
-}
+TASKS = tasks_of(PATHS)
 """Network name -> its task. The first four make the multi-network, `flat` is the baseline."""
 
 MULTI_NETWORK = ("begin", *SUBNETS)
 """The four networks that are combined into one SavedModel."""
-
-_labels = sorted(label for path in PATHS for label in labels_of(path))
-if _labels != list(range(len(EXPRESSIONS))):
-    raise ValueError(f"PATHS must hold each of {EXPRESSIONS} exactly once, got {PATHS}")

@@ -1,6 +1,6 @@
 """A prepared database seen as the task of one network: batches of (image, class)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,9 @@ from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS, Task
 from fer_tf.occlusion import DATABASES
 from fer_tf.records import StoredImages, fits_memory, index_records
+
+UNCOVERED = "uncovered"
+"""The database of the same faces without occlusion, a reference."""
 
 EVALUATION_BATCH = 256
 """Images per step where nothing is learnt; any size gives the same numbers."""
@@ -22,11 +25,18 @@ class Split:
         images: uint8 [N, 48, 48, 1], in memory or on disk.
         labels: int32 [N], expressions 0 to 6.
         ids: the faces' ids, N strings.
+        subjects: the persons shown, N strings, "" where unknown.
     """
 
     images: np.ndarray | StoredImages
     labels: np.ndarray
     ids: list[str]
+    subjects: list[str]
+
+    @property
+    def sources(self) -> np.ndarray:
+        """Where each face is from, N strings, e.g. "fer2013"."""
+        return np.array([name.partition("/")[0] for name in self.ids])
 
     def for_task(self, task: Task) -> tuple[np.ndarray | StoredImages, np.ndarray]:
         """The images that belong to a task and their classes, uint8 [M, 48, 48, 1], int32 [M].
@@ -95,17 +105,54 @@ class Database:
                 f"{self} has the labels {names}, expected {EXPRESSIONS}; build it again with "
                 f"`python cli.py build-datasets {self.name}`."
             )
-        images, labels, ids = index_records(info.splits[split].filepaths)
+        images, *others = index_records(info.splits[split].filepaths)
         if stream is None:
             stream = not fits_memory(images)
-        return Split(images if stream else images[:], labels, ids)
+        return Split(images if stream else images[:], *others)
+
+
+@dataclass(frozen=True)
+class UncoveredDatabase(Database):
+    """The faces as they are, put together from those with the upper and the lower half black.
+
+    Its images are always held in memory.
+    """
+
+    @property
+    def occlusion(self) -> str:
+        """Nothing is black: "none"."""
+        return "none"
+
+    @property
+    def folder(self) -> Path:
+        """The folder of `concat_db`, which has the same faces and splits."""
+        return self._half("concat_db").folder
+
+    def read(self, split: str, stream: bool | None = None) -> Split:
+        """Reads "train", "validation" or "test"; see `Database.read`."""
+        lower, upper = (
+            self._half(name).read(split, stream=False) for name in ("concat_db", "bconcat_db")
+        )
+        place = {name: row for row, name in enumerate(upper.ids)}
+        if len(place) != len(lower.ids) or any(name not in place for name in lower.ids):
+            raise InputError(
+                f"concat_db/{self.config} and bconcat_db/{self.config} hold other faces; build "
+                "both again with `python cli.py build-datasets --rebuild`."
+            )
+        rows = [place[name] for name in lower.ids]
+        # Where one is black the other is not.
+        return replace(lower, images=np.maximum(lower.images, upper.images[rows]))
+
+    def _half(self, name):
+        return find_database(f"{name}/{self.config}", self.data_dir)
 
 
 def find_database(name: str, data_dir: Path) -> Database:
     """Finds the prepared database that a user names.
 
     Args:
-        name: `concat_db`, `bconcat_db` or `eye_cdb`, or one of them followed by `/CONFIG`.
+        name: `concat_db`, `bconcat_db` or `eye_cdb`, or one of them followed by `/CONFIG`;
+            or `uncovered`, which needs the first two.
         data_dir: the TFDS data directory.
 
     Raises:
@@ -113,10 +160,14 @@ def find_database(name: str, data_dir: Path) -> Database:
             none is named.
     """
     database, _, config = name.partition("/")
+    if database == UNCOVERED:
+        upper = find_database(f"concat_db/{config}".rstrip("/"), data_dir)
+        find_database(f"bconcat_db/{upper.config}", data_dir)
+        return UncoveredDatabase(UNCOVERED, upper.config, data_dir)
     if database not in DATABASES:
         raise InputError(
-            f"No database is named {database!r}; choose one of {', '.join(DATABASES)}, with or "
-            "without /CONFIG."
+            f"No database is named {database!r}; choose one of {', '.join(DATABASES)} or "
+            f"{UNCOVERED}, with or without /CONFIG."
         )
     folder = data_dir / database
     configs = sorted(p.name for p in folder.glob("*") if p.is_dir() and _versions(p))

@@ -7,6 +7,7 @@ _OCCLUSIONS = {
     "upper": "the upper half (rows 0 to 23 of 48); the model blackens it itself",
     "lower": "the lower half (rows 24 to 47 of 48); the model blackens it itself",
     "eyes": "the eyes; the client blackens them (`fer_tf.occlusion.occlude`), the model does not",
+    "none": "nothing: for faces that are not covered, a reference",
 }
 
 _RIGHTS = {

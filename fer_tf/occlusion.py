@@ -21,11 +21,16 @@ DATABASES = {"concat_db": "upper", "bconcat_db": "lower", "eye_cdb": "eyes"}
 """Database -> its kind of occlusion: the paper's ConcatDB, BConcatDB and eyeCDB."""
 
 _HALF = FACE_SIZE // 2
-_VISIBLE_ROWS = {"upper": (_HALF, FACE_SIZE), "lower": (0, _HALF), "eyes": (0, FACE_SIZE)}
+_ALL = (0, FACE_SIZE)
+_VISIBLE_ROWS = {"upper": (_HALF, FACE_SIZE), "lower": (0, _HALF), "eyes": _ALL, "none": _ALL}
 
 
 def visible_rows(kind: str) -> tuple[int, int]:
-    """First row that is left uncovered and the row after the last, 0 to 48."""
+    """First row that is left uncovered and the row after the last, 0 to 48.
+
+    Args:
+        kind: one of `OCCLUSIONS`, or "none".
+    """
     return _VISIBLE_ROWS[kind]
 
 

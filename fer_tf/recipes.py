@@ -8,6 +8,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 
 from fer_tf.errors import InputError
+from fer_tf.expressions import MULTI_NETWORK
+
+NO_ATTENTION = "-no_attention"
+"""Ends the name of a recipe whose attention is left out."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,24 @@ class Backbone:
     blocks: tuple[int, ...] = (3, 4, 6, 3)
     groups: int = 32
     group_width: int = 4
+    expansion: int = 2
+    bottleneck: bool = True
     stem_filters: int = 64
     stem_kernel: int = 7
     stem_pool: bool = True
+
+
+BACKBONES = {
+    "resnet18": Backbone((2, 2, 2, 2), 1, 64, expansion=1, bottleneck=False),
+    "resnet101": Backbone((3, 4, 23, 3), 1, 64, expansion=4),
+    "resnet152": Backbone((3, 8, 36, 3), 1, 64, expansion=4),
+    "wide_resnet101_2": Backbone((3, 4, 23, 3), 1, 128),
+}
+"""The networks of the paper's Table 2, to stand in a recipe's place of its ResNeXt.
+
+With three input channels and a thousand classes they have the 11,689,512, 44,549,160, 60,192,808
+and 126,886,696 weights of torchvision's.
+"""
 
 
 @dataclass(frozen=True)
@@ -50,6 +69,8 @@ class Recipe:
         backbone: shape of the ResNeXt.
         image_size: side in pixels to which the networks resize faces.
         visible_rows: whether the networks look only at the rows that the database leaves visible.
+        start_from: the network, "flat", from whose best weights the others begin; None: all begin
+            from nothing.
         attention: whether spatial attention stands before the backbone.
         dropout: rate before the last layer.
         momentum: of SGD.
@@ -66,6 +87,7 @@ class Recipe:
     backbone: Backbone = field(default_factory=Backbone)
     image_size: int = 224
     visible_rows: bool = False
+    start_from: str | None = None
     attention: bool = True
     dropout: float = 0.0
     momentum: float = 0.9
@@ -88,14 +110,20 @@ class Recipe:
             plain["augmentation"].append({type(layer).__name__: config})
         return plain | {"schedule": asdict(self.schedules[network])}
 
+    @property
+    def multi_network(self) -> tuple[str, ...]:
+        """What `train all` trains, in this order: the four networks and where they start from."""
+        first = (self.start_from,) if self.start_from else ()
+        return (*first, *MULTI_NETWORK)
 
-def _schedules(begin, subnet_x, subnet_y, subnet_z):
+
+def _schedules(begin, subnet_x, subnet_y, subnet_z, flat=None):
     return {
         "begin": begin,
         "subnet_x": subnet_x,
         "subnet_y": subnet_y,
         "subnet_z": subnet_z,
-        "flat": begin,
+        "flat": flat or begin,
     }
 
 
@@ -190,18 +218,35 @@ def get_recipe(name: str) -> Recipe:
 
 
 def with_changes(
-    recipe: Recipe, batch_size: int | None = None, learning_rate: float | None = None
+    recipe: Recipe,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    backbone: str | None = None,
+    attention: bool = True,
 ) -> Recipe:
-    """The recipe with another batch size or learning rate for all its networks.
+    """The recipe with something else for all its networks.
 
     Args:
         recipe: as it is.
         batch_size: images per step; None leaves the recipe's.
         learning_rate: likewise.
+        backbone: a name in `BACKBONES`; None leaves the recipe's ResNeXt. The recipe is then
+            called e.g. "paper-resnet18", so that its runs stand beside the others.
+        attention: False leaves the attention out, and the recipe is called "...-no_attention".
 
     Raises:
-        InputError: if one of them is not positive.
+        InputError: if a number is not positive or no backbone has that name.
     """
+    if backbone is not None:
+        if backbone not in BACKBONES:
+            raise InputError(
+                f"No network is named {backbone!r}; choose one of {', '.join(BACKBONES)}, or none "
+                "for the recipe's ResNeXt."
+            )
+        name = f"{recipe.name}-{backbone}"
+        recipe = replace(recipe, name=name, backbone=BACKBONES[backbone])
+    if recipe.attention and not attention:
+        recipe = replace(recipe, name=f"{recipe.name}{NO_ATTENTION}", attention=False)
     changes = {"batch_size": batch_size, "learning_rate": learning_rate}
     changes = {name: value for name, value in changes.items() if value is not None}
     for name, value in changes.items():

@@ -71,14 +71,14 @@ class StoredImages:
         return StoredImages(self._files, self._file_of[rows], self._starts[rows], self._sizes[rows])
 
 
-def index_records(paths: Sequence[Path]) -> tuple[StoredImages, np.ndarray, list[str]]:
+def index_records(paths: Sequence[Path]) -> tuple[StoredImages, np.ndarray, list[str], list[str]]:
     """Reads TFRecord files once, file after file, and notes where their images are.
 
     Args:
         paths: the files of one split.
 
     Returns:
-        The images, their labels int32 [N], and their ids.
+        The images, their labels int32 [N], their ids, and their persons, "" where unknown.
 
     Raises:
         InputError: if a file is damaged.
@@ -88,10 +88,11 @@ def index_records(paths: Sequence[Path]) -> tuple[StoredImages, np.ndarray, list
     features = {
         "label": tf.io.FixedLenFeature((), tf.int64),
         "id": tf.io.FixedLenFeature((), tf.string),
+        "subject": tf.io.FixedLenFeature((), tf.string),
     }
     # Begun with nothing of the right kind, for splits without a record.
     file_of, starts = [np.zeros(0, np.int16)], [np.zeros(0, np.int64)]
-    sizes, labels, ids = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)], []
+    sizes, labels, ids, subjects = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)], [], []
     for number, path in enumerate(paths):
         records = tf.data.TFRecordDataset(str(path)).batch(_SCANNED_AT_ONCE)
         scanned = records.map(lambda r: (tf.strings.length(r), tf.io.parse_example(r, features)))
@@ -105,6 +106,7 @@ def index_records(paths: Sequence[Path]) -> tuple[StoredImages, np.ndarray, list
                 file_of.append(np.full(len(lengths), number, np.int16))
                 labels.append(values["label"].astype(np.int32))
                 ids += [name.decode() for name in values["id"]]
+                subjects += [name.decode() for name in values["subject"]]
         except tf.errors.DataLossError as error:
             raise InputError(
                 f"{path} is damaged; build the database again, with "
@@ -112,7 +114,7 @@ def index_records(paths: Sequence[Path]) -> tuple[StoredImages, np.ndarray, list
             ) from error
     files = [open(path, "rb", buffering=0) for path in paths]
     images = StoredImages(files, *(np.concatenate(v) for v in (file_of, starts, sizes)))
-    return images, np.concatenate(labels), ids
+    return images, np.concatenate(labels), ids, subjects
 
 
 def fits_memory(images: StoredImages) -> bool:

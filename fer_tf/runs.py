@@ -15,10 +15,13 @@ from typing import BinaryIO
 
 import fer_tf
 from fer_tf.errors import InputError
-from fer_tf.expressions import EXPRESSIONS, TASKS
+from fer_tf.expressions import EXPRESSIONS, PAPER_PATHS, PATHS, TASKS
+from fer_tf.provenance import commit
 from fer_tf.recipes import Recipe
 
 RUN_FILE = "run.json"
+SEED = "-seed"
+"""Between the recipe's name and the seed in the name of a folder, where the seed is not 0."""
 PRECISIONS = ("float32", "float16", "bfloat16")
 """In which a network may compute while it is trained; weights are float32 always."""
 PACKAGES = ("tensorflow", "keras", "jax", "numpy", "opencv-python-headless", "tensorflow-datasets")
@@ -48,7 +51,8 @@ class RunKey:
 
     def folder(self, runs_dir: Path, network: str) -> Path:
         """Where the run of one network lives under the runs directory."""
-        return runs_dir / self.database / self.config / self.recipe.name / network
+        folder = run_name(self.recipe.name, self.seed)
+        return runs_dir / self.database / self.config / folder / network
 
     def as_dict(self, network: str) -> dict:
         """Plain values that go into `run.json` and must not change while a run goes on."""
@@ -63,8 +67,14 @@ class RunKey:
             "network": network,
             "classes": list(TASKS[network].classes),
             "labels": list(EXPRESSIONS),
+            "paths": PATHS,
         }
         return json.loads(json.dumps(values))  # Tuples become lists, as they are read back.
+
+
+def run_name(recipe: str, seed: int) -> str:
+    """The folder of runs of one recipe; seeds other than 0 have one of their own."""
+    return recipe + (f"{SEED}{seed}" if seed else "")
 
 
 def read_run(folder: Path) -> dict | None:
@@ -72,8 +82,16 @@ def read_run(folder: Path) -> dict | None:
     path = folder / RUN_FILE
     if not path.is_file():
         return None
-    # Runs that say nothing of the precision were begun when there was one.
-    return {"training_precision": "float32"} | json.loads(path.read_text())
+    return _completed(json.loads(path.read_text()))
+
+
+def _completed(run):
+    """A run begun before there was a choice, with what was then the only one."""
+    run = {"training_precision": "float32", "paths": PAPER_PATHS} | run
+    if "backbone" in run.get("recipe", {}):
+        run["recipe"] = {"start_from": None} | run["recipe"]
+        run["recipe"]["backbone"] = {"expansion": 2, "bottleneck": True} | run["recipe"]["backbone"]
+    return json.loads(json.dumps(run))  # As they are read back.
 
 
 def write_json(path: Path, value) -> None:
@@ -116,6 +134,7 @@ def open_run(folder: Path, key: dict, restart: bool = False) -> dict:
             "finished": False,
             "begun": now(),
             "fer_tf": fer_tf.__version__,
+            "commit": commit(),
             "python": platform.python_version(),
             "packages": _package_versions(),
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",

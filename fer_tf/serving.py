@@ -26,6 +26,7 @@ _SAME = (
     "recipe",
     "training_precision",
     "labels",
+    "paths",
 )
 """What the four runs must share, by their keys in `run.json`."""
 

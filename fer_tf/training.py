@@ -77,8 +77,9 @@ def train_network(
 
     Raises:
         InputError: if the folder holds a run with other data, recipe, seed or precision, or is in
-            use; if a split is empty or too small for the replicas; if memory runs out, the loss
-            stops being a number, or another worker is lost.
+            use; if the network that it starts from is not trained; if a split is empty or too small
+            for the replicas; if memory runs out, the loss stops being a number, or another worker
+            is lost.
     """
     from fer_tf.failures import explained
     from fer_tf.reports import read_history
@@ -101,7 +102,10 @@ def train_network(
         if deterministic:
             make_deterministic()
         run |= {"deterministic": deterministic}
-        run |= _fit(network, key, train, validation, folder, strategy, verbose, progress, note)
+        start = _starting_point(network, key, runs_dir)
+        run |= _fit(
+            network, key, train, validation, folder, start, strategy, verbose, progress, note
+        )
         if is_chief(strategy):
             write_json(folder / RUN_FILE, run)
         if progress:
@@ -109,7 +113,38 @@ def train_network(
         return run
 
 
-def _fit(network, key, train, validation, folder, strategy, verbose, progress, note):
+def _starting_point(network, key, runs_dir):
+    """The trained network from whose weights this one begins, None where it begins from nothing."""
+    parent = key.recipe.start_from
+    if parent is None or parent == network:
+        return None
+    from fer_tf.checkpoint import load_best
+
+    folder = key.folder(runs_dir, parent)
+    run = read_run(folder)
+    if run is None or not run["finished"]:
+        raise InputError(
+            f"With recipe {key.recipe.name} {network} starts from {parent}, which is not trained "
+            f"in {folder}; run `python cli.py train {parent}` first, or `train all`."
+        )
+    if run["data_fingerprint"] != key.fingerprint:
+        raise InputError(
+            f"{folder} was trained on other faces than {key.database}/{key.config} holds now; "
+            f"train {parent} again with --restart."
+        )
+    return load_best(folder)
+
+
+def _begin_from(net, start):
+    """Takes over all weights but those of the last layer, which has classes of its own."""
+    from fer_tf.models.expression_net import LOGITS
+
+    for layer in net.layers:
+        if layer.name != LOGITS:
+            layer.set_weights(start.get_layer(layer.name).get_weights())
+
+
+def _fit(network, key, train, validation, folder, start, strategy, verbose, progress, note):
     """Trains from the last finished epoch on; returns what `run.json` is to say about it."""
     import keras
 
@@ -124,6 +159,8 @@ def _fit(network, key, train, validation, folder, strategy, verbose, progress, n
     with strategy.scope() if strategy else contextlib.nullcontext():
         with computing_in(key.precision):
             net = build_network(network, key.recipe, key.occlusion)
+        if start:
+            _begin_from(net, start)
         augmentation = key.recipe.augmentation()
     replicas = strategy.num_replicas_in_sync if strategy else 1
     plain = replicas == 1 and key.precision == "float32"

@@ -13,6 +13,7 @@ def write_records(path, images, labels, first=0):
                 "image": _bytes(png),
                 "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
                 "id": _bytes(f"drawn/{first + row}".encode()),
+                "subject": _bytes(f"drawn/person {(first + row) // 7}".encode()),
             }
             example = tf.train.Example(features=tf.train.Features(feature=features))
             writer.write(example.SerializeToString())

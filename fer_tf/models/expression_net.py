@@ -7,6 +7,9 @@ from fer_tf.faces import FACE_SIZE
 from fer_tf.layers.spatial_attention import SpatialAttention
 from fer_tf.models.resnext import ResNeXt
 
+LOGITS = "logits"
+"""Name of the last layer, the one that depends on the classes."""
+
 
 def expression_net(
     classes: int,
@@ -51,5 +54,5 @@ def expression_net(
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     if dropout:
         x = layers.Dropout(dropout, name="dropout")(x)
-    logits = layers.Dense(classes, dtype="float32", name="logits")(x)
+    logits = layers.Dense(classes, dtype="float32", name=LOGITS)(x)
     return keras.Model(images, logits, name=name)

@@ -1,4 +1,8 @@
-"""ResNeXt backbone (Xie et al. 2017, Aggregated Residual Transformations, the paper's [38])."""
+"""ResNeXt backbone (Xie et al. 2017, Aggregated Residual Transformations, the paper's [38]).
+
+With other arguments it is a ResNet (He et al. 2016, [40]) or a Wide ResNet (Zagoruyko and Komodakis
+2016, [41]), the baselines of the paper's Table 2: see `fer_tf.recipes.BACKBONES`.
+"""
 
 from dataclasses import dataclass
 
@@ -17,8 +21,10 @@ class ResNeXt:
     Attributes:
         blocks: number of blocks in each stage; every stage but the first halves the resolution.
         groups: cardinality, the number of groups of the 3x3 convolutions.
-        group_width: channels of a group in the first stage; doubles with each stage. A stage's
-            blocks put out twice its `groups * group_width` channels.
+        group_width: channels of a group in the first stage; doubles with each stage.
+        expansion: a stage's blocks put out so many times its `groups * group_width` channels.
+        bottleneck: whether a block reduces, convolves 3x3 and expands; else it is two 3x3
+            convolutions, and its `expansion` 1.
         stem_filters: channels of the stem's convolution.
         stem_kernel: its kernel size; its stride is 2.
         stem_pool: whether a max pooling of stride 2 follows it. ImageNet networks have a 7x7
@@ -28,6 +34,8 @@ class ResNeXt:
     blocks: tuple[int, ...] = (3, 4, 6, 3)
     groups: int = 32
     group_width: int = 4
+    expansion: int = 2
+    bottleneck: bool = True
     stem_filters: int = 64
     stem_kernel: int = 7
     stem_pool: bool = True
@@ -55,27 +63,30 @@ class ResNeXt:
             for block in range(count):
                 strides = 2 if stage > 0 and block == 0 else 1
                 name = f"stage_{stage + 1}_block_{block + 1}"
-                x = _block(x, width, self.groups, strides, name)
+                x = self._block(x, width, strides, name)
         return x
 
-
-def _block(x, width, groups, strides, name):
-    shortcut = x
-    if strides > 1 or x.shape[-1] != 2 * width:
-        shortcut = PointwiseConv2D(2 * width, strides, name=f"{name}_shortcut")(x)
-        shortcut = _batch_norm(f"{name}_shortcut_bn")(shortcut)
-    x = PointwiseConv2D(width, name=f"{name}_reduce")(x)
-    x = _batch_norm(f"{name}_reduce_bn")(x)
-    x = layers.ReLU(name=f"{name}_reduce_relu")(x)
-    x = GroupedConv2D(width, groups, strides=strides, name=f"{name}_grouped")(x)
-    x = _batch_norm(f"{name}_grouped_bn")(x)
-    x = layers.ReLU(name=f"{name}_grouped_relu")(x)
-    x = PointwiseConv2D(2 * width, name=f"{name}_expand")(x)
-    # A block starts as the identity: deep networks from scratch train more steadily (Goyal et
-    # al. 2017, section 5.1).
-    x = _batch_norm(f"{name}_expand_bn", gamma_initializer="zeros")(x)
-    x = layers.Add(name=f"{name}_add")([x, shortcut])
-    return layers.ReLU(name=f"{name}_relu")(x)
+    def _block(self, x, width, strides, name):
+        shortcut = x
+        if strides > 1 or x.shape[-1] != self.expansion * width:
+            shortcut = PointwiseConv2D(self.expansion * width, strides, name=f"{name}_shortcut")(x)
+            shortcut = _batch_norm(f"{name}_shortcut_bn")(shortcut)
+        if self.bottleneck:
+            x = PointwiseConv2D(width, name=f"{name}_reduce")(x)
+            x = _batch_norm(f"{name}_reduce_bn")(x)
+            x = layers.ReLU(name=f"{name}_reduce_relu")(x)
+        x = GroupedConv2D(width, self.groups, strides=strides, name=f"{name}_grouped")(x)
+        x = _batch_norm(f"{name}_grouped_bn")(x)
+        x = layers.ReLU(name=f"{name}_grouped_relu")(x)
+        if self.bottleneck:
+            x = PointwiseConv2D(self.expansion * width, name=f"{name}_expand")(x)
+        else:
+            x = GroupedConv2D(width, self.groups, name=f"{name}_expand")(x)
+        # A block starts as the identity: deep networks from scratch train more steadily (Goyal et
+        # al. 2017, section 5.1).
+        x = _batch_norm(f"{name}_expand_bn", gamma_initializer="zeros")(x)
+        x = layers.Add(name=f"{name}_add")([x, shortcut])
+        return layers.ReLU(name=f"{name}_relu")(x)
 
 
 def _batch_norm(name, gamma_initializer="ones"):

@@ -1,4 +1,6 @@
-from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, TASKS, labels_of
+import pytest
+
+from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, PATHS, TASKS, labels_of, tasks_of
 
 
 def test_labels_are_those_of_the_paper():
@@ -25,3 +27,22 @@ def test_each_task_maps_labels_to_its_classes():
     assert TASKS["flat"].class_of == (0, 1, 2, 3, 4, 5, 6)
     assert TASKS["subnet_z"].classes == ("Disgust", "Surprise")
     assert [len(TASKS[network].classes) for network in MULTI_NETWORK] == [3, 3, 2, 2]
+
+
+def test_another_partition_makes_other_tasks():
+    tasks = tasks_of(
+        {
+            "A": ("Happiness", "Surprise"),
+            "B": ("Normal", "Sadness", "Anger"),
+            "C": ("Fear", "Disgust"),
+        }
+    )
+    assert list(tasks) == list(TASKS)
+    assert tasks["begin"].class_of == (0, 1, 1, 1, 2, 2, 0)
+    assert tasks["subnet_x"].class_of == (0, -1, -1, -1, -1, -1, 1)
+    assert tasks["flat"] == TASKS["flat"]
+
+
+def test_a_partition_holds_each_expression_once():
+    with pytest.raises(ValueError, match="exactly once"):
+        tasks_of(PATHS | {"C": ("Surprise",)})

@@ -4,6 +4,7 @@ import pytest
 from fer_tf.errors import InputError
 from fer_tf.expressions import TASKS
 from fer_tf.input_pipeline import (
+    Database,
     Split,
     _numpy_batches,
     evaluation_batches,
@@ -62,7 +63,7 @@ def test_evaluation_keeps_the_order():
 
 def test_a_task_sees_its_own_images_alone():
     images, labels = numbered(7)
-    split = Split(images, labels, [str(i) for i in labels])
+    split = Split(images, labels, [str(i) for i in labels], [])
     seen, classes = split.for_task(TASKS["subnet_y"])
     assert seen[:, 0, 0, 0].tolist() == [3, 4] and classes.tolist() == [0, 1]
     seen, classes = split.for_task(TASKS["begin"])
@@ -100,3 +101,30 @@ def test_what_cannot_be_found_is_said_with_what_to_do(tmp_path):
         find_database("concat_db", tmp_path)
     with pytest.raises(InputError, match="'jaffe'.*prepared there: drawn, kdef"):
         find_database("concat_db/jaffe", tmp_path)
+
+
+def test_uncovered_faces_are_put_together_from_both_halves(tmp_path, monkeypatch):
+    prepare(tmp_path, "concat_db/drawn")
+    with pytest.raises(InputError, match="build-datasets bconcat_db"):
+        find_database("uncovered", tmp_path)
+    prepare(tmp_path, "bconcat_db/drawn")
+    database = find_database("uncovered", tmp_path)
+    assert (str(database), database.occlusion) == ("uncovered/drawn", "none")
+    assert database.folder == tmp_path / "concat_db" / "drawn" / "1.0.0"
+
+    faces = np.random.default_rng(0).integers(1, 256, (3, 48, 48, 1), np.uint8)
+    halves = {"upper": faces.copy(), "lower": faces[::-1].copy()}
+    halves["upper"][:, :24] = halves["lower"][:, 24:] = 0
+    names = {"upper": list("abc"), "lower": list("cba")}
+
+    def read(self, split, stream=None):
+        where = self.occlusion
+        return Split(halves[where], np.arange(3, dtype=np.int32), names[where], [""] * 3)
+
+    monkeypatch.setattr(Database, "read", read)
+    split = database.read("test")
+    np.testing.assert_array_equal(split.images, faces)
+    assert split.ids == list("abc")
+    names["lower"] = list("xyz")
+    with pytest.raises(InputError, match="hold other faces.*--rebuild"):
+        database.read("test")

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from fer_tf.errors import InputError
-from fer_tf.recipes import RECIPES, get_recipe, paper
+from fer_tf.recipes import BACKBONES, RECIPES, get_recipe, paper, quick, with_changes
 
 
 def test_paper_is_section_4():
@@ -38,3 +38,15 @@ def test_recipes_can_be_written_down(name):
 def test_an_unknown_recipe_is_named_with_the_known_ones():
     with pytest.raises(InputError, match="'fast'.*paper, quick, demo"):
         get_recipe("fast")
+
+
+def test_a_recipe_with_another_network_or_without_attention_has_a_name_of_its_own():
+    changed = with_changes(quick(), backbone="resnet18", attention=False)
+    assert changed.name == "quick-resnet18-no_attention" and not changed.attention
+    assert changed.backbone == BACKBONES["resnet18"] and changed.schedules == quick().schedules
+    assert with_changes(quick()) == quick()
+
+
+def test_an_unknown_network_is_named_with_the_known_ones():
+    with pytest.raises(InputError, match="'vgg'.*resnet18, resnet101"):
+        with_changes(quick(), backbone="vgg")

@@ -50,6 +50,7 @@ def read(monkeypatch):
 
 def test_images_are_fetched_by_number_in_any_order(stored, faces):
     assert stored.ids == [f"drawn/{i}" for i in range(COUNT)]
+    assert stored.subjects[6:8] == ["drawn/person 0", "drawn/person 1"]
     np.testing.assert_array_equal(stored.labels, faces[1])
     rows = [49, 0, 30, 29, 30]
     np.testing.assert_array_equal(stored.images[np.array(rows)], faces[0][rows])
@@ -85,7 +86,7 @@ def epochs(images, classes, first_epoch):
 @pytest.mark.parametrize("task", ["begin", "subnet_x"])
 @pytest.mark.parametrize("first_epoch", [0, 5])
 def test_batches_from_disk_are_those_from_memory(stored, faces, task, first_epoch):
-    cached = Split(*faces, stored.ids).for_task(TASKS[task])
+    cached = Split(*faces, stored.ids, stored.subjects).for_task(TASKS[task])
     on_disk = stored.for_task(TASKS[task])
     theirs = epochs(*cached, first_epoch)
     for ours, their in zip(epochs(*on_disk, first_epoch), theirs, strict=True):
@@ -108,7 +109,7 @@ def test_evaluation_and_other_backends_read_from_disk_too(stored, faces):
 def test_a_database_that_is_replaced_meanwhile_changes_nothing(faces, paths, tmp_path):
     copy = tmp_path / "copy.tfrecord"
     copy.write_bytes(paths[0].read_bytes())
-    images, _, _ = index_records([copy])
+    images, *_ = index_records([copy])
     copy.unlink()
     np.testing.assert_array_equal(images[:], faces[0][:30])
 
@@ -121,8 +122,8 @@ def test_a_damaged_file_is_named(paths, tmp_path):
 
 
 def test_a_split_without_files_is_empty():
-    images, labels, ids = index_records([])
-    assert images[:].shape == (0, 48, 48, 1) and len(labels) == len(ids) == 0
+    images, labels, ids, subjects = index_records([])
+    assert images[:].shape == (0, 48, 48, 1) and len(labels) == len(ids) == len(subjects) == 0
 
 
 def test_what_fills_much_of_the_memory_stays_on_disk(stored, monkeypatch):

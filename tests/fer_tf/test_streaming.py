@@ -32,7 +32,7 @@ images = rng.integers(0, 100, (100, 48, 48, 1)) + 20 * labels[:, None, None, Non
 images = images.astype("uint8")
 path = folder / "train.tfrecord"
 write_records(path, images, labels)
-disk, memory = Split(*index_records([path])), Split(images, labels, [])
+disk, memory = Split(*index_records([path])), Split(images, labels, [], [])
 balanced = dataclasses.replace(TINY_RECIPE.schedules["subnet_z"], balanced=True)
 recipe = dataclasses.replace(TINY_RECIPE, schedules={"subnet_z": balanced})
 key = RunKey("concat_db", "drawn", "fingerprint", "upper", recipe)

@@ -93,13 +93,61 @@ def test_an_interrupted_run_goes_on_from_the_last_finished_epoch(tmp_path, inter
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
-def test_a_run_of_another_recipe_or_seed_is_not_continued(tmp_path):
+def test_a_run_of_another_recipe_is_not_continued(tmp_path):
     train(tmp_path)
-    with pytest.raises(InputError, match="with seed 0, now it is 1; train again with --restart"):
-        train(tmp_path, dataclasses.replace(KEY, seed=1))
     recipe = dataclasses.replace(TINY_RECIPE, dropout=0.5)
     with pytest.raises(InputError, match=r"with recipe.dropout 0\.0, now it is 0\.5"):
         train(tmp_path, dataclasses.replace(KEY, recipe=recipe))
+
+
+def test_a_run_of_another_seed_stands_beside(tmp_path):
+    runs = [train(tmp_path), train(tmp_path, dataclasses.replace(KEY, seed=1))]
+    assert [run["seed"] for run in runs] == [0, 1]
+    parent = tmp_path / "concat_db" / "drawn"
+    assert sorted(path.name for path in parent.iterdir()) == ["tiny", "tiny-seed1"]
+
+
+def test_a_run_of_another_partition_is_not_continued(tmp_path, monkeypatch):
+    train(tmp_path)
+    other = {"A": ("Happiness", "Normal", "Sadness"), "B": ("Anger", "Fear"), "C": ("Surprise",)}
+    monkeypatch.setattr("fer_tf.runs.PATHS", other)
+    with pytest.raises(InputError, match="with paths.C"):
+        train(tmp_path)
+
+
+def test_a_run_begun_before_there_was_a_choice_is_continued(tmp_path, interrupted):
+    path = KEY.folder(interrupted, "subnet_y") / RUN_FILE
+    run = json.loads(path.read_text())
+    del run["paths"], run["training_precision"], run["recipe"]["start_from"]
+    del run["recipe"]["backbone"]["expansion"], run["recipe"]["backbone"]["bottleneck"]
+    write_json(path, run)
+    assert train(interrupted)["epochs_done"] == 2
+
+
+def test_a_network_starts_from_the_weights_of_another(tmp_path):
+    slow = Schedule(epochs=1, batch_size=16, learning_rate=1e-12)
+    recipe = dataclasses.replace(
+        TINY_RECIPE, start_from="flat", schedules=TINY_RECIPE.schedules | {"subnet_y": slow}
+    )
+    assert recipe.multi_network == ("flat", "begin", "subnet_x", "subnet_y", "subnet_z")
+    key = dataclasses.replace(KEY, recipe=recipe)
+    with pytest.raises(InputError, match="subnet_y starts from flat, which is not trained in"):
+        train(tmp_path, key)
+    data = split(40), split(10, 1)
+    train_network("flat", key, *data, tmp_path, verbose=0)
+    with pytest.raises(InputError, match="flat was trained on other faces than concat_db/drawn"):
+        other = dataclasses.replace(key, fingerprint="other")
+        train_network("subnet_z", other, *data, tmp_path, verbose=0)
+    train(tmp_path, key)
+    flat, subnet = (load_best(key.folder(tmp_path, name)) for name in ("flat", "subnet_y"))
+    kernels = [
+        (layer.get_weights()[0], subnet.get_layer(layer.name).get_weights()[0])
+        for layer in flat.layers
+        if layer.name.endswith(("_grouped", "attention", "stem"))
+    ]
+    assert len(kernels) == 4
+    for theirs, ours in kernels:
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
 def test_an_empty_split_is_refused_by_name(tmp_path):

@@ -1,14 +1,42 @@
 import keras
 import numpy as np
+import pytest
 
 from fer_tf.models.resnext import ResNeXt
+from fer_tf.recipes import BACKBONES, Backbone
 
 
-def test_resnext_50_has_the_weights_of_the_reference():
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [
+        ("resnext50", 25_028_904),
+        ("resnet18", 11_689_512),
+        ("resnet101", 44_549_160),
+        ("resnet152", 60_192_808),
+        ("wide_resnet101_2", 126_886_696),
+    ],
+)
+def test_networks_have_the_weights_of_the_reference(name, weights):
+    backbone = BACKBONES.get(name, Backbone())
     inputs = keras.Input((224, 224, 3))
-    x = keras.layers.GlobalAveragePooling2D()(ResNeXt()(inputs))
+    x = keras.layers.GlobalAveragePooling2D()(ResNeXt(**vars(backbone))(inputs))
     model = keras.Model(inputs, keras.layers.Dense(1000)(x))
-    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == 25_028_904
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == weights
+
+
+def test_a_basic_block_is_two_convolutions_and_a_shortcut():
+    inputs = keras.Input((8, 8, 16))
+    backbone = ResNeXt((1, 1), 1, 16, 1, False, 16, stem_kernel=3, stem_pool=False)
+    model = keras.Model(inputs, backbone(inputs))
+    kernels = {w.path: tuple(w.shape) for w in model.weights if w.path.endswith("kernel")}
+    assert kernels == {
+        "stem/kernel": (3, 3, 16, 16),
+        "stage_1_block_1_grouped/kernel": (3, 3, 16, 16),
+        "stage_1_block_1_expand/kernel": (3, 3, 16, 16),
+        "stage_2_block_1_shortcut/kernel": (1, 1, 16, 32),
+        "stage_2_block_1_grouped/kernel": (3, 3, 16, 32),
+        "stage_2_block_1_expand/kernel": (3, 3, 32, 32),
+    }
 
 
 def test_stages_halve_the_resolution_and_double_the_channels():
@@ -20,7 +48,9 @@ def test_stages_halve_the_resolution_and_double_the_channels():
 
 def test_blocks_begin_as_the_identity():
     inputs = keras.Input((8, 8, 16))
-    model = keras.Model(inputs, ResNeXt((2,), 2, 4, 16, stem_kernel=3, stem_pool=False)(inputs))
+    model = keras.Model(
+        inputs, ResNeXt((2,), 2, 4, stem_filters=16, stem_kernel=3, stem_pool=False)(inputs)
+    )
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 16)).astype("float32")
     before = keras.Model(inputs, model.get_layer("stage_1_block_1_relu").output)
     np.testing.assert_array_equal(model(x), before(x))

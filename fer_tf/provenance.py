@@ -35,7 +35,7 @@ def provenance() -> dict:
     """
     return {
         "command": _command(),
-        "commit": _commit(),
+        "commit": commit(),
         "machine": _machine(),
         "packages": _versions(),
         "date": datetime.now(UTC).date().isoformat(),
@@ -47,12 +47,13 @@ def _command() -> str:
     return shlex.join(["python", *words])
 
 
-def _commit() -> str:
-    commit = _output("git", "-C", str(_ROOT), "rev-parse", "--short", "HEAD")
-    if not commit:
+def commit() -> str:
+    """This program's commit as in `provenance`."""
+    short = _output("git", "-C", str(_ROOT), "rev-parse", "--short", "HEAD")
+    if not short:
         return "unknown"
     changed = _output("git", "-C", str(_ROOT), "status", "--porcelain", "--untracked-files=no")
-    return f"{commit}-changed" if changed else commit
+    return f"{short}-changed" if changed else short
 
 
 def _machine() -> str:
