@@ -405,19 +405,22 @@ def evaluate(
     from rich.console import Console
 
     from fer_tf.evaluation import evaluate as measure
-    from fer_tf.evaluation import table
-    from fer_tf.expressions import MULTI_NETWORK
-    from fer_tf.runs import write_json
+    from fer_tf.evaluation_files import methods_table, sentences, table, write_evaluation
+    from fer_tf.provenance import provenance
     from fer_tf.serving import MODEL_CARD, record_evaluation
 
     below = []
     for db in found:
-        folders = _run_folders(db, recipe, runs_dir)
-        numbers = measure(db, folders)
-        path = folders[MULTI_NETWORK[0]].parent / "evaluation.json"
-        write_json(path, numbers)
+        parent = runs_dir / db.name / db.config / recipe
+        evaluation = measure(db, parent)
+        numbers = evaluation.numbers
         Console().print(table(numbers))
-        typer.echo(f"Wrote {path}")
+        if numbers["methods"]:
+            Console().print(methods_table(numbers))
+        for sentence in sentences(numbers):
+            typer.echo(f"{sentence}.")
+        written = write_evaluation(evaluation, parent, provenance())
+        typer.echo(f"Wrote {', '.join(map(str, written))}")
         for version in record_evaluation(models_dir, numbers):
             typer.echo(f"Wrote the accuracies into {version / MODEL_CARD} and its manifest")
         below += [
@@ -428,7 +431,37 @@ def evaluate(
     if below and require_above_floor:
         typer.echo("Not above the floor: " + "; ".join(below), err=True)
         raise typer.Exit(1)
-    _next("python cli.py predict PHOTO...")
+    _next(f"python cli.py reproduce --recipe {recipe}")
+
+
+@app.command()
+def reproduce(
+    recipe: RunName = "quick",
+    results_dir: Annotated[Path, typer.Option(help="Where the tables go.")] = Path("results"),
+    readme: Annotated[
+        Path | None,
+        typer.Option(help="A Markdown file whose marked part is to hold Tables 3 and 4."),
+    ] = None,
+    data_dir: DataDir = DATA_DIR,
+    runs_dir: RunsDir = RUNS_DIR,
+):
+    """Make the paper's tables from everything that a recipe has trained, beside its own figures.
+
+    What was not trained is called "not run". The runs of each database are evaluated anew.
+    """
+    from fer_tf.reproduction import collect, find_evaluable, update_readme, write_tables
+
+    _import_tensorflow()
+    from fer_tf.provenance import provenance
+
+    found = find_evaluable(recipe, runs_dir, data_dir)
+    collected = collect(found, recipe, runs_dir, provenance(), typer.echo)
+    written = write_tables(results_dir, collected)
+    if readme:
+        update_readme(readme, collected)
+        written.append(readme)
+    typer.echo(f"Wrote {', '.join(map(str, written))}")
+    _next(f"python cli.py combine --recipe {recipe}")
 
 
 @app.command()
@@ -590,17 +623,6 @@ def _databases(names):
     return names or list(DATABASES)
 
 
-def _run_folders(database, recipe, runs_dir):
-    """Run folder of each of the four networks, and of the flat one if it is trained."""
-    from fer_tf.expressions import MULTI_NETWORK
-    from fer_tf.runs import read_run
-
-    parent = runs_dir / database.name / database.config / recipe
-    folders = {network: parent / network for network in MULTI_NETWORK}
-    flat = read_run(parent / "flat")
-    return folders | ({"flat": parent / "flat"} if flat and flat["finished"] else {})
-
-
 def _plot_losses(database, folders):
     """Draws the validation losses of trained networks beside their folders."""
     from fer_tf.expressions import TASKS
@@ -619,7 +641,7 @@ def _plot_losses(database, folders):
 def _combine(
     databases, recipe, name, replace, runs_dir, models_dir, precision="float32", formats=None
 ):
-    from fer_tf.expressions import PATHS
+    from fer_tf.expressions import MULTI_NETWORK, PATHS
     from fer_tf.formats import convert
     from fer_tf.serving import combine as make
     from fer_tf.serving import read_manifest
@@ -629,7 +651,8 @@ def _combine(
     failed = []
     for database in databases:
         typer.echo(f"{database}: combining the four networks, about a minute")
-        folders = _run_folders(database, recipe, runs_dir)
+        parent = runs_dir / database.name / database.config / recipe
+        folders = {network: parent / network for network in MULTI_NETWORK}
         version = make(folders, models_dir / (name or database.name), replace, precision)
         typer.echo(f"Wrote {version}")
         covered = read_manifest(version)["warm_up_paths"]

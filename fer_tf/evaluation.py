@@ -1,129 +1,274 @@
-"""Numbers: how well trained networks, alone and combined, do on a database's test split."""
+"""Numbers: how well trained networks do on a split, alone and by every way of combining them."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.metrics import confusion_matrix, log_loss
 
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, TASKS
-from fer_tf.input_pipeline import Database, evaluation_batches
-from fer_tf.runs import RUN_FILE, read_run
+from fer_tf.input_pipeline import Database, Split, evaluation_batches
+from fer_tf.inspection_files import read_inspection
+from fer_tf.integration import (
+    FLAT,
+    FLAT_NO_ATTENTION,
+    JOINT,
+    PATH_SELECTION,
+    Method,
+    joint,
+    methods,
+    path_selection,
+)
+from fer_tf.metrics import Bootstrap, compare, fit_temperature, reliability, scores, tempered
+from fer_tf.recipes import NO_ATTENTION
+from fer_tf.runs import RUN_FILE, SEED, read_run
 from fer_tf.serving import checkpoint_sha256
 
-RESAMPLES = 2000
-"""Bootstrap resamples behind each 95 % interval."""
+COMBINED = "combined"
+"""Name of the path selection among the results, as the SavedModel answers."""
+
+_COMPARED = (
+    (PATH_SELECTION, FLAT),
+    (JOINT, FLAT),
+    (JOINT, PATH_SELECTION),
+    (FLAT, FLAT_NO_ATTENTION),
+)
+_SEEDS_OF = {PATH_SELECTION: path_selection, JOINT: joint, FLAT: lambda p: p[FLAT]}
 
 
-def evaluate(database: Database, run_folders: dict[str, Path], split: str = "test") -> dict:
-    """Evaluates four networks and their path selection on one split.
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` measured, and the answers behind it.
+
+    Attributes:
+        numbers: plain values; see `evaluate`.
+        split: the images.
+        probabilities: network -> float [N, classes].
+        answers: name of a method -> scores float [N, 7].
+        folders: network -> its run's folder.
+    """
+
+    numbers: dict
+    split: Split
+    probabilities: dict[str, np.ndarray]
+    answers: dict[str, np.ndarray]
+    folders: dict[str, Path]
+
+
+def find_runs(parent: Path) -> dict[str, Path]:
+    """The finished runs of one recipe.
+
+    Args:
+        parent: the recipe's folder, e.g. `runs/concat_db/fer2013/quick`.
+
+    Returns:
+        Network -> its run's folder, in the order of `TASKS`, and `FLAT_NO_ATTENTION`, which stands
+        beside under the recipe's name without attention.
+
+    Raises:
+        InputError: if none is finished.
+    """
+    folders = {network: parent / network for network in TASKS}
+    folders[FLAT_NO_ATTENTION] = parent.with_name(f"{parent.name}{NO_ATTENTION}") / FLAT
+    found = {name: path for name, path in folders.items() if (read_run(path) or {}).get("finished")}
+    if not found:
+        raise InputError(
+            f"{parent} holds no trained network; run `python cli.py train all` first, or name "
+            "another --recipe or --runs-dir."
+        )
+    return found
+
+
+def evaluate(database: Database, parent: Path, split: str = "test") -> Evaluation:
+    """Evaluates the networks of one recipe and every way to combine those that are trained.
 
     Args:
         database: the prepared database.
-        run_folders: run folder of each network in `MULTI_NETWORK`, and of "flat" if it is trained.
-        split: which split.
+        parent: the recipe's folder; runs of other seeds are looked for beside it.
+        split: which split. Temperatures and what a method chooses come from "validation".
 
     Returns:
-        A dict of plain values: the database, the recipe, under "sha256" that of each checkpoint,
-        which says what was measured, and under "results" a list of dicts, one
-        for each network and one for the combination, with "name", "images", "accuracy",
-        "accuracy_95" (low, high), "floor" (share of the largest class), "balanced_accuracy",
-        "balanced_accuracy_95" and "chance" (balanced accuracy of guessing); of the combination
-        also "path_right", "right_given_path" and "confusion_matrix" (rows: true labels).
+        Its numbers are the names of database, split and recipe; "images" and "groups";
+        "sha256" of each checkpoint; "results", a dict for each network on its own images and one
+        for the combination (see `fer_tf.metrics.scores`, and "name"; the combination also has
+        "confusion_matrix", rows true labels); "methods", the same for each of
+        `fer_tf.integration.methods` on all images, with "path_right" and "right_given_path", the
+        shares of images whose label's path is answered and of right labels among these,
+        "networks", "fitted_on" and "sources" (source -> images, accuracy); "comparisons" (see
+        `fer_tf.metrics.compare`, with "one" and "other"); "calibration", network -> "temperature"
+        and cross-entropy and expected calibration error before and after dividing by it;
+        "reliability", method -> "before" and "after"; "seeds", method -> seed -> accuracy.
 
     Raises:
-        InputError: if the runs were not trained on this database as it is now.
+        InputError: if no network is trained, or one on other faces than the database holds now.
     """
+    folders = find_runs(parent)
+    data, held_out = database.read(split), database.read("validation")
+    logits, before = _logits(database, folders, data), _logits(database, folders, held_out)
+    temperatures = _temperatures(before, held_out.labels)
+    validation, probabilities = tempered(before, {}), tempered(logits, {})
+    found = methods(validation, held_out.labels)
+    answers = {method.name: method.answer(probabilities) for method in found}
+    bootstrap = Bootstrap(_groups(database, data))
+
+    results = [_of_network(name, logits[name], data.labels, bootstrap) for name in folders]
+    if PATH_SELECTION in answers:
+        predicted = answers[PATH_SELECTION].argmax(axis=1)
+        matrix = confusion_matrix(data.labels, predicted, labels=range(len(EXPRESSIONS)))
+        combined = scores(data.labels, predicted, bootstrap)
+        results.append({"name": COMBINED} | combined | {"confusion_matrix": matrix.tolist()})
+    right = {name: answer.argmax(axis=1) == data.labels for name, answer in answers.items()}
+    calibrated = tempered(logits, temperatures)
+    refitted = {m.name: m for m in methods(tempered(before, temperatures), held_out.labels)}
+    numbers = {
+        "database": str(database),
+        "split": split,
+        "recipe": read_run(next(iter(folders.values())))["recipe"]["name"],
+        "labels": list(EXPRESSIONS),
+        "images": len(data.labels),
+        "groups": bootstrap.groups,
+        "sha256": {name: checkpoint_sha256(folder) for name, folder in folders.items()},
+        "results": results,
+        "methods": [_of_method(m, answers[m.name], data, bootstrap) for m in found],
+        "comparisons": [
+            {"one": one, "other": other} | compare(right[one], right[other], bootstrap)
+            for one, other in _COMPARED
+            if one in right and other in right
+        ],
+        "calibration": {
+            name: {"temperature": value} | _calibrated(name, logits[name], data.labels, value)
+            for name, value in temperatures.items()
+        },
+        "reliability": {
+            m.name: {
+                "before": reliability(answers[m.name].max(axis=1), right[m.name]),
+                "after": _reliability(refitted[m.name].answer(calibrated), data.labels),
+            }
+            for m in found
+            if m.is_distribution
+        },
+        "seeds": _seeds(database, parent, data, right),
+    }
+    return Evaluation(numbers, data, probabilities, answers, folders)
+
+
+def _logits(database, folders: Mapping[str, Path], data) -> dict[str, np.ndarray]:
     from fer_tf.checkpoint import load_best
 
-    data = database.read(split)
     batches = evaluation_batches(data.images, data.labels)
-    run, logits, results = None, {}, []
-    for network, folder in run_folders.items():
-        run = read_run(folder)
-        if run["data_fingerprint"] != database.fingerprint():
+    found = {}
+    for name, folder in folders.items():
+        if read_run(folder)["data_fingerprint"] != database.fingerprint():
             raise InputError(
                 f"{folder / RUN_FILE} was trained on other faces than {database} holds now; train "
                 "again with --restart."
             )
-        logits[network] = load_best(folder).predict(batches, verbose=0)
-        classes = np.array(TASKS[network].class_of)[data.labels]
-        own = classes >= 0
-        name = TASKS[network].title
-        results.append(_scores(name, classes[own], logits[network][own].argmax(-1)))
+        found[name] = load_best(folder).predict(batches, verbose=0)
+    return found
 
-    begin, *subnets = (logits[network] for network in MULTI_NETWORK)
-    path = begin.argmax(-1)
-    per_path = [
-        np.array([labels[0] for labels in TASKS[network].expressions])[subnet.argmax(-1)]
-        for network, subnet in zip(MULTI_NETWORK[1:], subnets, strict=True)
-    ]
-    combined = np.stack(per_path)[path, np.arange(len(path))]
-    path_right = path == np.array(TASKS["begin"].class_of)[data.labels]
-    results.append(
-        _scores("combined", data.labels, combined)
-        | {
-            "path_right": float(path_right.mean()),
-            "right_given_path": float((combined == data.labels)[path_right].mean()),
-            "confusion_matrix": confusion_matrix(
-                data.labels, combined, labels=range(len(EXPRESSIONS))
-            ).tolist(),
-        }
-    )
+
+def _groups(database, data):
+    """Numbers of persons and look-alikes, int [N]: who is drawn together."""
+    count = len(data.ids)
+    place = {name: row for row, name in enumerate(data.ids)}
+    edges = []
+    _, person = np.unique(np.array(data.subjects, object).astype(str), return_inverse=True)
+    for row, subject in enumerate(data.subjects):
+        if subject:
+            edges.append((row, count + person[row]))
+    node = 2 * count
+    for names in read_inspection(database.folder)["look_alikes"]["groups"]:
+        edges += [(place[name], node) for name in names if name in place]
+        node += 1
+    ends = np.array(edges, int).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(edges), bool), tuple(ends)), shape=(node, node))
+    return connected_components(graph, directed=False)[1][:count]
+
+
+def _own(name, labels):
+    """Which images belong to a network's task, and their classes in it."""
+    classes = np.array(_task(name).class_of)[labels]
+    rows = np.flatnonzero(classes >= 0)
+    return rows, classes[rows]
+
+
+def _task(name):
+    return TASKS[FLAT if name == FLAT_NO_ATTENTION else name]
+
+
+def _of_network(name, logits, labels, bootstrap):
+    rows, classes = _own(name, labels)
+    title = name if name == FLAT_NO_ATTENTION else _task(name).title
+    return {"name": title} | scores(classes, logits[rows].argmax(axis=1), bootstrap, rows)
+
+
+def _of_method(method: Method, answer, data, bootstrap):
+    predicted = answer.argmax(axis=1)
+    path_of = np.array(TASKS["begin"].class_of)
+    right, path_right = predicted == data.labels, path_of[predicted] == path_of[data.labels]
+    sources = {
+        source: {"images": int(own.sum()), "accuracy": float(right[own].mean())}
+        for source in np.unique(data.sources).tolist()
+        for own in [data.sources == source]
+    }
     return {
-        "database": str(database),
-        "split": split,
-        "recipe": run["recipe"]["name"],
-        "labels": list(EXPRESSIONS),
-        "sha256": {name: checkpoint_sha256(folder) for name, folder in run_folders.items()},
-        "results": results,
+        "name": method.name,
+        **scores(data.labels, predicted, bootstrap),
+        "path_right": float(path_right.mean()),
+        "right_given_path": float(right[path_right].mean()) if path_right.any() else 0.0,
+        "networks": method.networks,
+        "fitted_on": method.fitted_on,
+        "sources": sources,
     }
 
 
-def table(numbers: dict):
-    """What `evaluate` returned as a `rich.table.Table`, percentages with 95 % intervals."""
-    from rich.table import Table
-
-    columns = ("network", "images", "accuracy", "floor", "balanced accuracy", "chance")
-    rows = Table(*columns, title=f"{numbers['database']}, {numbers['split']} split")
-    for row in numbers["results"]:
-        cells = [row["name"], str(row["images"])]
-        for name, reference in (("accuracy", "floor"), ("balanced_accuracy", "chance")):
-            low, high = row[f"{name}_95"]
-            cells.append(f"{100 * row[name]:.1f} ({100 * low:.1f} to {100 * high:.1f})")
-            cells.append(f"{100 * row[reference]:.1f}")
-        rows.add_row(*cells)
-    return rows
+def _temperatures(logits, labels):
+    found = {}
+    for name, values in logits.items():
+        rows, classes = _own(name, labels)
+        found[name] = fit_temperature(values[rows], classes)
+    return found
 
 
-def _scores(name, truth, predicted):
-    """Accuracy and balanced accuracy with intervals; truth and predicted int [N]."""
-    present, counts = np.unique(truth, return_counts=True)
-    accuracy_95, balanced_95 = _intervals(truth, predicted)
-    return {
-        "name": name,
-        "images": len(truth),
-        "accuracy": float((truth == predicted).mean()),
-        "accuracy_95": accuracy_95,
-        "floor": float(counts.max() / counts.sum()),
-        "balanced_accuracy": float(balanced_accuracy_score(truth, predicted)),
-        "balanced_accuracy_95": balanced_95,
-        "chance": 1 / len(present),
-    }
+def _calibrated(name, logits, labels, temperature):
+    rows, classes = _own(name, labels)
+    found = {}
+    for when, value in (("before", 1.0), ("after", temperature)):
+        probabilities = tempered({name: logits[rows]}, {name: value})[name]
+        found[f"cross_entropy_{when}"] = float(
+            log_loss(classes, probabilities, labels=range(probabilities.shape[1]))
+        )
+        found[f"ece_{when}"] = _reliability(probabilities, classes)["ece"]
+    return found
 
 
-def _intervals(truth, predicted):
-    """95 % intervals of accuracy and balanced accuracy by the percentile bootstrap.
+def _reliability(answer, classes):
+    return reliability(answer.max(axis=1), answer.argmax(axis=1) == classes)
 
-    Resampling images with replacement is drawing a confusion matrix from a multinomial.
-    """
-    matrix = confusion_matrix(truth, predicted, labels=np.union1d(truth, predicted))
-    count, classes = matrix.sum(), len(matrix)
-    draws = np.random.default_rng(0).multinomial(count, matrix.ravel() / count, size=RESAMPLES)
-    draws = draws.reshape(-1, classes, classes)
-    right = np.diagonal(draws, axis1=1, axis2=2)
-    totals = draws.sum(-1)
-    with np.errstate(invalid="ignore"):
-        balanced = np.nanmean(np.where(totals, right / totals, np.nan), axis=1)
-    accuracy = right.sum(-1) / count
-    return [np.quantile(values, (0.025, 0.975)).tolist() for values in (accuracy, balanced)]
+
+def _seeds(database, parent, data, right):
+    """Accuracies of the methods that need no fitting, for each seed whose networks are trained."""
+    own, base = parent.name, parent.name.partition(SEED)[0]
+    found = {name: {_seed(own): float(right[name].mean())} for name in _SEEDS_OF if name in right}
+    for other in sorted(parent.parent.glob(f"{base}*")):
+        if other.name == own or other.name != base and not other.name.startswith(base + SEED):
+            continue
+        try:
+            folders = find_runs(other)
+        except InputError:
+            continue
+        folders.pop(FLAT_NO_ATTENTION, None)
+        probabilities = tempered(_logits(database, folders, data), {})
+        for name in found:
+            if set(MULTI_NETWORK if name != FLAT else [FLAT]) <= set(folders):
+                answer = _SEEDS_OF[name](probabilities).argmax(axis=1)
+                found[name][_seed(other.name)] = float((answer == data.labels).mean())
+    return {name: dict(sorted(values.items())) for name, values in found.items()}
+
+
+def _seed(name):
+    return name.partition(SEED)[2] or "0"

@@ -1,5 +1,7 @@
 """The model card: what a version is, what it is for, and what it is not, for its users."""
 
+from collections.abc import Sequence
+
 from fer_tf.expressions import PATHS, TASKS
 from fer_tf.sources import OFFICIAL_SOURCES
 
@@ -105,7 +107,9 @@ def _results(evaluation):
         for row in evaluation["results"]
     ]
     head = ["network", "images", "accuracy, %", "largest class alone", "balanced accuracy"]
-    return f"On the {evaluation['split']} split, with 95 % intervals:\n\n{_table(head, rows)}"
+    return (
+        f"On the {evaluation['split']} split, with 95 % intervals:\n\n{markdown_table(head, rows)}"
+    )
 
 
 def _networks(networks):
@@ -113,9 +117,10 @@ def _networks(networks):
         [TASKS[name].title, row["training_images"], row["seed"], row["best_epoch"], row["sha256"]]
         for name, row in networks.items()
     ]
-    return _table(["network", "training images", "seed", "best epoch", "SHA-256"], rows)
+    return markdown_table(["network", "training images", "seed", "best epoch", "SHA-256"], rows)
 
 
-def _table(head, rows):
+def markdown_table(head: Sequence, rows: Sequence[Sequence]) -> str:
+    """A table in Markdown; cells are written as `str` does."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)

@@ -11,12 +11,12 @@ from fer_tf.expressions import EXPRESSIONS
 from fer_tf.faces import FACE_SIZE, Face
 from fer_tf.occlusion import OCCLUSIONS, occlude
 
-_DPI = 150
+DPI = 150
 _ENLARGED = 3 * FACE_SIZE  # in pixels, as the next
 _PLACE = _ENLARGED + FACE_SIZE // 5  # of a face and the white beside it
 _FRAME = 128  # gray, or a bright face has no border
 # Colours of Okabe and Ito, told apart by the colour-blind; the dashes are for gray prints.
-_LINES = [("#0072b2", "-"), ("#d55e00", "--"), ("#009e73", "-."), ("#000000", ":")]
+LINES = [("#0072b2", "-"), ("#d55e00", "--"), ("#009e73", "-."), ("#000000", ":")]
 
 
 def plot_occlusions(
@@ -46,7 +46,7 @@ def plot_occlusions(
     _show(axis, list(rows.values()), list(rows), rotation=90)
     axis.set_xticks(_PLACE * np.arange(len(faces)) + _ENLARGED / 2, titles)
     axis.tick_params(labeltop=True, labelbottom=False, length=0)
-    figure.savefig(path, dpi=_DPI)
+    figure.savefig(path, dpi=DPI)
 
 
 def plot_splits(
@@ -75,7 +75,7 @@ def plot_splits(
         _show(axis, samples[split], labels)
         axis.set_xticks([])
         axis.set_title(f"{split}: {sum(counts[split]):,} images", fontsize=11)
-    figure.savefig(path, dpi=_DPI)
+    figure.savefig(path, dpi=DPI)
 
 
 def plot_losses(losses: Mapping[str, Sequence[float]], path: Path, title: str = "") -> None:
@@ -92,7 +92,7 @@ def plot_losses(losses: Mapping[str, Sequence[float]], path: Path, title: str = 
 
     figure = Figure((6.4, 4.2), layout="constrained")
     axis = figure.subplots()
-    for (name, values), (colour, dashes) in zip(losses.items(), cycle(_LINES)):
+    for (name, values), (colour, dashes) in zip(losses.items(), cycle(LINES)):
         epochs = np.arange(1, len(values) + 1)
         best = int(np.argmin(values))
         label = f"{name}: {values[best]:.3f} after epoch {best + 1}"
@@ -102,7 +102,7 @@ def plot_losses(losses: Mapping[str, Sequence[float]], path: Path, title: str = 
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(alpha=0.3)
     axis.legend()
-    figure.savefig(path, dpi=_DPI)
+    figure.savefig(path, dpi=DPI)
 
 
 def _show(axis, rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str], rotation: int = 0):

@@ -1,6 +1,7 @@
 """One network of the multi-network: a face in, a logit per class out."""
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from fer_tf.faces import FACE_SIZE
@@ -56,3 +57,24 @@ def expression_net(
         x = layers.Dropout(dropout, name="dropout")(x)
     logits = layers.Dense(classes, dtype="float32", name=LOGITS)(x)
     return keras.Model(images, logits, name=name)
+
+
+def attention_maps(net: keras.Model, images) -> np.ndarray:
+    """What a network's spatial attention weighs, as maps over the face.
+
+    Args:
+        net: of `expression_net`, with attention.
+        images: uint8 [N, 48, 48, 1].
+
+    Returns:
+        float [N, 48, 48], 0 to 1, at least 0.5 where the weight is above the face's mean; NaN in
+        rows that the network does not look at.
+    """
+    attention = net.get_layer("attention")
+    masks = attention.mask(keras.Model(net.input, attention.input)(images))
+    cropped = [layer for layer in net.layers if layer.name == "visible_rows"]
+    top, bottom = cropped[0].cropping[0] if cropped else (0, 0)
+    masks = ops.image.resize(masks, (FACE_SIZE - top - bottom, FACE_SIZE), "bilinear")
+    maps = np.full((len(masks), FACE_SIZE, FACE_SIZE), np.nan, np.float32)
+    maps[:, top : FACE_SIZE - bottom] = ops.convert_to_numpy(masks)[..., 0]
+    return maps

@@ -1,28 +1,50 @@
+import csv
+import json
+
 import keras
 import numpy as np
 import pytest
 
+from fer_tf import evaluation as module
 from fer_tf.checkpoint import BEST
 from fer_tf.errors import InputError
-from fer_tf.evaluation import _scores, evaluate, table
+from fer_tf.evaluation import COMBINED, evaluate, find_runs
+from fer_tf.evaluation_files import EVALUATION, methods_table, sentences, table, write_evaluation
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK
 from fer_tf.input_pipeline import Database, Split
+from fer_tf.integration import FLAT_NO_ATTENTION
+from fer_tf.metrics import Bootstrap
 from fer_tf.runs import RUN_FILE, write_json
+from fer_tf.training import build_network
+from tests.networks import TINY_RECIPE
+
+SUBJECTS = ["drawn/1", "drawn/1", "drawn/2", "", "", ""]
 
 
 class FixedDatabase(Database):
     """Six images whose first pixel is their number, and their labels."""
 
+    folder = None
+
     def read(self, split):
         images = np.zeros((6, 48, 48, 1), np.uint8)
         images[:, 0, 0, 0] = range(6)
-        return Split(images, np.array([0, 1, 2, 3, 5, 6], np.int32), list("abcdef"))
+        images[:, 1:] = np.random.default_rng(0).integers(0, 256, (6, 47, 48, 1))
+        ids = ["drawn/a", "drawn/b", "drawn/c", "raf_db/d", "raf_db/e", "raf_db/f"]
+        return Split(images, np.array([0, 1, 2, 3, 5, 6], np.int32), ids, SUBJECTS)
 
     def fingerprint(self):
         return "as trained"
 
 
 DATABASE = FixedDatabase("concat_db", "fixed", None)
+
+
+@pytest.fixture(autouse=True)
+def inspection(monkeypatch):
+    """The last two images look alike, and so do the third and one of another split."""
+    report = {"look_alikes": {"groups": [["raf_db/e", "raf_db/f"], ["drawn/c", "drawn/z"]]}}
+    monkeypatch.setattr(module, "read_inspection", lambda folder: report)
 
 
 def lookup_network(answers, classes):
@@ -36,67 +58,154 @@ def lookup_network(answers, classes):
     return network
 
 
+ANSWERS = {
+    "begin": lookup_network([0, 0, 1, 1, 2, 2], 3),  # Image 2 goes wrong.
+    "subnet_x": lookup_network([0, 0, 2, 0, 0, 0], 3),  # Image 1 is wrong.
+    "subnet_y": lookup_network([0, 0, 0, 0, 0, 0], 2),
+    "subnet_z": lookup_network([0, 0, 0, 0, 0, 1], 2),
+    "flat": lookup_network([0, 1, 0, 0, 0, 0], 7),
+}
+
+
+def save(network, folder, **run):
+    folder.mkdir(parents=True)
+    network.save(folder / BEST)
+    facts = {"data_fingerprint": "as trained", "recipe": {"name": "fixed"}, "finished": True}
+    write_json(folder / RUN_FILE, facts | run)
+
+
 @pytest.fixture
-def folders(tmp_path):
-    networks = {
-        "begin": lookup_network([0, 0, 1, 1, 2, 2], 3),  # Image 2 goes wrong.
-        "subnet_x": lookup_network([0, 0, 2, 0, 0, 0], 3),  # Image 1 is wrong.
-        "subnet_y": lookup_network([0, 0, 0, 0, 0, 0], 2),
-        "subnet_z": lookup_network([0, 0, 0, 0, 0, 1], 2),
-    }
-    folders = {}
-    for name, network in networks.items():
-        folders[name] = tmp_path / name
-        folders[name].mkdir()
-        network.save(folders[name] / BEST)
-        run = {"data_fingerprint": "as trained", "recipe": {"name": "fixed"}}
-        write_json(folders[name] / RUN_FILE, run)
-    return folders
+def parent(tmp_path):
+    for name, network in ANSWERS.items():
+        save(network, tmp_path / "fixed" / name)
+    return tmp_path / "fixed"
 
 
-def test_numbers_of_known_answers(folders):
-    numbers = evaluate(DATABASE, folders)
-    rows = {row["name"]: row for row in numbers["results"]}
-    assert list(rows) == ["BeginNet", "SubnetX", "SubnetY", "SubnetZ", "combined"]
-    assert [row["images"] for row in rows.values()] == [6, 3, 1, 2, 6]
+def by_name(rows):
+    return {row["name"]: row for row in rows}
+
+
+def test_numbers_of_known_answers(parent):
+    numbers = evaluate(DATABASE, parent).numbers
+    rows = by_name(numbers["results"])
+    assert list(rows) == ["BeginNet", "SubnetX", "SubnetY", "SubnetZ", "flat", COMBINED]
+    assert [row["images"] for row in rows.values()] == [6, 3, 1, 2, 6, 6]
     assert rows["BeginNet"]["accuracy"] == pytest.approx(5 / 6)
     assert rows["BeginNet"]["floor"] == pytest.approx(3 / 6)
     assert rows["BeginNet"]["balanced_accuracy"] == pytest.approx((2 / 3 + 1 + 1) / 3)
     assert rows["SubnetX"]["accuracy"] == pytest.approx(2 / 3)
-    combined = rows["combined"]
-    assert combined["accuracy"] == pytest.approx(4 / 6)
-    assert combined["path_right"] == pytest.approx(5 / 6)
-    assert combined["right_given_path"] == pytest.approx(4 / 5)
-    matrix = np.array(combined["confusion_matrix"])
+    assert rows[COMBINED]["accuracy"] == pytest.approx(4 / 6)
+    matrix = np.array(rows[COMBINED]["confusion_matrix"])
     assert matrix.sum() == 6 and np.trace(matrix) == 4
     assert matrix[EXPRESSIONS.index("Normal"), EXPRESSIONS.index("Happiness")] == 1
     assert matrix[EXPRESSIONS.index("Sadness"), EXPRESSIONS.index("Anger")] == 1
     assert numbers["database"] == "concat_db/fixed" and numbers["recipe"] == "fixed"
+    assert set(numbers["sha256"]) == set(ANSWERS)
 
 
-def test_the_table_has_a_row_for_each_network(folders):
-    assert table(evaluate(DATABASE, folders)).row_count == len(MULTI_NETWORK) + 1
+def test_every_method_answers_the_same_images(parent):
+    numbers = evaluate(DATABASE, parent).numbers
+    methods = by_name(numbers["methods"])
+    assert {row["images"] for row in methods.values()} == {6}
+    combined = methods["path selection"]
+    assert combined["accuracy"] == by_name(numbers["results"])[COMBINED]["accuracy"]
+    assert combined["path_right"] == pytest.approx(5 / 6)
+    assert combined["right_given_path"] == pytest.approx(4 / 5)
+    assert combined["sources"] == {
+        "drawn": {"images": 3, "accuracy": pytest.approx(1 / 3)},
+        "raf_db": {"images": 3, "accuracy": 1.0},
+    }
+    assert methods["flat"]["path_right"] == pytest.approx(3 / 6)
+    against_flat = numbers["comparisons"][0]
+    assert (against_flat["one"], against_flat["other"]) == ("path selection", "flat")
+    assert against_flat["difference"] == pytest.approx(4 / 6 - 2 / 6)
+    assert (against_flat["only_one_right"], against_flat["only_other_right"]) == (3, 1)
+    assert sentences(numbers)[0].startswith("path selection minus flat: +33.3 points (")
 
 
-def test_runs_on_other_faces_are_refused(folders):
-    run = {"data_fingerprint": "other", "recipe": {"name": "fixed"}}
-    write_json(folders["subnet_y"] / RUN_FILE, run)
+def test_persons_and_look_alikes_are_drawn_together(parent, monkeypatch):
+    seen = []
+
+    class Watched(Bootstrap):
+        def __init__(self, groups):
+            seen.append(groups.tolist())
+            super().__init__(groups)
+
+    monkeypatch.setattr(module, "Bootstrap", Watched)
+    numbers = evaluate(DATABASE, parent).numbers
+    assert numbers["groups"] == 4
+    (groups,) = seen
+    assert groups[0] == groups[1] and groups[4] == groups[5]
+    assert len(set(groups)) == 4
+
+
+def test_calibration_says_what_temperature_is_worth(parent):
+    numbers = evaluate(DATABASE, parent).numbers
+    row = numbers["calibration"]["begin"]
+    assert row["temperature"] > 1.5  # Sure of everything, and wrong once in six times.
+    assert row["cross_entropy_after"] < row["cross_entropy_before"]
+    curves = numbers["reliability"]["path selection"]
+    assert sum(each["images"] for each in curves["before"]["bins"]) == 6
+    assert curves["after"]["ece"] != curves["before"]["ece"]
+    assert "concatenated argmax" not in numbers["reliability"]  # Its scores are no probabilities.
+
+
+def test_other_seeds_and_no_attention_are_found_beside(parent):
+    save(ANSWERS["flat"], parent.with_name("fixed-no_attention") / "flat")
+    for name, network in ANSWERS.items():
+        save(network, parent.with_name("fixed-seed7") / name)
+    save(lookup_network([0, 1, 2, 3, 5, 6], 7), parent.with_name("fixed-seed11") / "flat")
+    save(ANSWERS["flat"], parent.with_name("fixed-resnet18") / "flat")
+    numbers = evaluate(DATABASE, parent).numbers
+    assert FLAT_NO_ATTENTION in by_name(numbers["methods"])
+    seeds = numbers["seeds"]
+    assert seeds["flat"] == {"0": pytest.approx(2 / 6), "11": 1.0, "7": pytest.approx(2 / 6)}
+    assert seeds["path selection"] == {"0": pytest.approx(4 / 6), "7": pytest.approx(4 / 6)}
+
+
+def test_one_network_alone_is_measured(tmp_path):
+    save(ANSWERS["flat"], tmp_path / "fixed" / "flat")
+    save(ANSWERS["begin"], tmp_path / "fixed" / "begin", finished=False)
+    numbers = evaluate(DATABASE, tmp_path / "fixed").numbers
+    assert [row["name"] for row in numbers["results"]] == ["flat"]
+    assert [row["name"] for row in numbers["methods"]] == ["flat"]
+    assert numbers["comparisons"] == []
+
+
+def test_where_nothing_is_trained_is_said_what_to_do(tmp_path):
+    with pytest.raises(InputError, match="fixed holds no trained network.*train all"):
+        find_runs(tmp_path / "fixed")
+
+
+def test_the_tables_have_a_row_for_each_network_and_method(parent):
+    numbers = evaluate(DATABASE, parent).numbers
+    assert table(numbers).row_count == len(MULTI_NETWORK) + 2
+    assert methods_table(numbers).row_count == len(numbers["methods"]) == 9
+
+
+def test_runs_on_other_faces_are_refused(parent):
+    facts = {"data_fingerprint": "other", "recipe": {"name": "fixed"}, "finished": True}
+    write_json(parent / "subnet_y" / RUN_FILE, facts)
     with pytest.raises(InputError, match="subnet_y.*other faces than concat_db/fixed"):
-        evaluate(DATABASE, folders)
+        evaluate(DATABASE, parent)
 
 
-def test_intervals_are_those_of_the_binomial():
-    truth = np.zeros(1000, int)
-    truth[:500] = 1
-    predicted = np.where(np.arange(1000) % 10 < 6, truth, 1 - truth)
-    scores = _scores("x", truth, predicted)
-    low, high = scores["accuracy_95"]
-    assert scores["accuracy"] == 0.6
-    # 1.96 * sqrt(0.6 * 0.4 / 1000) = 0.030
-    assert (low, high) == (pytest.approx(0.570, abs=0.004), pytest.approx(0.630, abs=0.004))
-
-
-def test_guessing_one_class_has_the_balanced_accuracy_of_chance():
-    scores = _scores("x", np.array([0] * 9 + [1]), np.zeros(10, int))
-    assert scores["accuracy"] == scores["floor"] == 0.9
-    assert scores["balanced_accuracy"] == scores["chance"] == 0.5
+def test_files_hold_the_numbers_and_the_figures(parent):
+    save(build_network("flat", TINY_RECIPE, "upper"), parent.with_name("other") / "flat")
+    for folder, names in (
+        (parent, {"confusion.png", "reliability.png", "predictions.png"}),
+        (parent.with_name("other"), {"confusion.png", "reliability.png", "attention.png"}),
+    ):
+        (folder / "flat" / "history.csv").write_text("epoch,val_loss\n0,1.5\n1,1.25\n")
+        evaluation = evaluate(DATABASE, folder)
+        written = write_evaluation(evaluation, folder, {"commit": "abc"})
+        assert {path.name for path in written} == names | {
+            *(EVALUATION, "methods.csv", "losses.png"),
+        }
+        assert all(path.stat().st_size > 100 for path in written)
+        numbers = json.loads((folder / EVALUATION).read_text())
+        assert numbers["provenance"] == {"commit": "abc"}
+        assert numbers["methods"] == evaluation.numbers["methods"]
+        rows = list(csv.DictReader(open(folder / "methods.csv")))
+        assert [row["name"] for row in rows] == [row["name"] for row in numbers["methods"]]
+        assert float(rows[0]["accuracy_low"]) <= float(rows[0]["accuracy"])

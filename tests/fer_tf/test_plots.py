@@ -4,7 +4,7 @@ import numpy as np
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.faces import Face
 from fer_tf.occlusion import USUAL_EYES
-from fer_tf.plots import _LINES, plot_losses, plot_occlusions, plot_splits
+from fer_tf.plots import LINES, plot_losses, plot_occlusions, plot_splits
 from fer_tf.sources.drawn import draw_face
 from fer_tf.splits import SPLITS
 
@@ -55,7 +55,7 @@ def test_losses_are_a_line_for_each_network_with_a_dot_at_its_lowest(tmp_path):
     losses = {name: falling + i for i, name in enumerate(("BeginNet", "X", "Y", "Z"))}
     plot_losses(losses, tmp_path / "four.png")
     picture = cv2.imread(str(tmp_path / "four.png")).reshape(-1, 3)
-    for colour, _ in _LINES[:3]:
+    for colour, _ in LINES[:3]:
         bgr = [int(colour[i : i + 2], 16) for i in (5, 3, 1)]
         assert (picture == bgr).all(axis=1).sum() > 300
 

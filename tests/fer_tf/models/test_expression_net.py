@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fer_tf.models.expression_net import expression_net
+from fer_tf.models.expression_net import attention_maps, expression_net
 from fer_tf.models.resnext import ResNeXt
 
 TINY = ResNeXt((1, 1), 4, 2, stem_filters=8, stem_kernel=3, stem_pool=False)
@@ -63,3 +63,13 @@ def test_looks_only_at_its_rows():
     visible[:, 24:] = 0
     np.testing.assert_array_equal(net(hidden), net(faces()))
     assert np.abs(np.array(net(visible)) - np.array(net(faces()))).max() > 1e-6
+
+
+def test_attention_maps_lie_where_the_network_looks():
+    net = expression_net(3, 32, TINY, rows=(24, 48))
+    maps = attention_maps(net, faces(2))
+    assert maps.shape == (2, 48, 48)
+    assert np.isnan(maps[:, :24]).all() and (0 < maps[:, 24:]).all() and (maps[:, 24:] < 1).all()
+    brighter = faces(2)
+    brighter[:, 40:, 30:] = 255
+    assert np.abs(attention_maps(net, brighter) - maps)[:, 24:].max() > 0.01

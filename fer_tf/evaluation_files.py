@@ -1,0 +1,188 @@
+"""An evaluation as files beside the runs that it measured, and on the terminal."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fer_tf.evaluation import Evaluation
+from fer_tf.expressions import EXPRESSIONS, PATHS, TASKS
+from fer_tf.integration import FLAT, JOINT, PATH_SELECTION
+from fer_tf.plots import plot_losses
+from fer_tf.reports import read_history
+from fer_tf.result_plots import (
+    Panel,
+    plot_attention,
+    plot_confusions,
+    plot_predictions,
+    plot_reliability,
+)
+from fer_tf.runs import write_json, written_beside
+
+EVALUATION = "evaluation.json"
+"""In the recipe's folder; beside it `methods.csv` and the figures."""
+
+_SHOWN = (PATH_SELECTION, JOINT, FLAT)
+_INTERVALS = ("accuracy", "balanced_accuracy", "macro_f1")
+
+
+def write_evaluation(evaluation: Evaluation, parent: Path, provenance: dict) -> list[Path]:
+    """Writes evaluation.json, methods.csv, and figures 5, 6 and 7 of the paper.
+
+    These are losses.png, confusion.png and predictions.png; reliability.png and attention.png are
+    new. predictions.png and attention.png show faces of the split; pictures of real ones must not
+    be passed on.
+
+    Args:
+        evaluation: what `fer_tf.evaluation.evaluate` returned.
+        parent: the recipe's folder.
+        provenance: what `fer_tf.provenance.provenance` returned.
+
+    Returns:
+        The files.
+    """
+    numbers, title = evaluation.numbers, f"{evaluation.numbers['database']}, recipe {parent.name}"
+    write_json(parent / EVALUATION, {"provenance": provenance} | numbers)
+    write_csv(parent / "methods.csv", [flat_row(row) for row in numbers["methods"]])
+    written = [parent / EVALUATION, parent / "methods.csv"]
+    shown = [name for name in _SHOWN if name in evaluation.answers]
+    said = {name: evaluation.answers[name].argmax(axis=1) for name in shown}
+    if losses := _losses(evaluation):
+        plot_losses(losses, parent / "losses.png", title)
+        written.append(parent / "losses.png")
+    if shown:
+        plot_confusions(evaluation.split.labels, said, parent / "confusion.png", title)
+        curves = {name: numbers["reliability"][name] for name in shown}
+        plot_reliability(curves, parent / "reliability.png", title)
+        written += [parent / "confusion.png", parent / "reliability.png"]
+    if PATH_SELECTION in shown:
+        plot_predictions(_panels(evaluation), parent / "predictions.png")
+        written.append(parent / "predictions.png")
+    images = evaluation.split.images[_one_of_each(evaluation.split.labels)]
+    if maps := _attention(evaluation, images):
+        plot_attention(images, maps, parent / "attention.png")
+        written.append(parent / "attention.png")
+    return written
+
+
+def flat_row(row: dict) -> dict:
+    """Numbers of `fer_tf.metrics.scores` as a line of a table: lists become two columns."""
+    line = {}
+    for name, value in row.items():
+        if name.endswith("_95"):
+            line[name.replace("_95", "_low")], line[name.replace("_95", "_high")] = value
+        elif not isinstance(value, dict | list):
+            line[name] = value
+    return line
+
+
+def write_csv(path: Path, rows: Sequence[dict]) -> None:
+    """Writes dicts as a table with all their keys; numbers rounded to 4 digits behind the point."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO(newline="")
+    table = csv.DictWriter(text, columns, lineterminator="\n")
+    table.writeheader()
+    for row in rows:
+        table.writerow({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()})
+    with written_beside(path) as out:
+        out.write(text.getvalue().encode())
+
+
+def table(numbers: dict):
+    """The networks as a `rich.table.Table`, percentages with 95 % intervals."""
+    rows = _table(numbers, "network", "floor", "chance")
+    for row in numbers["results"]:
+        cells = [_percent(row, "accuracy"), f"{100 * row['floor']:.1f}"]
+        cells += [_percent(row, "balanced_accuracy"), f"{100 * row['chance']:.1f}"]
+        rows.add_row(row["name"], str(row["images"]), *cells, _percent(row, "macro_f1"))
+    return rows
+
+
+def methods_table(numbers: dict):
+    """The ways to combine networks as a `rich.table.Table`, all on the same images."""
+    rows = _table(numbers, "method", "P(path right)", "P(label right | path right)")
+    for row in numbers["methods"]:
+        cells = [_percent(row, "accuracy"), f"{100 * row['path_right']:.1f}"]
+        cells += [_percent(row, "balanced_accuracy"), f"{100 * row['right_given_path']:.1f}"]
+        rows.add_row(row["name"], str(row["images"]), *cells, _percent(row, "macro_f1"))
+    return rows
+
+
+def sentences(numbers: dict) -> list[str]:
+    """The comparisons, a sentence each."""
+    return [
+        "{one} minus {other}: {0:+.1f} points ({1:+.1f} to {2:+.1f}); of {3} images right in one "
+        "alone it has {only_one_right}, McNemar p = {mcnemar_p:.2g}".format(
+            *(100 * value for value in (row["difference"], *row["difference_95"])),
+            row["only_one_right"] + row["only_other_right"],
+            **row,
+        )
+        for row in numbers["comparisons"]
+    ]
+
+
+def _table(numbers, first, one, other):
+    from rich.table import Table
+
+    title = f"{numbers['database']}, recipe {numbers['recipe']}, {numbers['split']} split, %"
+    return Table(first, "images", "accuracy", one, "balanced accuracy", other, "F1", title=title)
+
+
+def _percent(row, name):
+    values = (row[name], *row[f"{name}_95"])
+    return "{:.1f} ({:.1f} to {:.1f})".format(*(100 * value for value in values))
+
+
+def _losses(evaluation):
+    histories = {name: read_history(folder) for name, folder in evaluation.folders.items()}
+    titles = {name: task.title for name, task in TASKS.items()}
+    return {
+        titles.get(name, name): [row["val_loss"] for row in rows]
+        for name, rows in histories.items()
+        if rows
+    }
+
+
+def _panels(evaluation):
+    """A line of right and a line of wrong answers, one of each expression where there is one."""
+    answer, labels = evaluation.answers[PATH_SELECTION], evaluation.split.labels
+    path = evaluation.probabilities["begin"].argmax(axis=1)
+    predicted = answer.argmax(axis=1)
+    lines = []
+    for right in (True, False):
+        rows = _one_of_each(np.where((predicted == labels) == right, labels, -1))
+        images = evaluation.split.images[rows]
+        lines.append(
+            [
+                Panel(
+                    image[..., 0],
+                    int(labels[row]),
+                    int(predicted[row]),
+                    float(answer[row].max()),
+                    list(PATHS)[path[row]],
+                )
+                for image, row in zip(images, rows, strict=True)
+            ]
+        )
+    return lines
+
+
+def _one_of_each(labels):
+    """The row of one image of each expression, drawn by lot, the same in every run."""
+    rng = np.random.default_rng(0)
+    rows = (np.flatnonzero(labels == label) for label in range(len(EXPRESSIONS)))
+    return np.array([rng.choice(found) for found in rows if len(found)], int)
+
+
+def _attention(evaluation, images):
+    from fer_tf.checkpoint import load_best
+    from fer_tf.models.expression_net import attention_maps
+
+    maps = {}
+    for name, folder in evaluation.folders.items():
+        network = load_best(folder)
+        if any(layer.name == "attention" for layer in network.layers):
+            maps[TASKS[name].title] = attention_maps(network, images)
+    return maps

@@ -1,0 +1,148 @@
+import csv
+import json
+
+import pytest
+
+from fer_tf import reproduction
+from fer_tf.errors import InputError
+from fer_tf.expressions import EXPRESSIONS
+from fer_tf.reproduction import find_evaluable, markdown, tables, update_readme, write_tables
+from fer_tf.table_1 import TABLE_1
+
+PROVENANCE = {"command": "python cli.py reproduce", "commit": "abc", "machine": "a", "date": "b"}
+
+
+def row(name, accuracy, **more):
+    interval = [accuracy - 0.02, accuracy + 0.02]
+    measured = {"name": name, "images": 100, "floor": 0.25, "chance": 1 / 7}
+    for metric in ("accuracy", "balanced_accuracy", "macro_f1"):
+        measured |= {metric: accuracy, f"{metric}_95": interval}
+    return measured | more
+
+
+def numbers(database, accuracy):
+    def method(name, change):
+        return row(
+            name,
+            accuracy + change,
+            path_right=0.7,
+            right_given_path=0.6,
+            networks=2,
+            fitted_on="",
+            sources={"fer2013": {"images": 100, "accuracy": accuracy}},
+        )
+
+    curve = {"ece": 0.1, "bins": []}
+    return {
+        "database": database,
+        "split": "test",
+        "recipe": "quick",
+        "images": 100,
+        "groups": 90,
+        "results": [row("BeginNet", 0.67), row("SubnetX", 0.66), row("combined", accuracy)],
+        "methods": [method("path selection", 0), method("flat", 0.01)],
+        "comparisons": [
+            {
+                "one": "path selection",
+                "other": "flat",
+                "difference": -0.01,
+                "difference_95": [-0.02, 0.0],
+                "only_one_right": 3,
+                "only_other_right": 4,
+                "mcnemar_p": 1.0,
+            }
+        ],
+        "calibration": {"begin": {"temperature": 1.2, "ece_before": 0.1, "ece_after": 0.05}},
+        "reliability": {"path selection": {"before": curve, "after": curve}},
+        "seeds": {"flat": {"0": accuracy}},
+    }
+
+
+@pytest.fixture
+def collected():
+    counts = {"counts": [1] * 7, "paper": list(TABLE_1["fer2013"])}
+    return {
+        "provenance": PROVENANCE,
+        "evaluations": [
+            numbers("concat_db/fer2013", 0.5),
+            numbers("concat_db/fer2013-leakfree", 0.45),
+            numbers("eye_cdb/fer2013-leakfree", 0.6),
+        ],
+        "table_1": {"fer2013": {"fer2013": counts}},
+        "table_2": [
+            {"network": "resnet18", "config": "fer2013", "task": "begin", "split": "validation"}
+            | row("BeginNet", 0.61)
+        ],
+    }
+
+
+def test_measured_numbers_stand_beside_the_papers(collected):
+    rows = tables(collected)
+    assert len(rows["table_1"]) == len(EXPRESSIONS)
+    assert rows["table_1"][0]["built"] == 1 and rows["table_1"][0]["paper"] == 8989
+    assert rows["table_2"][0]["paper"] == 0.63 and rows["table_2"][0]["accuracy"] == 0.61
+    begin = [row for row in rows["table_3"] if row["name"] == "BeginNet"]
+    assert [row["config"] for row in begin] == ["fer2013", "fer2013-leakfree", "fer2013-leakfree"]
+    assert [row["paper"] for row in begin] == [0.767, 0.767, 0.784]
+    assert begin[0]["accuracy_low"] == pytest.approx(0.65)
+    assert rows["table_4"][1]["model"] == "flat, same recipe"
+    assert rows["sources"][0] == {
+        "database": "concat_db",
+        "config": "fer2013",
+        "method": "path selection",
+        "source": "fer2013",
+        "images": 100,
+        "accuracy": 0.5,
+    }
+
+
+def test_what_was_not_run_is_called_so_and_what_is_quoted_too(collected):
+    central, others = markdown(collected)
+    lines = central.splitlines()
+    leak_free = lines[
+        next(i for i, line in enumerate(lines) if "config `fer2013-leakfree`" in line) :
+    ]
+    path = next(line for line in leak_free if line.startswith("| ours: path selection"))
+    assert path == (
+        "| ours: path selection | 45.0 (43.0 to 47.0) | not run | 60.0 (58.0 to 62.0) | not run |"
+    )
+    assert "| *SCAN-CCI, quoted* | *55.6* | *55.8* | *74.2* |  |" in lines
+    assert "| SubnetZ | not run |  | 89.7 | not run |  | 88.2 | not run |  | 92.3 |" in lines
+    assert central.count("path selection minus flat: -1.0 points") == 3
+    assert "| resnet18 | 61.0 (59.0 to 63.0) | 63 | not run | 19 |" in others.splitlines()
+    assert "| wide_resnet101_2 | not run | 64 | not run |  |" in others.splitlines()
+
+
+def test_files_name_what_made_them(collected, tmp_path):
+    written = write_tables(tmp_path / "results", collected)
+    assert json.loads(written[0].read_text())["provenance"] == PROVENANCE
+    rows = list(csv.DictReader(open(tmp_path / "results" / "methods.csv")))
+    assert [row["config"] for row in rows[::2]] == ["fer2013", *["fer2013-leakfree"] * 2]
+    text = (tmp_path / "results" / "tables.md").read_text()
+    assert "Made by python cli.py reproduce; commit abc; a; b." in text
+
+
+def test_the_marked_part_of_a_readme_is_replaced(collected, tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("# x\n\nno marks\n")
+    with pytest.raises(InputError, match="README.md lacks the lines"):
+        update_readme(readme, collected)
+    readme.write_text(f"# x\n{reproduction._BEGIN}\nold\n{reproduction._END}\n# y\n")
+    for _ in range(2):
+        update_readme(readme, collected)
+    text = readme.read_text()
+    assert text.startswith("# x\n") and text.endswith("# y\n") and "old" not in text
+    assert text.count("ours: path selection") == 2
+
+
+def test_databases_are_found_by_their_runs(tmp_path):
+    with pytest.raises(InputError, match="holds no run of recipe quick; run"):
+        find_evaluable("quick", tmp_path / "runs", tmp_path / "data")
+    for database in ("concat_db", "bconcat_db"):
+        folder = tmp_path / "data" / database / "drawn" / "1.0.0"
+        folder.mkdir(parents=True)
+        (folder / "dataset_info.json").write_text("{}")
+    for run in ("concat_db/drawn/quick", "concat_db/drawn/quick-seed1", "uncovered/drawn/quick"):
+        (tmp_path / "runs" / run).mkdir(parents=True)
+    found = find_evaluable("quick", tmp_path / "runs", tmp_path / "data")
+    assert [str(database) for database in found] == ["concat_db/drawn", "uncovered/drawn"]
