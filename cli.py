@@ -40,7 +40,7 @@ Databases = Annotated[
 DataDir = Annotated[Path, typer.Option(help="Where prepared databases live.")]
 RunsDir = Annotated[Path, typer.Option(help="Where training runs live.")]
 ModelsDir = Annotated[Path, typer.Option(help="Where combined models live.")]
-RecipeName = Annotated[str, typer.Option("--recipe", help="paper, quick or demo.")]
+RecipeName = Annotated[str, typer.Option("--recipe", help="paper, quick, from_scratch or demo.")]
 RunName = Annotated[
     str,
     typer.Option(
@@ -625,17 +625,14 @@ def _databases(names):
 
 def _plot_losses(database, folders):
     """Draws the validation losses of trained networks beside their folders."""
-    from fer_tf.expressions import TASKS
     from fer_tf.plots import plot_losses
-    from fer_tf.reports import read_history
+    from fer_tf.reports import validation_losses
 
-    losses = {
-        TASKS[network].title: [row["val_loss"] for row in read_history(folder)]
-        for network, folder in folders.items()
-    }
-    folder = next(iter(folders.values())).parent
-    plot_losses(losses, folder / "losses.png", f"{database}, recipe {folder.name}")
-    return folder / "losses.png"
+    parent = next(iter(folders.values())).parent
+    plot_losses(
+        validation_losses(folders), parent / "losses.png", f"{database}, recipe {parent.name}"
+    )
+    return parent / "losses.png"
 
 
 def _combine(

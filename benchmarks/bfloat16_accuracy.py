@@ -14,12 +14,12 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import numpy as np
 import tensorflow as tf
-from paired import accuracy_difference
 
 from fer_tf.checkpoint import load_best
 from fer_tf.expressions import MULTI_NETWORK, TASKS
 from fer_tf.folding import PRECISIONS, fold
 from fer_tf.input_pipeline import EVALUATION_BATCH, find_database
+from fer_tf.metrics import Bootstrap, compare
 from fer_tf.provenance import provenance
 
 
@@ -43,7 +43,7 @@ def main():
         logits = [answers(fold(trained, precision), images) for precision in PRECISIONS]
         exact, rough = (each.argmax(-1) == classes for each in logits)
         row = {"test_images": len(classes), "float32": exact.mean(), "bfloat16": rough.mean()}
-        row |= accuracy_difference(rough, exact)
+        row |= compare(rough, exact, Bootstrap(np.arange(len(classes))))
         row["answers_that_changed"] = int((logits[0].argmax(-1) != logits[1].argmax(-1)).sum())
         numbers["networks"][network] = row
         print(network, json.dumps(row))

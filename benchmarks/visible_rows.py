@@ -1,8 +1,8 @@
 """What it costs and gains to look only at the rows that an occlusion leaves visible.
 
-Trains one network of `quick` twice, on the visible rows and on all rows with the black half, same
-data, seed and schedule (an interrupted run goes on), and compares both on the test split and by
-the images per second of a training step and of an answer, measured in turns.
+Trains one network of `from_scratch` twice, on the visible rows and on all rows with the black half,
+same data, seed and schedule (an interrupted run goes on), and compares both on the test split and
+by the images per second of a training step and of an answer, measured in turns.
 """
 
 import argparse
@@ -16,15 +16,16 @@ from time import perf_counter
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import keras
-from paired import accuracy_difference
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from fer_tf.checkpoint import load_best
 from fer_tf.expressions import TASKS
 from fer_tf.input_pipeline import evaluation_batches, find_database
+from fer_tf.metrics import Bootstrap, compare
 from fer_tf.provenance import provenance
-from fer_tf.recipes import quick
+from fer_tf.recipes import from_scratch
 from fer_tf.runs import RunKey
 from fer_tf.training import build_network, train_network
 
@@ -46,8 +47,10 @@ def main():
         database.read(split).for_task(task) for split in ("train", "validation", "test")
     )
     recipes = {
-        "visible rows": quick(),
-        "all rows": dataclasses.replace(quick(), name="quick_all_rows", visible_rows=False),
+        "visible rows": from_scratch(),
+        "all rows": dataclasses.replace(
+            from_scratch(), name="from_scratch-all_rows", visible_rows=False
+        ),
     }
     rows, right = {}, {}
     for name, recipe in recipes.items():
@@ -73,7 +76,7 @@ def main():
         "data": f"{database}, {len(test[1]):,} test images",
         "network": task.title,
         "variants": rows,
-        **accuracy_difference(right["visible rows"], right["all rows"]),
+        **compare(right["visible rows"], right["all rows"], Bootstrap(np.arange(len(test[1])))),
         "training_ratio": rows["visible rows"]["training_images_per_second"]
         / rows["all rows"]["training_images_per_second"],
         "answering_ratio": rows["visible rows"]["answering_images_per_second"]
@@ -127,9 +130,9 @@ def show(numbers):
         )
     console = Console()
     console.print(table)
-    low, high = (100 * bound for bound in numbers["accuracy_difference_95"])
+    low, high = (100 * bound for bound in numbers["difference_95"])
     console.print(
-        f"Visible minus all rows: {100 * numbers['accuracy_difference']:+.1f} points "
+        f"Visible minus all rows: {100 * numbers['difference']:+.1f} points "
         f"({low:+.1f} to {high:+.1f}); {numbers['training_ratio']:.2f} x the training speed, "
         f"{numbers['answering_ratio']:.2f} x the answers per second."
     )

@@ -113,7 +113,7 @@ def evaluate(database: Database, parent: Path, split: str = "test") -> Evaluatio
     validation, probabilities = tempered(before, {}), tempered(logits, {})
     found = methods(validation, held_out.labels)
     answers = {method.name: method.answer(probabilities) for method in found}
-    bootstrap = Bootstrap(_groups(database, data))
+    bootstrap = Bootstrap(groups_of(database, data))
 
     results = [_of_network(name, logits[name], data.labels, bootstrap) for name in folders]
     if PATH_SELECTION in answers:
@@ -171,8 +171,8 @@ def _logits(database, folders: Mapping[str, Path], data) -> dict[str, np.ndarray
     return found
 
 
-def _groups(database, data):
-    """Numbers of persons and look-alikes, int [N]: who is drawn together."""
+def groups_of(database: Database, data: Split) -> np.ndarray:
+    """Which images a `Bootstrap` draws together, int [N]: those of a person, and look-alikes."""
     count = len(data.ids)
     place = {name: row for row, name in enumerate(data.ids)}
     edges = []

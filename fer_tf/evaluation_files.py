@@ -11,7 +11,7 @@ from fer_tf.evaluation import Evaluation
 from fer_tf.expressions import EXPRESSIONS, PATHS, TASKS
 from fer_tf.integration import FLAT, JOINT, PATH_SELECTION
 from fer_tf.plots import plot_losses
-from fer_tf.reports import read_history
+from fer_tf.reports import validation_losses
 from fer_tf.result_plots import (
     Panel,
     plot_attention,
@@ -49,7 +49,7 @@ def write_evaluation(evaluation: Evaluation, parent: Path, provenance: dict) -> 
     written = [parent / EVALUATION, parent / "methods.csv"]
     shown = [name for name in _SHOWN if name in evaluation.answers]
     said = {name: evaluation.answers[name].argmax(axis=1) for name in shown}
-    if losses := _losses(evaluation):
+    if losses := validation_losses(evaluation.folders):
         plot_losses(losses, parent / "losses.png", title)
         written.append(parent / "losses.png")
     if shown:
@@ -60,9 +60,11 @@ def write_evaluation(evaluation: Evaluation, parent: Path, provenance: dict) -> 
     if PATH_SELECTION in shown:
         plot_predictions(_panels(evaluation), parent / "predictions.png")
         written.append(parent / "predictions.png")
-    images = evaluation.split.images[_one_of_each(evaluation.split.labels)]
+    rows = _one_of_each(evaluation.split.labels)
+    images = evaluation.split.images[rows]
     if maps := _attention(evaluation, images):
-        plot_attention(images, maps, parent / "attention.png")
+        titles = [EXPRESSIONS[label] for label in evaluation.split.labels[rows]]
+        plot_attention(images, maps, parent / "attention.png", titles)
         written.append(parent / "attention.png")
     return written
 
@@ -133,16 +135,6 @@ def _table(numbers, first, one, other):
 def _percent(row, name):
     values = (row[name], *row[f"{name}_95"])
     return "{:.1f} ({:.1f} to {:.1f})".format(*(100 * value for value in values))
-
-
-def _losses(evaluation):
-    histories = {name: read_history(folder) for name, folder in evaluation.folders.items()}
-    titles = {name: task.title for name, task in TASKS.items()}
-    return {
-        titles.get(name, name): [row["val_loss"] for row in rows]
-        for name, rows in histories.items()
-        if rows
-    }
 
 
 def _panels(evaluation):

@@ -2,11 +2,13 @@
 
 import csv
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
 
 from fer_tf.checkpoint import Checkpoint
+from fer_tf.expressions import TASKS
 from fer_tf.progress import Progress
 from fer_tf.runs import written_beside
 
@@ -78,6 +80,23 @@ def read_history(folder: Path) -> list[dict[str, float]]:
             return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
     except FileNotFoundError:
         return []
+
+
+def validation_losses(folders: Mapping[str, Path]) -> dict[str, list[float]]:
+    """The validation loss after each epoch.
+
+    Args:
+        folders: network -> its run's folder.
+
+    Returns:
+        The network's title in the paper -> its losses; networks without a history are left out.
+    """
+    histories = {name: read_history(folder) for name, folder in folders.items()}
+    return {
+        TASKS[name].title if name in TASKS else name: [row["val_loss"] for row in rows]
+        for name, rows in histories.items()
+        if rows
+    }
 
 
 def _cut_history(path, epochs_done):

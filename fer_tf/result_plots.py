@@ -122,7 +122,9 @@ def plot_predictions(rows: Sequence[Sequence[Panel]], path: Path):
     figure.savefig(path, dpi=DPI)
 
 
-def plot_attention(images: np.ndarray, maps: Mapping[str, np.ndarray], path: Path):
+def plot_attention(
+    images: np.ndarray, maps: Mapping[str, np.ndarray], path: Path, titles: Sequence[str] = ()
+):
     """Draws faces, a column each, and below what each network's attention weighs most.
 
     Args:
@@ -130,6 +132,7 @@ def plot_attention(images: np.ndarray, maps: Mapping[str, np.ndarray], path: Pat
         maps: name of a network -> float [N, 48, 48] of
             `fer_tf.models.expression_net.attention_maps`, NaN where it does not look.
         path: where the PNG goes.
+        titles: stand above the faces.
     """
     from matplotlib.figure import Figure
 
@@ -144,6 +147,8 @@ def plot_attention(images: np.ndarray, maps: Mapping[str, np.ndarray], path: Pat
                 shown = axis.imshow(values[column], cmap="viridis", vmin=0, vmax=1, alpha=0.65)
             axis.set(xticks=[], yticks=[], xlim=(-0.5, FACE_SIZE - 0.5))
             axis.set_frame_on(False)
+    for axis, title in zip(axes[0], titles, strict=False):
+        axis.set_title(title, fontsize=9)
     if maps:
         figure.colorbar(shown, ax=axes[1:], label="mask", shrink=0.8)
     figure.savefig(path, dpi=DPI)

@@ -1,5 +1,6 @@
 """The commands, one after the other, as a user types them."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from fer_tf import parallel, recipes, training
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.records import StoredImages
+from fer_tf.reproduction import _BEGIN, _END
 from fer_tf.serving import MODEL_CARD, read_manifest
 from fer_tf.sources.drawn import draw_portrait
 from tests.helpers import draw_fer2013
@@ -39,6 +41,7 @@ def run(place, *arguments, fails=False):
         "train": ("data-dir", "runs-dir", "models-dir"),
         "combine": ("data-dir", "runs-dir", "models-dir"),
         "evaluate": ("data-dir", "runs-dir", "models-dir"),
+        "reproduce": ("data-dir", "runs-dir"),
         "predict": ("models-dir",),
     }[arguments[0]]
     options = [f"--{name}={place / name.removesuffix('-dir')}" for name in folders]
@@ -87,6 +90,19 @@ def test_evaluate_in_a_process_of_its_own_writes_its_numbers(place, trained):
     version = place / "models" / "concat_db" / "1"
     assert f"Wrote the accuracies into {version / MODEL_CARD}" in done.stdout
     assert read_manifest(version)["evaluation"]["results"] == rows
+
+
+def test_reproduce_makes_the_tables_of_what_was_trained(place, trained):
+    readme = place / "README.md"
+    readme.write_text(f"# x\n{_BEGIN}\n{_END}\n")
+    where = ("--results-dir", place / "results", "--readme", readme)
+    printed = run(place, "reproduce", "--recipe", "tiny", *where)
+    assert f"Wrote {place / 'results' / 'reproduction.json'}" in printed
+    assert "concat_db/fer2013: evaluating" in printed and "eye_cdb/fer2013: evaluating" in printed
+    text = (place / "results" / "tables.md").read_text()
+    assert "| ours: path selection |" in text and "| flat, same recipe | not run |" in text
+    assert "| ours: path selection |" in readme.read_text()
+    assert "holds no run of recipe quick" in run(place, "reproduce", *where, fails=True)
 
 
 def test_combine_in_a_process_of_its_own_writes_the_next_version(place, trained):
@@ -210,6 +226,19 @@ def test_options_of_training_reach_it(place, trained, told):
     assert (key.precision, key.seed, given["deterministic"]) == ("bfloat16", 3, True)
 
 
+def test_another_network_without_attention_and_another_seed_have_runs_of_their_own(
+    place, trained, told
+):
+    options = ["--network", "resnet18", "--no-attention", "--seed", "3", "--recipe", "tiny"]
+    printed = run(place, "train", "flat", *options, "--database", "concat_db")
+    ((_, key, _),) = told
+    assert not key.recipe.backbone.bottleneck and not key.recipe.attention
+    assert "concat_db/fer2013/tiny-resnet18-no_attention-seed3/flat" in printed
+    assert "--recipe tiny-resnet18-no_attention-seed3" in printed.splitlines()[-1]
+    unknown = ("--network", "vgg", "--recipe", "tiny", "--database", "concat_db")
+    assert "'vgg'; choose one of resnet18" in run(place, "train", "flat", *unknown, fails=True)
+
+
 def test_parallel_on_one_device_says_that_it_would_not_help(place, trained, told, monkeypatch):
     monkeypatch.setattr(parallel, "visible_gpus", lambda: ["0"])
     given = ("--recipe", "tiny", "--database", "concat_db", "--parallel")
@@ -232,6 +261,19 @@ def test_parallel_trains_each_network_in_a_process_of_its_own(place, trained, to
         patch.setattr(sys, "argv", command[1:])
         assert CliRunner().invoke(cli.app, command[2:]).exception is None
     assert [(call[0], call[1].database) for call in told] == [("subnet_y", "concat_db")]
+
+
+def test_parallel_trains_first_what_others_start_from(place, trained, told, monkeypatch):
+    recipe = dataclasses.replace(TINY_RECIPE, start_from="flat")
+    monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: recipe)
+    started = []
+    monkeypatch.setattr(parallel, "visible_gpus", lambda: ["0", "1"])
+    monkeypatch.setattr(parallel, "run_on_devices", lambda commands, *_: started.append(commands))
+    run(place, "train", "all", "--recipe", "tiny", "--database", "concat_db", "--parallel")
+    assert [[name.split()[1] for name in part] for part in started] == [
+        ["flat"],
+        ["begin", "subnet_x", "subnet_y", "subnet_z"],
+    ]
 
 
 def test_interrupted_training_says_how_to_go_on(place, trained, told, monkeypatch):

@@ -1,0 +1,127 @@
+"""Whether path selection beats one flat network: of equal recipe, of equal weights, of equal work.
+
+    python benchmarks/flat_or_paths.py --database concat_db
+
+Four networks have four times the weights of a flat one, and of them two answer each face. So the
+flat network is compared with four networks of the same recipe; with four of about a quarter of the
+weights (`QUARTER`); and two flat networks, with and without attention, their probabilities
+averaged, with path selection, which does as much work for each face. What is not trained yet is
+trained.
+"""
+
+import argparse
+import dataclasses
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+from rich.console import Console
+from rich.table import Table
+
+from fer_tf.evaluation import Evaluation, evaluate, groups_of
+from fer_tf.expressions import MULTI_NETWORK, TASKS
+from fer_tf.input_pipeline import find_database
+from fer_tf.integration import FLAT, FLAT_NO_ATTENTION, JOINT, PATH_SELECTION
+from fer_tf.metrics import Bootstrap, compare, scores
+from fer_tf.provenance import provenance
+from fer_tf.recipes import get_recipe, with_changes
+from fer_tf.runs import RunKey, read_run, write_json
+from fer_tf.training import train_network
+
+QUARTER = {"groups": 8}
+"""Of the backbone of `quick`, which has 16 groups: half the width, 0.29 of the weights."""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--database", default="concat_db")
+    parser.add_argument("--recipe", default="from_scratch")
+    parser.add_argument("--data-dir", type=Path, default=Path("data/tfds"))
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
+    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    arguments = parser.parse_args()
+
+    database = find_database(arguments.database, arguments.data_dir)
+    recipe = get_recipe(arguments.recipe)
+    backbone = dataclasses.replace(recipe.backbone, **QUARTER)
+    quarter = dataclasses.replace(recipe, name=f"{recipe.name}-quarter", backbone=backbone)
+    splits = {name: database.read(name) for name in ("train", "validation")}
+    evaluations, weights = {}, {}
+    for name, variant, networks in (
+        ("no attention", with_changes(recipe, attention=False), (FLAT,)),
+        ("full", recipe, (*recipe.multi_network, FLAT)),
+        ("quarter", quarter, quarter.multi_network),
+    ):
+        key = RunKey(
+            *(database.name, database.config, database.fingerprint(), database.occlusion), variant
+        )
+        for network in networks:
+            parts = (split.for_task(TASKS[network]) for split in splits.values())
+            train_network(network, key, *parts, arguments.runs_dir, verbose=2)
+        parent = key.folder(arguments.runs_dir, FLAT).parent
+        evaluations[name] = evaluate(database, parent)
+        weights[name] = {n: read_run(parent / n)["weights"] for n in networks}
+
+    numbers = measure(database, evaluations, weights) | {"provenance": provenance()}
+    show(numbers)
+    if arguments.json:
+        write_json(arguments.json, numbers)
+
+
+def measure(database, evaluations: dict[str, Evaluation], weights) -> dict:
+    """Accuracy, weights and work of each way, and its difference from the flat network."""
+    full, quarter = evaluations["full"], evaluations["quarter"]
+    two = full.answers[FLAT] + full.answers[FLAT_NO_ATTENTION]
+    four, small = (
+        sum(weights[name][network] for network in MULTI_NETWORK) for name in ("full", "quarter")
+    )
+    one = weights["full"][FLAT]
+    ways = {
+        "flat": (full.answers[FLAT], one, 1),
+        "path selection, same recipe": (full.answers[PATH_SELECTION], four, 2),
+        "joint probability, same recipe": (full.answers[JOINT], four, 4),
+        "path selection, a quarter each": (quarter.answers[PATH_SELECTION], small, None),
+        "joint probability, a quarter each": (quarter.answers[JOINT], small, None),
+        "two flat networks averaged": (two, 2 * one, 2),
+    }
+    labels = full.split.labels
+    bootstrap = Bootstrap(groups_of(database, full.split))
+    right = {name: answer.argmax(axis=1) == labels for name, (answer, *_) in ways.items()}
+    rows = [
+        {"name": name, "weights": count, "networks_per_face": networks}
+        | scores(labels, answer.argmax(axis=1), bootstrap)
+        | {"minus_flat": compare(right[name], right["flat"], bootstrap)}
+        for name, (answer, count, networks) in ways.items()
+    ]
+    twice = compare(
+        right["path selection, same recipe"], right["two flat networks averaged"], bootstrap
+    )
+    return {
+        "data": f"{database}, {len(labels):,} test images",
+        "recipe": full.numbers["recipe"],
+        "sha256": {name: each.numbers["sha256"] for name, each in evaluations.items()},
+        "ways": rows,
+        "path_selection_minus_two_flat": twice,
+    }
+
+
+def show(numbers):
+    table = Table(title=f"{numbers['data']}, recipe {numbers['recipe']}, %")
+    for column in ("", "weights", "accuracy", "minus flat", "p"):
+        table.add_column(column, justify="right")
+    for row in numbers["ways"]:
+        change = row["minus_flat"]
+        low, high = (100 * bound for bound in change["difference_95"])
+        table.add_row(
+            row["name"],
+            f"{row['weights']:,}",
+            f"{100 * row['accuracy']:.1f}",
+            f"{100 * change['difference']:+.1f} ({low:+.1f} to {high:+.1f})",
+            f"{change['mcnemar_p']:.2g}",
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""What the choice of the paths is worth: the paper's partition against one from confusions.
+
+    python benchmarks/partition.py --database concat_db
+
+Of all partitions with as many expressions on the paths as the paper's has, the one is taken across
+whose paths the flat network confuses the fewest images of the validation split. Its four networks
+are trained as the paper's were, and both answer the same test images. Networks of another partition
+live in a process of their own, where `fer_tf.expressions.PATHS` is the other one from the start.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+import numpy as np
+
+from fer_tf import expressions
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--database", default="concat_db")
+    parser.add_argument("--recipe", default="quick")
+    parser.add_argument("--data-dir", type=Path, default=Path("data/tfds"))
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
+    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    parser.add_argument("--paths", type=json.loads, help="train this partition; used by itself")
+    parser.add_argument("--answers", type=Path, help="where its answers go; used by itself")
+    arguments = parser.parse_args()
+    if arguments.paths:
+        use(arguments.paths)
+        train(arguments)
+    else:
+        compare_partitions(arguments)
+
+
+def use(paths):
+    """Makes another partition the one in use; before any other module of fer_tf is imported."""
+    expressions.PATHS = {path: tuple(names) for path, names in paths.items()}
+    expressions.TASKS = expressions.tasks_of(expressions.PATHS)
+
+
+def train(arguments):
+    """Trains the four networks of the partition in use beside a copy of the flat one."""
+    from fer_tf.evaluation import evaluate
+    from fer_tf.input_pipeline import find_database
+    from fer_tf.recipes import get_recipe
+    from fer_tf.runs import RunKey, write_json
+    from fer_tf.training import train_network
+
+    database = find_database(arguments.database, arguments.data_dir)
+    key = RunKey(
+        *(database.name, database.config, database.fingerprint(), database.occlusion),
+        get_recipe(arguments.recipe),
+    )
+    runs_dir = arguments.runs_dir / "other_partition"
+    flat = key.folder(runs_dir, "flat")
+    if not flat.exists():  # It knows no paths, so is the same.
+        shutil.copytree(key.folder(arguments.runs_dir, "flat"), flat)
+    splits = [database.read(name) for name in ("train", "validation")]
+    for network in expressions.MULTI_NETWORK:
+        parts = (split.for_task(expressions.TASKS[network]) for split in splits)
+        train_network(network, key, *parts, runs_dir, verbose=2)
+    evaluation = evaluate(database, flat.parent)
+    write_json(arguments.answers.with_suffix(".json"), evaluation.numbers)
+    np.savez(arguments.answers, **evaluation.answers)
+
+
+def compare_partitions(arguments):
+    """Derives the other partition, has it trained, compares."""
+    from fer_tf.evaluation import evaluate, groups_of
+    from fer_tf.input_pipeline import find_database
+    from fer_tf.integration import FLAT, JOINT, PATH_SELECTION
+    from fer_tf.metrics import Bootstrap, compare
+    from fer_tf.provenance import provenance
+    from fer_tf.runs import write_json
+
+    database = find_database(arguments.database, arguments.data_dir)
+    parent = arguments.runs_dir / database.name / database.config / arguments.recipe
+    held_out = evaluate(database, parent, "validation")
+    confused = confusion(held_out.split.labels, held_out.answers[FLAT].argmax(axis=1))
+    paths = fewest_crossings(confused)
+    print("From confusions:", " | ".join(", ".join(names) for names in paths.values()))
+    with tempfile.TemporaryDirectory() as place:
+        answers = Path(place) / "answers.npz"
+        own = ["--paths", json.dumps(paths), "--answers", str(answers)]
+        subprocess.run([sys.executable, __file__, *sys.argv[1:], *own], check=True)
+        theirs = dict(np.load(answers))
+        their_numbers = json.loads(answers.with_suffix(".json").read_text())
+    ours = evaluate(database, parent)
+    labels = ours.split.labels
+    bootstrap = Bootstrap(groups_of(database, ours.split))
+
+    def right(answers, method):
+        return answers[method].argmax(axis=1) == labels
+
+    numbers = {
+        "provenance": provenance(),
+        "data": f"{database}, {len(labels):,} test images",
+        "recipe": arguments.recipe,
+        "partitions": {
+            "paper": describe(expressions.PATHS, confused, ours.numbers),
+            "confusions": describe(paths, confused, their_numbers),
+        },
+        "confusions_minus_paper": {
+            method: compare(right(theirs, method), right(ours.answers, method), bootstrap)
+            for method in (PATH_SELECTION, JOINT)
+        },
+        "confusions_minus_flat": {
+            method: compare(right(theirs, method), right(ours.answers, FLAT), bootstrap)
+            for method in (PATH_SELECTION, JOINT)
+        },
+    }
+    print(json.dumps(numbers, indent=1))
+    if arguments.json:
+        write_json(arguments.json, numbers)
+
+
+def confusion(truth, said) -> np.ndarray:
+    """Images by true and by said label, int [7, 7]."""
+    count = len(expressions.EXPRESSIONS)
+    return np.bincount(truth * count + said, minlength=count**2).reshape(count, count)
+
+
+def fewest_crossings(confused: np.ndarray) -> dict[str, list[str]]:
+    """The partition across whose paths the fewest images are confused, sizes as the paper's."""
+    sizes = [len(names) for names in expressions.PAPER_PATHS.values()]
+    best = min(partitions(range(len(confused)), sizes), key=lambda p: crossings(confused, p))
+    names = np.array(expressions.EXPRESSIONS)
+    return {
+        path: names[list(labels)].tolist()
+        for path, labels in zip(expressions.PAPER_PATHS, best, strict=True)
+    }
+
+
+def partitions(labels, sizes):
+    """All ways to split labels into parts of these sizes, each part in label order."""
+    if not sizes:
+        yield ()
+        return
+    for part in itertools.combinations(labels, sizes[0]):
+        rest = [label for label in labels if label not in part]
+        for others in partitions(rest, sizes[1:]):
+            yield (part, *others)
+
+
+def crossings(confused, parts):
+    """Images whose true and said label lie on two paths."""
+    return int(confused.sum() - sum(confused[np.ix_(part, part)].sum() for part in parts))
+
+
+def describe(paths, confused, numbers):
+    """A partition, what flat confuses across it, and the accuracies of its networks."""
+    parts = [[expressions.EXPRESSIONS.index(name) for name in names] for names in paths.values()]
+    methods = {row["name"]: row for row in numbers["methods"]}
+    return {
+        "paths": {path: list(names) for path, names in paths.items()},
+        "flat_confused_across_on_validation": crossings(confused, parts),
+        "networks": numbers["results"],
+        "methods": {name: methods[name] for name in ("path selection", "joint probability")},
+    }
+
+
+if __name__ == "__main__":
+    main()
