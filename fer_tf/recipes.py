@@ -154,10 +154,10 @@ def quick() -> Recipe:
         name="quick",
         start_from="flat",
         schedules=_schedules(
-            begin=Schedule(epochs=5, batch_size=64, learning_rate=0.03),
-            subnet_x=Schedule(epochs=5, batch_size=64, learning_rate=0.03),
-            subnet_y=Schedule(epochs=6, batch_size=64, learning_rate=0.03),
-            subnet_z=Schedule(epochs=8, batch_size=64, learning_rate=0.03),
+            begin=Schedule(epochs=5, batch_size=64, learning_rate=0.05),
+            subnet_x=Schedule(epochs=5, batch_size=64, learning_rate=0.1),
+            subnet_y=Schedule(epochs=8, batch_size=64, learning_rate=0.1),
+            subnet_z=Schedule(epochs=8, batch_size=64, learning_rate=0.05),
             flat=Schedule(epochs=12, batch_size=64, learning_rate=0.1),
         ),
     )
