@@ -56,6 +56,14 @@ def test_a_difference_is_paired_and_has_an_exact_test():
     assert 0.015 < low < 0.03 and 0.07 < high < 0.09
     assert (row["only_one_right"], row["only_other_right"]) == (10, 0)
     assert row["mcnemar_p"] == pytest.approx(2 * 0.5**10)
+    other[110:120] = True  # Now each is right alone on ten.
+    row = compare(one, other, alone(200))
+    low, high = row["difference_95"]
+    assert row["difference"] == 0 and -0.06 < low < -0.03 and 0.03 < high < 0.06
+    assert (row["only_one_right"], row["only_other_right"], row["mcnemar_p"]) == (10, 10, 1.0)
+    other[120:122] = True
+    # 12 or more of 22 by chance, or 10 or fewer.
+    assert compare(one, other, alone(200))["mcnemar_p"] == pytest.approx(0.832, abs=1e-3)
     assert compare(one, one, alone(200))["mcnemar_p"] == 1.0
 
 
