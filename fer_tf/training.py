@@ -51,6 +51,7 @@ def train_network(
     progress=None,
     deterministic: bool = False,
     note: Callable[[str], None] | None = None,
+    start=None,
 ) -> dict:
     """Trains one network and leaves its run folder.
 
@@ -71,6 +72,8 @@ def train_network(
         deterministic: take only operations that give the same bits each time, which is slower;
             holds for the process from then on. On JAX nothing is changed.
         note: is told, in a sentence, what a user should know; the progress or `print` when None.
+        start: a network of the same shape, but for its classes, from whose weights to begin; by
+            default what the recipe says.
 
     Returns:
         What `run.json` holds.
@@ -102,7 +105,7 @@ def train_network(
         if deterministic:
             make_deterministic()
         run |= {"deterministic": deterministic}
-        start = _starting_point(network, key, runs_dir)
+        start = start or _starting_point(network, key, runs_dir)
         run |= _fit(
             network, key, train, validation, folder, start, strategy, verbose, progress, note
         )
