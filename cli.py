@@ -431,7 +431,7 @@ def evaluate(
     if below and require_above_floor:
         typer.echo("Not above the floor: " + "; ".join(below), err=True)
         raise typer.Exit(1)
-    _next(f"python cli.py reproduce --recipe {recipe}")
+    _next("python cli.py predict PHOTO...")
 
 
 @app.command()
@@ -461,7 +461,7 @@ def reproduce(
         update_readme(readme, collected)
         written.append(readme)
     typer.echo(f"Wrote {', '.join(map(str, written))}")
-    _next(f"python cli.py combine --recipe {recipe}")
+    _next("python cli.py predict PHOTO...")
 
 
 @app.command()

@@ -32,7 +32,7 @@ class Bootstrap:
         rng = np.random.default_rng(0)
         drawn = np.zeros((RESAMPLES, count), np.float32)
         for times in drawn:
-            np.add.at(times, rng.integers(0, count, count), 1)
+            times[:] = np.bincount(rng.integers(0, count, count), minlength=count)
         self._drawn = drawn
 
     def sums(self, columns: np.ndarray, rows: np.ndarray, width: int) -> np.ndarray:

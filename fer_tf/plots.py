@@ -16,7 +16,10 @@ _ENLARGED = 3 * FACE_SIZE  # in pixels, as the next
 _PLACE = _ENLARGED + FACE_SIZE // 5  # of a face and the white beside it
 _FRAME = 128  # gray, or a bright face has no border
 # Colours of Okabe and Ito, told apart by the colour-blind; the dashes are for gray prints.
-LINES = [("#0072b2", "-"), ("#d55e00", "--"), ("#009e73", "-."), ("#000000", ":")]
+LINES = [
+    *(("#0072b2", "-"), ("#d55e00", "--"), ("#009e73", "-."), ("#000000", ":")),
+    *(("#cc79a7", (0, (5, 1))), ("#56b4e9", (0, (1, 1)))),
+]
 
 
 def plot_occlusions(
