@@ -25,7 +25,7 @@ EVALUATION = "evaluation.json"
 """In the recipe's folder; beside it `methods.csv` and the figures."""
 
 _SHOWN = (PATH_SELECTION, JOINT, FLAT)
-_INTERVALS = ("accuracy", "balanced_accuracy", "macro_f1")
+_METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
 
 
 def write_evaluation(evaluation: Evaluation, parent: Path, provenance: dict) -> list[Path]:
@@ -94,22 +94,13 @@ def write_csv(path: Path, rows: Sequence[dict]) -> None:
 
 def table(numbers: dict):
     """The networks as a `rich.table.Table`, percentages with 95 % intervals."""
-    rows = _table(numbers, "network", "floor", "chance")
-    for row in numbers["results"]:
-        cells = [_percent(row, "accuracy"), f"{100 * row['floor']:.1f}"]
-        cells += [_percent(row, "balanced_accuracy"), f"{100 * row['chance']:.1f}"]
-        rows.add_row(row["name"], str(row["images"]), *cells, _percent(row, "macro_f1"))
-    return rows
+    return _table(numbers, "results", "network", {"floor": "floor", "chance": "chance"})
 
 
 def methods_table(numbers: dict):
     """The ways to combine networks as a `rich.table.Table`, all on the same images."""
-    rows = _table(numbers, "method", "P(path right)", "P(label right | path right)")
-    for row in numbers["methods"]:
-        cells = [_percent(row, "accuracy"), f"{100 * row['path_right']:.1f}"]
-        cells += [_percent(row, "balanced_accuracy"), f"{100 * row['right_given_path']:.1f}"]
-        rows.add_row(row["name"], str(row["images"]), *cells, _percent(row, "macro_f1"))
-    return rows
+    shares = {"path_right": "P(path right)", "right_given_path": "P(label right | path right)"}
+    return _table(numbers, "methods", "method", shares)
 
 
 def sentences(numbers: dict) -> list[str]:
@@ -125,11 +116,19 @@ def sentences(numbers: dict) -> list[str]:
     ]
 
 
-def _table(numbers, first, one, other):
+def _table(numbers, key, first, shares):
+    """A row for each of numbers[key]: the metrics, and two shares, key -> heading."""
     from rich.table import Table
 
     title = f"{numbers['database']}, recipe {numbers['recipe']}, {numbers['split']} split, %"
-    return Table(first, "images", "accuracy", one, "balanced accuracy", other, "F1", title=title)
+    one, other = shares.values()
+    head = (first, "images", "accuracy", one, "balanced accuracy", other, "macro-F1")
+    rows = Table(*head, title=title)
+    for row in numbers[key]:
+        accuracy, balanced, f1 = (_percent(row, name) for name in _METRICS)
+        one, other = (f"{100 * row[name]:.1f}" for name in shares)
+        rows.add_row(row["name"], str(row["images"]), accuracy, one, balanced, other, f1)
+    return rows
 
 
 def _percent(row, name):
