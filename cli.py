@@ -449,12 +449,19 @@ def reproduce(
 
     What was not trained is called "not run". The runs of each database are evaluated anew.
     """
-    from fer_tf.reproduction import collect, find_evaluable, update_readme, write_tables
-
     _import_tensorflow()
     from fer_tf.provenance import provenance
+    from fer_tf.reproduction import (
+        collect,
+        find_evaluable,
+        marked_parts,
+        update_readme,
+        write_tables,
+    )
 
-    found = find_evaluable(recipe, runs_dir, data_dir)
+    if readme:
+        marked_parts(readme)  # Refused before anything is done.
+    found = find_evaluable(recipe, runs_dir, data_dir, typer.echo)
     collected = collect(found, recipe, runs_dir, provenance(), typer.echo)
     written = write_tables(results_dir, collected)
     if readme:

@@ -21,15 +21,23 @@ from rich.console import Console
 from rich.table import Table
 
 from fer_tf.checkpoint import load_best
-from fer_tf.evaluation import Evaluation, evaluate, groups_of
+from fer_tf.evaluation import Evaluation, evaluate
 from fer_tf.evaluation_files import sentences
 from fer_tf.expressions import MULTI_NETWORK, TASKS
 from fer_tf.input_pipeline import find_database
-from fer_tf.integration import FLAT, FLAT_NO_ATTENTION, JOINT, PATH_SELECTION
+from fer_tf.integration import (
+    FLAT,
+    FLAT_LONGER,
+    FLAT_NO_ATTENTION,
+    JOINT,
+    PATH_SELECTION,
+    TWO_FLAT,
+)
 from fer_tf.metrics import Bootstrap, compare, scores
 from fer_tf.provenance import provenance
 from fer_tf.recipes import get_recipe, with_changes
 from fer_tf.runs import RunKey, read_run, write_json
+from fer_tf.trained_runs import LONGER, groups_of
 from fer_tf.training import train_network
 
 QUARTER = {"groups": 8}
@@ -51,20 +59,22 @@ def main():
     quarter = dataclasses.replace(recipe, name=f"{recipe.name}-quarter", backbone=backbone)
     splits = {name: database.read(name) for name in ("train", "validation")}
     evaluations, weights = {}, {}
-    if recipe.start_from:
-        evaluations["longer"] = train_longer(database, recipe, splits, arguments.runs_dir)
     for name, variant, networks in (
+        ("full", recipe, (FLAT, *MULTI_NETWORK)),
         ("no attention", with_changes(recipe, attention=False), (FLAT,)),
-        ("full", recipe, (*recipe.multi_network, FLAT)),
         ("quarter", quarter, quarter.multi_network),
     ):
         key = key_of(database, variant)
         for network in networks:
             parts = (split.for_task(TASKS[network]) for split in splits.values())
             train_network(network, key, *parts, arguments.runs_dir, verbose=2)
+        if name == "full" and recipe.start_from:
+            train_longer(database, recipe, splits, arguments.runs_dir)
         parent = key.folder(arguments.runs_dir, FLAT).parent
-        evaluations[name] = evaluate(database, parent)
         weights[name] = {n: read_run(parent / n)["weights"] for n in networks}
+    for name, variant in (("full", recipe), ("quarter", quarter)):
+        parent = key_of(database, variant).folder(arguments.runs_dir, FLAT).parent
+        evaluations[name] = evaluate(database, parent)
 
     numbers = measure(database, evaluations, weights) | {"provenance": provenance()}
     show(numbers)
@@ -73,15 +83,12 @@ def main():
 
 
 def train_longer(database, recipe, splits, runs_dir):
-    """The flat network, gone on with as BeginNet does."""
+    """Goes on with the flat network as BeginNet does."""
+    start = load_best(key_of(database, recipe).folder(runs_dir, FLAT))
     schedules = recipe.schedules | {FLAT: recipe.schedules["begin"]}
-    key = key_of(database, recipe)
-    longer = dataclasses.replace(recipe, name=f"{recipe.name}-longer", schedules=schedules)
-    start = load_best(key.folder(runs_dir, FLAT))
-    key = key_of(database, longer)
+    longer = dataclasses.replace(recipe, name=f"{recipe.name}{LONGER}", schedules=schedules)
     parts = (split.for_task(TASKS[FLAT]) for split in splits.values())
-    train_network(FLAT, key, *parts, runs_dir, verbose=2, start=start)
-    return evaluate(database, key.folder(runs_dir, FLAT).parent)
+    train_network(FLAT, key_of(database, longer), *parts, runs_dir, verbose=2, start=start)
 
 
 def key_of(database, recipe):
@@ -93,45 +100,30 @@ def key_of(database, recipe):
 def measure(database, evaluations: dict[str, Evaluation], weights) -> dict:
     """Accuracy, weights and work of each way, and its difference from the flat network."""
     full, quarter = evaluations["full"], evaluations["quarter"]
-    two = full.answers[FLAT] + full.answers[FLAT_NO_ATTENTION]
     four, small = (
         sum(weights[name][network] for network in MULTI_NETWORK) for name in ("full", "quarter")
     )
     one = weights["full"][FLAT]
-    ways = {
-        "flat": (full.answers[FLAT], one, 1),
-        "path selection, same recipe": (full.answers[PATH_SELECTION], four, 2),
-        "joint probability, same recipe": (full.answers[JOINT], four, 4),
-        "path selection, a quarter each": (quarter.answers[PATH_SELECTION], small, None),
-        "joint probability, a quarter each": (quarter.answers[JOINT], small, None),
-        "two flat networks averaged": (two, 2 * one, 2),
-    }
-    if "longer" in evaluations:
-        ways["flat, trained longer"] = (evaluations["longer"].answers[FLAT], one, 1)
+    counts = {FLAT: one, FLAT_NO_ATTENTION: one, FLAT_LONGER: one, TWO_FLAT: 2 * one}
+    counts |= {PATH_SELECTION: four, JOINT: four}
+    answers = {name: full.answers[name] for name in counts if name in full.answers}
+    for name in (PATH_SELECTION, JOINT):
+        answers[f"{name}, a quarter each"] = quarter.answers[name]
+        counts[f"{name}, a quarter each"] = small
     labels = full.split.labels
     bootstrap = Bootstrap(groups_of(database, full.split))
-    right = {name: answer.argmax(axis=1) == labels for name, (answer, *_) in ways.items()}
-    rows = [
-        {"name": name, "weights": count, "networks_per_face": networks}
-        | scores(labels, answer.argmax(axis=1), bootstrap)
-        | {"minus_flat": compare(right[name], right["flat"], bootstrap)}
-        for name, (answer, count, networks) in ways.items()
-    ]
-    pairs = [
-        ("path selection, same recipe", "two flat networks averaged"),
-        ("path selection, same recipe", "flat, trained longer"),
-        ("joint probability, same recipe", "flat, trained longer"),
-    ]
+    right = {name: answer.argmax(axis=1) == labels for name, answer in answers.items()}
     return {
         "data": f"{database}, {len(labels):,} test images",
         "recipe": full.numbers["recipe"],
         "sha256": {name: each.numbers["sha256"] for name, each in evaluations.items()},
-        "ways": rows,
-        "comparisons": [
-            {"one": one, "other": other} | compare(right[one], right[other], bootstrap)
-            for one, other in pairs
-            if other in right
+        "ways": [
+            {"name": name, "weights": counts[name]}
+            | scores(labels, answer.argmax(axis=1), bootstrap)
+            | {"minus_flat": compare(right[name], right[FLAT], bootstrap)}
+            for name, answer in answers.items()
         ],
+        "comparisons": full.numbers["comparisons"],
     }
 
 

@@ -63,8 +63,7 @@ def train(arguments):
     )
     runs_dir = arguments.runs_dir / "other_partition"
     flat = key.folder(runs_dir, "flat")
-    if not flat.exists():  # It knows no paths, so is the same.
-        shutil.copytree(key.folder(arguments.runs_dir, "flat"), flat)
+    copy_run(key.folder(arguments.runs_dir, "flat"), flat)
     splits = [database.read(name) for name in ("train", "validation")]
     for network in expressions.MULTI_NETWORK:
         parts = (split.for_task(expressions.TASKS[network]) for split in splits)
@@ -74,14 +73,24 @@ def train(arguments):
     np.savez(arguments.answers, **evaluation.answers)
 
 
+def copy_run(source, folder):
+    """Copies the flat network's run, which knows no paths but those that it was written with."""
+    from fer_tf.runs import RUN_FILE, read_run, write_json
+
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(source, folder)
+    write_json(folder / RUN_FILE, read_run(folder) | {"paths": expressions.PATHS})
+
+
 def compare_partitions(arguments):
     """Derives the other partition, has it trained, compares."""
-    from fer_tf.evaluation import evaluate, groups_of
+    from fer_tf.evaluation import evaluate
     from fer_tf.input_pipeline import find_database
     from fer_tf.integration import FLAT, JOINT, PATH_SELECTION
     from fer_tf.metrics import Bootstrap, compare
     from fer_tf.provenance import provenance
     from fer_tf.runs import write_json
+    from fer_tf.trained_runs import groups_of
 
     database = find_database(arguments.database, arguments.data_dir)
     parent = arguments.runs_dir / database.name / database.config / arguments.recipe

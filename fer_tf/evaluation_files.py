@@ -81,13 +81,13 @@ def flat_row(row: dict) -> dict:
 
 
 def write_csv(path: Path, rows: Sequence[dict]) -> None:
-    """Writes dicts as a table with all their keys; numbers rounded to 4 digits behind the point."""
+    """Writes dicts as a table with all their keys; numbers with five digits."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO(newline="")
     table = csv.DictWriter(text, columns, lineterminator="\n")
     table.writeheader()
     for row in rows:
-        table.writerow({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()})
+        table.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()})
     with written_beside(path) as out:
         out.write(text.getvalue().encode())
 

@@ -54,7 +54,7 @@ class Database:
     """A prepared database on disk.
 
     Attributes:
-        name: "concat_db", "bconcat_db" or "eye_cdb".
+        name: "concat_db", "bconcat_db", "eye_cdb" or "uncovered".
         config: e.g. "fer2013-leakfree".
         data_dir: the TFDS data directory that holds it.
     """
@@ -133,12 +133,12 @@ class UncoveredDatabase(Database):
         lower, upper = (
             self._half(name).read(split, stream=False) for name in ("concat_db", "bconcat_db")
         )
-        place = {name: row for row, name in enumerate(upper.ids)}
-        if len(place) != len(lower.ids) or any(name not in place for name in lower.ids):
+        if self.fingerprint() != self._half("bconcat_db").fingerprint():
             raise InputError(
                 f"concat_db/{self.config} and bconcat_db/{self.config} hold other faces; build "
                 "both again with `python cli.py build-datasets --rebuild`."
             )
+        place = {name: row for row, name in enumerate(upper.ids)}
         rows = [place[name] for name in lower.ids]
         # Where one is black the other is not.
         return replace(lower, images=np.maximum(lower.images, upper.images[rows]))
@@ -161,9 +161,9 @@ def find_database(name: str, data_dir: Path) -> Database:
     """
     database, _, config = name.partition("/")
     if database == UNCOVERED:
-        upper = find_database(f"concat_db/{config}".rstrip("/"), data_dir)
-        find_database(f"bconcat_db/{upper.config}", data_dir)
-        return UncoveredDatabase(UNCOVERED, upper.config, data_dir)
+        half = find_database(f"concat_db/{config}".rstrip("/"), data_dir)
+        find_database(f"bconcat_db/{half.config}", data_dir)
+        return UncoveredDatabase(UNCOVERED, half.config, data_dir)
     if database not in DATABASES:
         raise InputError(
             f"No database is named {database!r}; choose one of {', '.join(DATABASES)} or "

@@ -21,6 +21,10 @@ Probabilities = Mapping[str, np.ndarray]
 
 FLAT = "flat"
 FLAT_NO_ATTENTION = "flat, no attention"
+TWO_FLAT = "both flat averaged"
+FLAT_LONGER = "flat, trained longer"
+"""Gone on with for as long as the networks that start from the flat one."""
+
 PATH_SELECTION = "path selection"
 JOINT = "joint probability"
 CONCATENATION = "concatenated argmax"
@@ -55,12 +59,12 @@ def methods(validation: Probabilities, labels: np.ndarray) -> list[Method]:
     Args:
         validation: probabilities on the validation split, on which the ways that have something
             to choose choose it. Networks: the four of the multi-network, `FLAT`,
-            `FLAT_NO_ATTENTION`; some may be missing.
+            `FLAT_NO_ATTENTION`, `FLAT_LONGER`; some may be missing.
         labels: int [N] of the same images.
     """
     found = []
     paths = all(network in validation for network in MULTI_NETWORK)
-    flats = [name for name in (FLAT, FLAT_NO_ATTENTION) if name in validation]
+    flats = [name for name in (FLAT, FLAT_NO_ATTENTION, FLAT_LONGER) if name in validation]
     if paths:
         found += [
             Method(PATH_SELECTION, path_selection, True, 2),
@@ -76,7 +80,8 @@ def methods(validation: Probabilities, labels: np.ndarray) -> list[Method]:
             Method(f"{JOINT} and {FLAT} averaged", lambda p: (joint(p) + p[FLAT]) / 2, True, 5),
             _weighted_average(validation, labels),
         ]
-    if paths and len(flats) == 2:
+    if paths and FLAT in flats and FLAT_NO_ATTENTION in flats:
+        found.append(Method(TWO_FLAT, _mean_flat, True, 2))
         found.append(Method("majority vote of joint and both flat", _majority, False, 6))
     return found
 
@@ -117,7 +122,10 @@ def _weighted_concatenation(validation, labels):
 
     best = max(
         product(_WEIGHTS, repeat=len(SUBNETS) - 1),
-        key=lambda weights: (weigh(outputs, weights).argmax(axis=1) == labels).sum(),
+        key=lambda weights: (  # Of equally good ones the most equal.
+            (weigh(outputs, weights).argmax(axis=1) == labels).sum(),
+            -np.abs(np.log((1.0, *weights))).sum(),
+        ),
     )
     return Method(
         "weighted averaging of the subnets",
@@ -156,10 +164,18 @@ def _weighted_average(validation, labels):
         return share * one + (1 - share) * other
 
     best = max(
-        _SHARES, key=lambda share: (mix(together, alone, share).argmax(axis=1) == labels).sum()
+        _SHARES,
+        key=lambda share: (
+            (mix(together, alone, share).argmax(axis=1) == labels).sum(),
+            -abs(share - 0.5),
+        ),
     )
     name = f"{JOINT} and {FLAT}, weighted"
     return Method(name, lambda p: mix(joint(p), p[FLAT], best), True, 5, "validation")
+
+
+def _mean_flat(probabilities):
+    return (probabilities[FLAT] + probabilities[FLAT_NO_ATTENTION]) / 2
 
 
 def _majority(probabilities):

@@ -1,6 +1,6 @@
 """Networks trained side by side, one per GPU, each in a process of its own.
 
-The networks need nothing of each other, so this scales better than sharing one network's batches
+Networks that do not start from one another need nothing of each other, so this scales better than sharing one network's batches
 among GPUs. Not run on GPUs so far; the tests run the processes on a CPU.
 """
 

@@ -37,7 +37,7 @@ def provenance() -> dict:
         "command": _command(),
         "commit": commit(),
         "machine": _machine(),
-        "packages": _versions(),
+        "packages": {"python": platform.python_version()} | package_versions(),
         "date": datetime.now(UTC).date().isoformat(),
     }
 
@@ -79,8 +79,9 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
+def package_versions() -> dict[str, str]:
+    """Name -> version of the installed ones among `PACKAGES`."""
+    versions = {}
     for name in PACKAGES:
         try:
             versions[name] = version(name)

@@ -104,6 +104,8 @@ class Recipe:
         Its own schedule stands under "schedule"; the augmentation is given by its layers' configs.
         """
         plain = asdict(self) | {"augmentation": []}
+        if network == self.start_from:
+            plain["start_from"] = None
         del plain["schedules"]
         for layer in self.augmentation():
             config = {k: v for k, v in layer.get_config().items() if k not in ("name", "dtype")}
@@ -240,12 +242,14 @@ def with_changes(
         recipe: as it is.
         batch_size: images per step; None leaves the recipe's.
         learning_rate: likewise.
-        backbone: a name in `BACKBONES`; None leaves the recipe's ResNeXt. The recipe is then
-            called e.g. "paper-resnet18", so that its runs stand beside the others.
+        backbone: a name in `BACKBONES`, as it is, without attention; None leaves the recipe's
+            ResNeXt. The recipe is then called e.g. "paper-resnet18", so that its runs stand beside
+            the others.
         attention: False leaves the attention out, and the recipe is called "...-no_attention".
 
     Raises:
-        InputError: if a number is not positive or no backbone has that name.
+        InputError: if a number is not positive, no backbone has that name, or the recipe's
+            networks start from another and so have no schedule for one from nothing.
     """
     if backbone is not None:
         if backbone not in BACKBONES:
@@ -253,8 +257,13 @@ def with_changes(
                 f"No network is named {backbone!r}; choose one of {', '.join(BACKBONES)}, or none "
                 "for the recipe's ResNeXt."
             )
+        if recipe.start_from:
+            raise InputError(
+                f"--network trains from nothing, the networks of recipe {recipe.name} start from "
+                f"{recipe.start_from}; give another --recipe, e.g. from_scratch or paper."
+            )
         name = f"{recipe.name}-{backbone}"
-        recipe = replace(recipe, name=name, backbone=BACKBONES[backbone])
+        recipe = replace(recipe, name=name, backbone=BACKBONES[backbone], attention=False)
     if recipe.attention and not attention:
         recipe = replace(recipe, name=f"{recipe.name}{NO_ATTENTION}", attention=False)
     changes = {"batch_size": batch_size, "learning_rate": learning_rate}

@@ -9,14 +9,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import BinaryIO
 
 import fer_tf
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS, PAPER_PATHS, PATHS, TASKS
-from fer_tf.provenance import commit
+from fer_tf.provenance import commit, package_versions
 from fer_tf.recipes import Recipe
 
 RUN_FILE = "run.json"
@@ -24,7 +23,6 @@ SEED = "-seed"
 """Between the recipe's name and the seed in the name of a folder, where the seed is not 0."""
 PRECISIONS = ("float32", "float16", "bfloat16")
 """In which a network may compute while it is trained; weights are float32 always."""
-PACKAGES = ("tensorflow", "keras", "jax", "numpy", "opencv-python-headless", "tensorflow-datasets")
 
 
 @dataclass(frozen=True)
@@ -32,10 +30,10 @@ class RunKey:
     """What a run was made of; networks are combined only when all of it agrees.
 
     Attributes:
-        database: "concat_db", "bconcat_db" or "eye_cdb".
+        database: "concat_db", "bconcat_db", "eye_cdb" or "uncovered".
         config: of the database, e.g. "fer2013-leakfree".
         fingerprint: hash of the database's faces, labels and splits.
-        occlusion: "upper", "lower" or "eyes".
+        occlusion: "upper", "lower", "eyes" or "none".
         recipe: the recipe.
         seed: of everything random.
         precision: one of `PRECISIONS`.
@@ -75,6 +73,22 @@ class RunKey:
 def run_name(recipe: str, seed: int) -> str:
     """The folder of runs of one recipe; seeds other than 0 have one of their own."""
     return recipe + (f"{SEED}{seed}" if seed else "")
+
+
+def beside(parent: Path, suffix: str) -> Path:
+    """The folder of the runs of a recipe with something changed: "quick-no_attention-seed1".
+
+    Args:
+        parent: the recipe's, e.g. ".../quick-seed1".
+        suffix: what the recipe's name ends with then, e.g. "-no_attention".
+    """
+    name, mark, seed = parent.name.partition(SEED)
+    return parent.with_name(f"{name}{suffix}{mark}{seed}")
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a run's folder holds a trained network."""
+    return bool((read_run(folder) or {}).get("finished"))
 
 
 def read_run(folder: Path) -> dict | None:
@@ -136,7 +150,7 @@ def open_run(folder: Path, key: dict, restart: bool = False) -> dict:
             "fer_tf": fer_tf.__version__,
             "commit": commit(),
             "python": platform.python_version(),
-            "packages": _package_versions(),
+            "packages": package_versions(),
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
             "command": " ".join(sys.argv),
         }
@@ -185,11 +199,11 @@ def locked(folder: Path) -> Iterator[None]:
 
 def other_versions(run: dict) -> str | None:
     """One sentence on packages that have another version than when the run was begun, or None."""
-    then, today = run["packages"], _package_versions()
+    then, today = run["packages"], package_versions()
     changed = [
-        f"{name} {then.get(name, 'missing')} (now {today.get(name, 'missing')})"
-        for name in then | today
-        if then.get(name) != today.get(name)
+        f"{name} {before} (now {today.get(name, 'missing')})"
+        for name, before in then.items()
+        if before != today.get(name)
     ]
     if not changed:
         return None
@@ -220,11 +234,3 @@ def difference(one, other, name: str) -> tuple | None:
 def _short(value):
     text = str(value)
     return text if len(text) < 60 else f"{text[:57]}..."
-
-
-def _package_versions():
-    found = {}
-    for name in PACKAGES:
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found

@@ -6,10 +6,11 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fer_tf.errors import InputError
-from fer_tf.expressions import MULTI_NETWORK
+from fer_tf.expressions import MULTI_NETWORK, PATHS
 from fer_tf.runs import RUN_FILE, difference, read_run, write_json, written_beside
 
 MANIFEST = Path("assets.extra") / "manifest.json"
@@ -65,8 +66,9 @@ def combine(
     from fer_tf.warmup import write_warm_up
 
     runs = {network: _finished_run(network, run_folders[network]) for network in MULTI_NETWORK}
+    refuse_partition(runs["begin"], run_folders["begin"] / RUN_FILE)
     for network in MULTI_NETWORK[1:]:
-        _refuse_mixture(runs, run_folders, network)
+        refuse_mixture(runs, run_folders, "begin", network, _SAME)
     versions = find_versions(folder)
     if versions and not replace:
         _refuse_stranger(runs["begin"], versions[-1])
@@ -155,22 +157,61 @@ def checkpoint_sha256(run_folder: Path) -> str:
     return hashlib.sha256((run_folder / BEST).read_bytes()).hexdigest()
 
 
-def _refuse_mixture(runs, run_folders, network):
-    """Refuses a network that was not trained on the data and by the recipe of BeginNet."""
-    for name in _SAME:
-        found = difference(_shared(runs["begin"][name]), _shared(runs[network][name]), name)
+def refuse_mixture(
+    runs: Mapping[str, dict],
+    folders: Mapping[str, Path],
+    one: str,
+    other: str,
+    fields: Sequence[str],
+) -> None:
+    """Refuses two networks that were not trained alike.
+
+    Args:
+        runs: network -> what its `run.json` holds.
+        folders: network -> its run's folder.
+        one: a network.
+        other: another.
+        fields: keys of `run.json` that must agree; of recipes all but what each has of its own.
+
+    Raises:
+        InputError: naming the first difference.
+    """
+    for name in fields:
+        found = difference(_shared(runs[one][name]), _shared(runs[other][name]), name)
         if found:
-            field, begins, its = found
+            field, ours, theirs = found
             raise InputError(
-                f"{run_folders['begin']} and {run_folders[network]} differ in {field}: {begins} "
-                f"and {its}. Only networks trained alike can be combined: train them again with "
-                "one recipe on one database."
+                f"{folders[one]} and {folders[other]} differ in {field}: {ours} and {theirs}. Only "
+                "networks trained alike can be combined: train them again with one recipe on one "
+                "database."
             )
 
 
+def refuse_partition(run: dict, path: Path) -> None:
+    """Refuses a run that was trained for another partition than `PATHS`.
+
+    Args:
+        run: what its `run.json` holds.
+        path: that file.
+
+    Raises:
+        InputError: naming both partitions.
+    """
+    ours = {name: list(expressions) for name, expressions in PATHS.items()}
+    if run["paths"] != ours:
+        then, today = (
+            " | ".join(", ".join(names) for names in paths.values())
+            for paths in (run["paths"], ours)
+        )
+        raise InputError(
+            f"{path} was trained for the paths {then}; fer_tf/expressions.py now has {today}. Put "
+            "those back, or train again with --restart."
+        )
+
+
 def _shared(value):
-    """A recipe without the schedule, which each network has of its own; else the value."""
-    return {**value, "schedule": None} if isinstance(value, dict) else value
+    """A recipe without what each network has of its own; else the value."""
+    return {**value, "schedule": None, "start_from": None} if isinstance(value, dict) else value
 
 
 def _finished_run(network, folder):

@@ -13,6 +13,7 @@ from fer_tf.recipes import Recipe
 from fer_tf.runs import (
     RUN_FILE,
     RunKey,
+    is_finished,
     locked,
     now,
     other_versions,
@@ -84,8 +85,10 @@ def train_network(
             for the replicas; if memory runs out, the loss stops being a number, or another worker
             is lost.
     """
+    from fer_tf.checkpoint import load_best
     from fer_tf.failures import explained
     from fer_tf.reports import read_history
+    from fer_tf.serving import checkpoint_sha256
 
     schedule = key.recipe.schedules[network]
     for name, (images, _) in (("training", train), ("validation", validation)):
@@ -105,7 +108,9 @@ def train_network(
         if deterministic:
             make_deterministic()
         run |= {"deterministic": deterministic}
-        start = start or _starting_point(network, key, runs_dir)
+        if start is None and (origin := _starting_point(network, key, runs_dir)):
+            start = load_best(origin)
+            run |= {"started_from": checkpoint_sha256(origin)}
         run |= _fit(
             network, key, train, validation, folder, start, strategy, verbose, progress, note
         )
@@ -117,25 +122,22 @@ def train_network(
 
 
 def _starting_point(network, key, runs_dir):
-    """The trained network from whose weights this one begins, None where it begins from nothing."""
+    """The run of the network from whose weights this one begins, None where from nothing."""
     parent = key.recipe.start_from
     if parent is None or parent == network:
         return None
-    from fer_tf.checkpoint import load_best
-
     folder = key.folder(runs_dir, parent)
-    run = read_run(folder)
-    if run is None or not run["finished"]:
+    if not is_finished(folder):
         raise InputError(
             f"With recipe {key.recipe.name} {network} starts from {parent}, which is not trained "
-            f"in {folder}; run `python cli.py train {parent}` first, or `train all`."
+            f"in {folder}; give the same command for {parent} first, or for all."
         )
-    if run["data_fingerprint"] != key.fingerprint:
+    if read_run(folder)["data_fingerprint"] != key.fingerprint:
         raise InputError(
             f"{folder} was trained on other faces than {key.database}/{key.config} holds now; "
             f"train {parent} again with --restart."
         )
-    return load_best(folder)
+    return folder
 
 
 def _begin_from(net, start):

@@ -17,7 +17,7 @@ from fer_tf import parallel, recipes, training
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.records import StoredImages
-from fer_tf.reproduction import _BEGIN, _END
+from fer_tf.reproduction import BEGIN, END
 from fer_tf.serving import MODEL_CARD, read_manifest
 from fer_tf.sources.drawn import draw_portrait
 from tests.helpers import draw_fer2013
@@ -94,15 +94,15 @@ def test_evaluate_in_a_process_of_its_own_writes_its_numbers(place, trained):
 
 def test_reproduce_makes_the_tables_of_what_was_trained(place, trained):
     readme = place / "README.md"
-    readme.write_text(f"# x\n{_BEGIN}\n{_END}\n")
+    readme.write_text(f"# x\n{BEGIN}\n{END}\n")
     where = ("--results-dir", place / "results", "--readme", readme)
     printed = run(place, "reproduce", "--recipe", "tiny", *where)
     assert f"Wrote {place / 'results' / 'reproduction.json'}" in printed
     assert "concat_db/fer2013: evaluating" in printed and "eye_cdb/fer2013: evaluating" in printed
     text = (place / "results" / "tables.md").read_text()
-    assert "| ours: path selection |" in text and "| flat, same recipe | not run |" in text
+    assert "| ours: path selection |" in text and "| flat | not run |" in text
     assert "| ours: path selection |" in readme.read_text()
-    assert "holds no run of recipe quick" in run(place, "reproduce", *where, fails=True)
+    assert "holds no trained network of recipe quick" in run(place, "reproduce", *where, fails=True)
 
 
 def test_combine_in_a_process_of_its_own_writes_the_next_version(place, trained):
@@ -229,12 +229,17 @@ def test_options_of_training_reach_it(place, trained, told):
 def test_another_network_without_attention_and_another_seed_have_runs_of_their_own(
     place, trained, told
 ):
-    options = ["--network", "resnet18", "--no-attention", "--seed", "3", "--recipe", "tiny"]
-    printed = run(place, "train", "flat", *options, "--database", "concat_db")
-    ((_, key, _),) = told
-    assert not key.recipe.backbone.bottleneck and not key.recipe.attention
-    assert "concat_db/fer2013/tiny-resnet18-no_attention-seed3/flat" in printed
-    assert "--recipe tiny-resnet18-no_attention-seed3" in printed.splitlines()[-1]
+    for options, name in (
+        (["--network", "resnet18", "--seed", "3"], "tiny-resnet18-seed3"),
+        (["--no-attention"], "tiny-no_attention"),
+    ):
+        given = (*options, "--recipe", "tiny", "--database", "concat_db")
+        printed = run(place, "train", "flat", *given)
+        _, key, _ = told[-1]
+        assert key.recipe.backbone.bottleneck == ("resnet18" not in name)
+        assert not key.recipe.attention
+        assert f"concat_db/fer2013/{name}/flat" in printed
+        assert f"--recipe {name}" in printed.splitlines()[-1]
     unknown = ("--network", "vgg", "--recipe", "tiny", "--database", "concat_db")
     assert "'vgg'; choose one of resnet18" in run(place, "train", "flat", *unknown, fails=True)
 

@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 
 from fer_tf import evaluation as module
+from fer_tf import trained_runs
 from fer_tf.checkpoint import BEST
 from fer_tf.errors import InputError
-from fer_tf.evaluation import COMBINED, evaluate, find_runs
+from fer_tf.evaluation import COMBINED, evaluate
 from fer_tf.evaluation_files import EVALUATION, methods_table, sentences, table, write_evaluation
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK
 from fer_tf.input_pipeline import Database, Split
-from fer_tf.integration import FLAT_NO_ATTENTION
+from fer_tf.integration import FLAT_LONGER, FLAT_NO_ATTENTION, TWO_FLAT
 from fer_tf.metrics import Bootstrap
 from fer_tf.runs import RUN_FILE, write_json
+from fer_tf.trained_runs import find_runs
 from fer_tf.training import build_network
 from tests.networks import TINY_RECIPE
 
@@ -44,7 +46,7 @@ DATABASE = FixedDatabase("concat_db", "fixed", None)
 def inspection(monkeypatch):
     """The last two images look alike, and so do the third and one of another split."""
     report = {"look_alikes": {"groups": [["raf_db/e", "raf_db/f"], ["drawn/c", "drawn/z"]]}}
-    monkeypatch.setattr(module, "read_inspection", lambda folder: report)
+    monkeypatch.setattr(trained_runs, "read_inspection", lambda folder: report)
 
 
 def lookup_network(answers, classes):
@@ -111,10 +113,10 @@ def test_every_method_answers_the_same_images(parent):
     assert combined["accuracy"] == by_name(numbers["results"])[COMBINED]["accuracy"]
     assert combined["path_right"] == pytest.approx(5 / 6)
     assert combined["right_given_path"] == pytest.approx(4 / 5)
-    assert combined["sources"] == {
-        "drawn": {"images": 3, "accuracy": pytest.approx(1 / 3)},
-        "raf_db": {"images": 3, "accuracy": 1.0},
-    }
+    sources = combined["sources"]
+    assert [(s, row["images"]) for s, row in sources.items()] == [("drawn", 3), ("raf_db", 3)]
+    assert sources["drawn"]["accuracy"] == pytest.approx(1 / 3)
+    assert sources["raf_db"]["accuracy_95"] == [1.0, 1.0]
     assert methods["flat"]["path_right"] == pytest.approx(3 / 6)
     against_flat = numbers["comparisons"][0]
     assert (against_flat["one"], against_flat["other"]) == ("path selection", "flat")
@@ -148,6 +150,7 @@ def test_calibration_says_what_temperature_is_worth(parent):
     assert sum(each["images"] for each in curves["before"]["bins"]) == 6
     assert curves["after"]["ece"] != curves["before"]["ece"]
     assert "concatenated argmax" not in numbers["reliability"]  # Its scores are no probabilities.
+    assert not any("small network" in name for name in numbers["reliability"])  # Fitted without.
 
 
 def test_other_seeds_and_no_attention_are_found_beside(parent):
@@ -163,6 +166,59 @@ def test_other_seeds_and_no_attention_are_found_beside(parent):
     assert seeds["path selection"] == {"0": pytest.approx(4 / 6), "7": pytest.approx(4 / 6)}
 
 
+def test_the_siblings_of_another_seed_have_that_seed(parent):
+    seven = parent.with_name("fixed-seed7")
+    for name, network in ANSWERS.items():
+        save(network, seven / name)
+    for suffix in ("no_attention", "longer"):
+        save(ANSWERS["flat"], parent.with_name(f"fixed-{suffix}-seed7") / "flat")
+    save(ANSWERS["flat"], parent.with_name("fixed-no_attention") / "flat")
+    assert set(find_runs(parent)) == {*ANSWERS, FLAT_NO_ATTENTION}
+    assert set(find_runs(seven)) == {*ANSWERS, FLAT_NO_ATTENTION, FLAT_LONGER}
+    numbers = evaluate(DATABASE, seven).numbers
+    assert numbers["recipe"] == "fixed-seed7" and set(numbers["seeds"]["flat"]) == {"0", "7"}
+    pairs = {(row["one"], row["other"]) for row in numbers["comparisons"]}
+    assert ("path selection", FLAT_LONGER) in pairs and ("path selection", TWO_FLAT) in pairs
+
+
+def test_a_seed_trained_on_other_faces_is_left_out(parent):
+    for name, network in ANSWERS.items():
+        save(network, parent.with_name("fixed-seed7") / name, data_fingerprint="other")
+    assert list(evaluate(DATABASE, parent).numbers["seeds"]["flat"]) == ["0"]
+
+
+def test_networks_of_another_partition_are_refused(parent, monkeypatch):
+    other = {"A": ("Happiness", "Normal"), "B": ("Anger", "Fear"), "C": ("Disgust", "Surprise")}
+    monkeypatch.setattr("fer_tf.serving.PATHS", other)
+    with pytest.raises(InputError, match="for the paths Happiness, Normal, Sadness | Anger"):
+        evaluate(DATABASE, parent)
+
+
+def test_networks_of_two_recipes_are_not_measured_as_one(parent):
+    facts = {"data_fingerprint": "as trained", "finished": True}
+    recipe = {"name": "fixed", "dropout": 0.5}
+    write_json(parent / "subnet_y" / RUN_FILE, facts | {"recipe": recipe})
+    with pytest.raises(InputError, match="begin and .*subnet_y differ in recipe.dropout"):
+        evaluate(DATABASE, parent)
+
+
+def test_a_task_without_images_in_the_split_is_left_out(parent, monkeypatch):
+    monkeypatch.setattr(
+        FixedDatabase,
+        "read",
+        lambda self, split, read=FixedDatabase.read: without_anger(read(self, split)),
+    )
+    numbers = evaluate(DATABASE, parent).numbers
+    assert "SubnetY" not in by_name(numbers["results"]) and "subnet_y" not in numbers["calibration"]
+    assert by_name(numbers["results"])[COMBINED]["images"] == 5
+
+
+def without_anger(split):
+    rows = np.flatnonzero(split.labels != 3)
+    names = [[values[row] for row in rows] for values in (split.ids, split.subjects)]
+    return Split(split.images[rows], split.labels[rows], *names)
+
+
 def test_one_network_alone_is_measured(tmp_path):
     save(ANSWERS["flat"], tmp_path / "fixed" / "flat")
     save(ANSWERS["begin"], tmp_path / "fixed" / "begin", finished=False)
@@ -173,6 +229,7 @@ def test_one_network_alone_is_measured(tmp_path):
 
 
 def test_where_nothing_is_trained_is_said_what_to_do(tmp_path):
+    save(ANSWERS["flat"], tmp_path / "fixed-no_attention" / "flat")
     with pytest.raises(InputError, match="fixed holds no trained network.*train all"):
         find_runs(tmp_path / "fixed")
 

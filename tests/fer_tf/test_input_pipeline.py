@@ -122,9 +122,10 @@ def test_uncovered_faces_are_put_together_from_both_halves(tmp_path, monkeypatch
         return Split(halves[where], np.arange(3, dtype=np.int32), names[where], [""] * 3)
 
     monkeypatch.setattr(Database, "read", read)
+    monkeypatch.setattr(Database, "fingerprint", lambda self: "of both")
     split = database.read("test")
     np.testing.assert_array_equal(split.images, faces)
     assert split.ids == list("abc")
-    names["lower"] = list("xyz")
+    monkeypatch.setattr(Database, "fingerprint", lambda self: self.folder.parent.parent.name)
     with pytest.raises(InputError, match="hold other faces.*--rebuild"):
         database.read("test")

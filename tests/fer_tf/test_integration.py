@@ -48,6 +48,7 @@ def test_the_ways_of_section_4_and_of_the_related_work_are_there():
         "flat, no attention",
         "joint probability and flat averaged",
         "joint probability and flat, weighted",
+        "both flat averaged",
         "majority vote of joint and both flat",
     ]
     probabilities, _ = some(seed=1)
@@ -104,6 +105,15 @@ def test_what_is_chosen_on_validation_is_no_worse_there_than_what_it_chose_from(
     assert len(fitted) == 4
 
 
+def test_of_equally_good_choices_the_most_even_is_taken():
+    probabilities, labels = some(60)
+    same = {FLAT: joint(probabilities)}
+    even = named(probabilities | same, labels)["joint probability and flat, weighted"]
+    other = dict(probabilities, **{FLAT: np.ones((60, 7)) / 7})
+    expected = (joint(other) + other[FLAT]) / 2
+    np.testing.assert_allclose(even.answer(other), expected)
+
+
 def test_two_of_three_make_a_majority_and_three_of_three_opinions_the_mean_decides():
     ways = named(*some())
     probabilities, _ = some(2)
@@ -118,4 +128,4 @@ def test_two_of_three_make_a_majority_and_three_of_three_opinions_the_mean_decid
 @pytest.mark.parametrize("labels", [np.arange(7), np.zeros(7, int)])
 def test_tiny_validation_splits_are_enough(labels):
     probabilities, _ = some(7)
-    assert len(methods(probabilities, labels)) == 11
+    assert len(methods(probabilities, labels)) == 12

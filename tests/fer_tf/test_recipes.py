@@ -3,7 +3,7 @@ import json
 import pytest
 
 from fer_tf.errors import InputError
-from fer_tf.recipes import BACKBONES, RECIPES, get_recipe, paper, quick, with_changes
+from fer_tf.recipes import BACKBONES, RECIPES, from_scratch, get_recipe, paper, quick, with_changes
 
 
 def test_paper_is_section_4():
@@ -36,17 +36,29 @@ def test_recipes_can_be_written_down(name):
 
 
 def test_an_unknown_recipe_is_named_with_the_known_ones():
-    with pytest.raises(InputError, match="'fast'.*paper, quick, demo"):
+    with pytest.raises(InputError, match="'fast'.*paper, quick, from_scratch"):
         get_recipe("fast")
 
 
 def test_a_recipe_with_another_network_or_without_attention_has_a_name_of_its_own():
-    changed = with_changes(quick(), backbone="resnet18", attention=False)
-    assert changed.name == "quick-resnet18-no_attention" and not changed.attention
-    assert changed.backbone == BACKBONES["resnet18"] and changed.schedules == quick().schedules
+    changed = with_changes(paper(), backbone="resnet18")
+    assert changed.name == "paper-resnet18" and not changed.attention  # "without modification"
+    assert changed.backbone == BACKBONES["resnet18"] and changed.schedules == paper().schedules
+    plain = with_changes(quick(), attention=False)
+    assert plain.name == "quick-no_attention" and not plain.attention
     assert with_changes(quick()) == quick()
+
+
+def test_a_network_of_table_2_starts_from_nothing():
+    with pytest.raises(InputError, match="recipe quick start from flat; give another --recipe"):
+        with_changes(quick(), backbone="resnet18")
+
+
+def test_the_network_that_others_start_from_starts_from_nothing():
+    assert quick().as_dict("begin")["start_from"] == "flat"
+    assert quick().as_dict("flat") == from_scratch().as_dict("flat") | {"name": "quick"}
 
 
 def test_an_unknown_network_is_named_with_the_known_ones():
     with pytest.raises(InputError, match="'vgg'.*resnet18, resnet101"):
-        with_changes(quick(), backbone="vgg")
+        with_changes(paper(), backbone="vgg")

@@ -3,10 +3,18 @@ import json
 
 import pytest
 
-from fer_tf import reproduction
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS
-from fer_tf.reproduction import find_evaluable, markdown, tables, update_readme, write_tables
+from fer_tf.markdown_tables import central_tables, other_tables
+from fer_tf.reproduction import (
+    BEGIN,
+    END,
+    find_evaluable,
+    tables,
+    update_readme,
+    write_tables,
+)
+from fer_tf.runs import RUN_FILE, write_json
 from fer_tf.table_1 import TABLE_1
 
 PROVENANCE = {"command": "python cli.py reproduce", "commit": "abc", "machine": "a", "date": "b"}
@@ -29,7 +37,7 @@ def numbers(database, accuracy):
             right_given_path=0.6,
             networks=2,
             fitted_on="",
-            sources={"fer2013": {"images": 100, "accuracy": accuracy}},
+            sources={"fer2013": row("fer2013", accuracy)},
         )
 
     curve = {"ece": 0.1, "bins": []}
@@ -63,6 +71,7 @@ def collected():
     counts = {"counts": [1] * 7, "paper": list(TABLE_1["fer2013"])}
     return {
         "provenance": PROVENANCE,
+        "recipe": "quick",
         "evaluations": [
             numbers("concat_db/fer2013", 0.5),
             numbers("concat_db/fer2013-leakfree", 0.45),
@@ -70,8 +79,9 @@ def collected():
         ],
         "table_1": {"fer2013": {"fer2013": counts}},
         "table_2": [
-            {"network": "resnet18", "config": "fer2013", "task": "begin", "split": "validation"}
-            | row("BeginNet", 0.61)
+            row("BeginNet", 0.61)
+            | {"network": "resnet18", "recipe": "paper-resnet18", "config": "fer2013"}
+            | {"task": "begin", "split": "validation"}
         ],
     }
 
@@ -85,32 +95,35 @@ def test_measured_numbers_stand_beside_the_papers(collected):
     assert [row["config"] for row in begin] == ["fer2013", "fer2013-leakfree", "fer2013-leakfree"]
     assert [row["paper"] for row in begin] == [0.767, 0.767, 0.784]
     assert begin[0]["accuracy_low"] == pytest.approx(0.65)
-    assert rows["table_4"][1]["model"] == "flat, same recipe"
-    assert rows["sources"][0] == {
-        "database": "concat_db",
-        "config": "fer2013",
-        "method": "path selection",
-        "source": "fer2013",
-        "images": 100,
-        "accuracy": 0.5,
-    }
-
-
-def test_what_was_not_run_is_called_so_and_what_is_quoted_too(collected):
-    central, others = markdown(collected)
-    lines = central.splitlines()
-    leak_free = lines[
-        next(i for i, line in enumerate(lines) if "config `fer2013-leakfree`" in line) :
-    ]
-    path = next(line for line in leak_free if line.startswith("| ours: path selection"))
-    assert path == (
-        "| ours: path selection | 45.0 (43.0 to 47.0) | not run | 60.0 (58.0 to 62.0) | not run |"
+    assert rows["table_4"][1]["model"] == "flat" and rows["table_4"][1]["recipe"] == "quick"
+    source = rows["sources"][0]
+    assert (source["source"], source["method"], source["accuracy"]) == (
+        *("fer2013", "path selection", 0.5),
     )
-    assert "| *SCAN-CCI, quoted* | *55.6* | *55.8* | *74.2* |  |" in lines
-    assert "| SubnetZ | not run |  | 89.7 | not run |  | 88.2 | not run |  | 92.3 |" in lines
-    assert central.count("path selection minus flat: -1.0 points") == 3
-    assert "| resnet18 | 61.0 (59.0 to 63.0) | 63 | not run | 19 |" in others.splitlines()
-    assert "| wide_resnet101_2 | not run | 64 | not run |  |" in others.splitlines()
+
+
+def test_configs_stand_side_by_side_and_what_was_not_run_is_called_so(collected):
+    lines = central_tables(collected).splitlines()
+    assert (
+        "| model | ConcatDB `fer2013` | ConcatDB `fer2013-leakfree` | BConcatDB | "
+        "eyeCDB `fer2013-leakfree` | no occlusion |"
+    ) in lines
+    assert (
+        "| ours: path selection | 50.0 (48.0 to 52.0) | 45.0 (43.0 to 47.0) | not run | "
+        "60.0 (58.0 to 62.0) | not run |"
+    ) in lines
+    assert "| *SCAN-CCI, quoted* | *55.6* | *55.6* | *55.8* | *74.2* |  |" in lines
+    assert (
+        "| BeginNet | 67.0 (65.0 to 69.0); 25.0; *76.7* | 67.0 (65.0 to 69.0); 25.0; *76.7* | "
+        "not run; *77.3* | 67.0 (65.0 to 69.0); 25.0; *78.4* |"
+    ) in lines
+    text = "\n".join(lines)
+    assert text.count("path selection minus flat: -1.0 points") == 3
+    assert "Recipe `quick`, 1 seed at most" in text and "largest class 25.0 %" in text
+    lines = other_tables(collected).splitlines()
+    cell = "61.0 (59.0 to 63.0)"
+    assert f"| resnet18 | paper-resnet18 | fer2013 | {cell} | 63 | not run | 19 |" in lines
+    assert "| wide_resnet101_2 |  |  | not run | 64 | not run |  |" in lines
 
 
 def test_files_name_what_made_them(collected, tmp_path):
@@ -119,7 +132,14 @@ def test_files_name_what_made_them(collected, tmp_path):
     rows = list(csv.DictReader(open(tmp_path / "results" / "methods.csv")))
     assert [row["config"] for row in rows[::2]] == ["fer2013", *["fer2013-leakfree"] * 2]
     text = (tmp_path / "results" / "tables.md").read_text()
-    assert "Made by python cli.py reproduce; commit abc; a; b." in text
+    assert "Made by `python cli.py reproduce; commit abc; a; b`." in text
+
+
+def test_a_table_that_has_become_empty_is_removed(collected, tmp_path):
+    write_tables(tmp_path, collected)
+    assert (tmp_path / "table_2.csv").is_file()
+    assert write_tables(tmp_path, collected | {"table_2": []})
+    assert not (tmp_path / "table_2.csv").exists()
 
 
 def test_the_marked_part_of_a_readme_is_replaced(collected, tmp_path):
@@ -127,22 +147,29 @@ def test_the_marked_part_of_a_readme_is_replaced(collected, tmp_path):
     readme.write_text("# x\n\nno marks\n")
     with pytest.raises(InputError, match="README.md lacks the lines"):
         update_readme(readme, collected)
-    readme.write_text(f"# x\n{reproduction._BEGIN}\nold\n{reproduction._END}\n# y\n")
+    readme.write_text(f"# x\n{BEGIN}\nold\n{END}\n# y\n")
     for _ in range(2):
         update_readme(readme, collected)
     text = readme.read_text()
     assert text.startswith("# x\n") and text.endswith("# y\n") and "old" not in text
-    assert text.count("ours: path selection") == 2
+    assert text.count("ours: path selection") == 1
 
 
-def test_databases_are_found_by_their_runs(tmp_path):
-    with pytest.raises(InputError, match="holds no run of recipe quick; run"):
-        find_evaluable("quick", tmp_path / "runs", tmp_path / "data")
+def test_databases_are_found_by_their_finished_runs(tmp_path):
+    runs, data, notes = tmp_path / "runs", tmp_path / "data", []
+    with pytest.raises(InputError, match="holds no trained network of recipe quick"):
+        find_evaluable("quick", runs, data, notes.append)
     for database in ("concat_db", "bconcat_db"):
-        folder = tmp_path / "data" / database / "drawn" / "1.0.0"
+        folder = data / database / "drawn" / "1.0.0"
         folder.mkdir(parents=True)
         (folder / "dataset_info.json").write_text("{}")
-    for run in ("concat_db/drawn/quick", "concat_db/drawn/quick-seed1", "uncovered/drawn/quick"):
-        (tmp_path / "runs" / run).mkdir(parents=True)
-    found = find_evaluable("quick", tmp_path / "runs", tmp_path / "data")
+    for run in (
+        *("concat_db/drawn/quick", "concat_db/drawn/quick-seed1", "uncovered/drawn/quick"),
+        *("concat_db/gone/quick", "bconcat_db/drawn/quick"),
+    ):
+        (runs / run / "flat").mkdir(parents=True)
+        write_json(runs / run / "flat" / RUN_FILE, {"finished": "bconcat" not in run})
+    found = find_evaluable("quick", runs, data, notes.append)
     assert [str(database) for database in found] == ["concat_db/drawn", "uncovered/drawn"]
+    assert len(notes) == 2 and "concat_db/gone/quick is left out" in notes[0]
+    assert "bconcat_db/drawn/quick holds no network that is trained to its end" in notes[1]

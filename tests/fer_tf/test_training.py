@@ -13,6 +13,7 @@ from fer_tf.errors import InputError
 from fer_tf.recipes import Schedule
 from fer_tf.reports import HISTORY
 from fer_tf.runs import RUN_FILE, RunKey, locked, open_run, write_json
+from fer_tf.serving import checkpoint_sha256
 from fer_tf.training import train_network
 from fer_tf.training_loop import ReplicatedModel
 from tests.networks import TINY_RECIPE
@@ -138,7 +139,8 @@ def test_a_network_starts_from_the_weights_of_another(tmp_path):
     with pytest.raises(InputError, match="flat was trained on other faces than concat_db/drawn"):
         other = dataclasses.replace(key, fingerprint="other")
         train_network("subnet_z", other, *data, tmp_path, verbose=0)
-    train(tmp_path, key)
+    run = train(tmp_path, key)
+    assert run["started_from"] == checkpoint_sha256(key.folder(tmp_path, "flat"))
     flat, subnet = (load_best(key.folder(tmp_path, name)) for name in ("flat", "subnet_y"))
     kernels = [
         (layer.get_weights()[0], subnet.get_layer(layer.name).get_weights()[0])

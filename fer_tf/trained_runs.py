@@ -1,0 +1,108 @@
+"""The finished runs of a recipe on a database, and what their networks say of images."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from fer_tf.errors import InputError
+from fer_tf.expressions import TASKS
+from fer_tf.input_pipeline import Database, Split, evaluation_batches
+from fer_tf.inspection_files import read_inspection
+from fer_tf.integration import FLAT, FLAT_LONGER, FLAT_NO_ATTENTION
+from fer_tf.recipes import NO_ATTENTION
+from fer_tf.runs import RUN_FILE, SEED, beside, is_finished, read_run
+from fer_tf.serving import refuse_mixture, refuse_partition
+
+LONGER = "-longer"
+"""Ends the name of a recipe whose flat network went on; see `benchmarks/flat_or_paths.py`."""
+
+_BESIDE = {FLAT_NO_ATTENTION: NO_ATTENTION, FLAT_LONGER: LONGER}
+
+
+def find_runs(parent: Path) -> dict[str, Path]:
+    """The finished runs of one recipe.
+
+    Args:
+        parent: the recipe's folder, e.g. `runs/concat_db/fer2013/quick`.
+
+    Returns:
+        Network -> its run's folder, in the order of `TASKS`; last `FLAT_NO_ATTENTION` and
+        `FLAT_LONGER`, which stand beside under names of their own.
+
+    Raises:
+        InputError: if the folder holds none.
+    """
+    own = {network: parent / network for network in TASKS if is_finished(parent / network)}
+    if not own:
+        raise InputError(
+            f"{parent} holds no trained network; run `python cli.py train all` first, or name "
+            "another --recipe or --runs-dir."
+        )
+    others = {name: beside(parent, suffix) / FLAT for name, suffix in _BESIDE.items()}
+    return own | {name: folder for name, folder in others.items() if is_finished(folder)}
+
+
+def other_seeds(parent: Path) -> dict[str, dict[str, Path]]:
+    """The runs that differ from a recipe's in the seed alone: seed -> network -> its folder."""
+    base, found = parent.name.partition(SEED)[0], {}
+    for folder in sorted(parent.parent.glob(f"{base}*")):
+        name, _, seed = folder.name.partition(SEED)
+        if name == base and folder != parent:
+            own = {n: folder / n for n in TASKS if is_finished(folder / n)}
+            found |= {seed or "0": own} if own else {}
+    return found
+
+
+def check_runs(database: Database, folders: Mapping[str, Path]) -> None:
+    """Refuses networks that were trained for something else than they would be measured on.
+
+    Args:
+        database: on which they are to be measured.
+        folders: of `find_runs`.
+
+    Raises:
+        InputError: if one was trained on other faces or for another partition, or if two were
+            trained by recipes that differ in more than the schedule.
+    """
+    runs = {name: read_run(folder) for name, folder in folders.items()}
+    for name, run in runs.items():
+        path = folders[name] / RUN_FILE
+        if run["data_fingerprint"] != database.fingerprint():
+            raise InputError(
+                f"{path} was trained on other faces than {database} holds now; train again with "
+                "--restart."
+            )
+        refuse_partition(run, path)
+    own = [name for name in folders if name in TASKS]
+    for name in own[1:]:
+        refuse_mixture(runs, folders, own[0], name, ["recipe"])
+
+
+def predict_logits(folders: Mapping[str, Path], data: Split) -> dict[str, np.ndarray]:
+    """What each network says of all images: float32 [N, classes of its task]."""
+    from fer_tf.checkpoint import load_best
+
+    batches = evaluation_batches(data.images, data.labels)
+    return {name: load_best(folder).predict(batches, verbose=0) for name, folder in folders.items()}
+
+
+def groups_of(database: Database, data: Split) -> np.ndarray:
+    """Which images a `Bootstrap` draws together, int [N]: those of a person, and look-alikes.
+
+    Raises:
+        InputError: if the database was built without an inspection.
+    """
+    count = len(data.ids)
+    place = {name: row for row, name in enumerate(data.ids)}
+    _, person = np.unique(np.array(data.subjects, object).astype(str), return_inverse=True)
+    edges = [(row, count + person[row]) for row, subject in enumerate(data.subjects) if subject]
+    node = 2 * count
+    for names in read_inspection(database.folder)["look_alikes"]["groups"]:
+        edges += [(place[name], node) for name in names if name in place]
+        node += 1
+    ends = np.array(edges, int).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(edges), bool), tuple(ends)), shape=(node, node))
+    return connected_components(graph, directed=False)[1][:count]
