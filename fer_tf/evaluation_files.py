@@ -25,7 +25,6 @@ EVALUATION = "evaluation.json"
 """In the recipe's folder; beside it `methods.csv` and the figures."""
 
 _SHOWN = (PATH_SELECTION, JOINT, FLAT)
-_METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
 
 
 def write_evaluation(evaluation: Evaluation, parent: Path, provenance: dict) -> list[Path]:
@@ -94,13 +93,23 @@ def write_csv(path: Path, rows: Sequence[dict]) -> None:
 
 def table(numbers: dict):
     """The networks as a `rich.table.Table`, percentages with 95 % intervals."""
-    return _table(numbers, "results", "network", {"floor": "floor", "chance": "chance"})
+    rows = _table(numbers, "network", "images", "accuracy", "floor", "balanced", "chance", "F1")
+    for row in numbers["results"]:
+        accuracy = _percent(row, "accuracy"), f"{100 * row['floor']:.1f}"
+        balanced = _percent(row, "balanced_accuracy"), f"{100 * row['chance']:.1f}"
+        f1 = f"{100 * row['macro_f1']:.1f}"
+        rows.add_row(row["name"], str(row["images"]), *accuracy, *balanced, f1)
+    return rows
 
 
 def methods_table(numbers: dict):
     """The ways to combine networks as a `rich.table.Table`, all on the same images."""
-    shares = {"path_right": "P(path right)", "right_given_path": "P(label right | path right)"}
-    return _table(numbers, "methods", "method", shares)
+    rows = _table(numbers, "method", "accuracy", "path right", "then label", "balanced", "F1")
+    for row in numbers["methods"]:
+        shares = ("path_right", "right_given_path", "balanced_accuracy", "macro_f1")
+        cells = [f"{100 * row[name]:.1f}" for name in shares]
+        rows.add_row(row["name"], _percent(row, "accuracy"), *cells)
+    return rows
 
 
 def sentences(numbers: dict) -> list[str]:
@@ -116,18 +125,18 @@ def sentences(numbers: dict) -> list[str]:
     ]
 
 
-def _table(numbers, key, first, shares):
-    """A row for each of numbers[key]: the metrics, and two shares, key -> heading."""
+def _table(numbers, first, *others):
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    title = f"{numbers['database']}, recipe {numbers['recipe']}, {numbers['split']} split, %"
-    one, other = shares.values()
-    head = (first, "images", "accuracy", one, "balanced accuracy", other, "macro-F1")
-    rows = Table(*head, title=title)
-    for row in numbers[key]:
-        accuracy, balanced, f1 = (_percent(row, name) for name in _METRICS)
-        one, other = (f"{100 * row[name]:.1f}" for name in shares)
-        rows.add_row(row["name"], str(row["images"]), accuracy, one, balanced, other, f1)
+    title = (
+        f"{numbers['database']}, recipe {numbers['recipe']}: {numbers['images']:,} images of the "
+        f"{numbers['split']} split, %"
+    )
+    rows = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))  # 80 columns are enough.
+    rows.add_column(first, overflow="fold")
+    for name in others:
+        rows.add_column(name, justify="right", no_wrap=True)
     return rows
 
 
@@ -137,26 +146,23 @@ def _percent(row, name):
 
 
 def _panels(evaluation):
-    """A line of right and a line of wrong answers, one of each expression where there is one."""
+    """A line of right and a line of wrong answers, a column for each expression."""
     answer, labels = evaluation.answers[PATH_SELECTION], evaluation.split.labels
     path = evaluation.probabilities["begin"].argmax(axis=1)
     predicted = answer.argmax(axis=1)
     lines = []
     for right in (True, False):
         rows = _one_of_each(np.where((predicted == labels) == right, labels, -1))
-        images = evaluation.split.images[rows]
-        lines.append(
-            [
-                Panel(
-                    image[..., 0],
-                    int(labels[row]),
-                    int(predicted[row]),
-                    float(answer[row].max()),
-                    list(PATHS)[path[row]],
-                )
-                for image, row in zip(images, rows, strict=True)
-            ]
-        )
+        line = [None] * len(EXPRESSIONS)
+        for image, row in zip(evaluation.split.images[rows], rows, strict=True):
+            line[labels[row]] = Panel(
+                image[..., 0],
+                int(labels[row]),
+                int(predicted[row]),
+                float(answer[row].max()),
+                list(PATHS)[path[row]],
+            )
+        lines.append(line)
     return lines
 
 

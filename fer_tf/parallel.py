@@ -1,7 +1,8 @@
 """Networks trained side by side, one per GPU, each in a process of its own.
 
-Networks that do not start from one another need nothing of each other, so this scales better than sharing one network's batches
-among GPUs. Not run on GPUs so far; the tests run the processes on a CPU.
+Networks that do not start from one another need nothing of each other, so this scales better than
+sharing one network's batches among GPUs. Not run on GPUs so far; the tests run the processes on a
+CPU.
 """
 
 import os

@@ -96,11 +96,11 @@ def plot_reliability(curves: Mapping[str, Mapping[str, dict]], path: Path, title
     figure.savefig(path, dpi=DPI)
 
 
-def plot_predictions(rows: Sequence[Sequence[Panel]], path: Path):
+def plot_predictions(rows: Sequence[Sequence[Panel | None]], path: Path):
     """Draws faces with what was said of them (cf. Fig. 7): green where right, red where wrong.
 
     Args:
-        rows: lines of panels. A picture of real faces must not be passed on.
+        rows: lines of panels, None where a place is to stay empty. A picture of real faces must not be passed on.
         path: where the PNG goes.
     """
     from matplotlib.figure import Figure
@@ -112,13 +112,15 @@ def plot_predictions(rows: Sequence[Sequence[Panel]], path: Path):
         axis.axis("off")
     for line, row in zip(axes, rows, strict=True):
         for axis, panel in zip(line, row, strict=False):
+            if panel is None:
+                continue
             right = panel.predicted == panel.truth
             axis.imshow(panel.image, cmap="gray", vmin=0, vmax=255)
             said = f"{EXPRESSIONS[panel.predicted]} {panel.probability:.2f} ({panel.path})"
-            true = "" if right else f"true: {EXPRESSIONS[panel.truth]}"
+            true = "" if right else f"\ntrue: {EXPRESSIONS[panel.truth]}"
             colour = _RIGHT if right else _WRONG
             box = None if right else {"edgecolor": colour, "facecolor": "none", "pad": 1.5}
-            axis.set_title(f"{said}\n{true}", fontsize=8, color=colour, bbox=box)
+            axis.set_title(said + true, fontsize=8, color=colour, bbox=box)
     figure.savefig(path, dpi=DPI)
 
 

@@ -43,7 +43,7 @@ def test_a_curve_is_drawn_before_and_after(tmp_path):
 @pytest.mark.parametrize("predicted", [0, 6])
 def test_right_answers_are_green_and_wrong_ones_red(tmp_path, predicted):
     panel = Panel(draw_face(0, 0, 0), 0, predicted, 0.5, "A")
-    plot_predictions([[panel] * 2, [panel]], tmp_path / "p.png")
+    plot_predictions([[panel, None, panel], [panel]], tmp_path / "p.png")
     green, red = (pixels(tmp_path / "p.png", colour) for colour in (_RIGHT, _WRONG))
     assert (green > 30, red > 30) == ((True, False) if predicted == 0 else (False, True))
 
