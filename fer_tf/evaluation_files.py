@@ -142,7 +142,7 @@ def _table(numbers, first, *others):
 
 def _percent(row, name):
     values = (row[name], *row[f"{name}_95"])
-    return "{:.1f} ({:.1f} to {:.1f})".format(*(100 * value for value in values))
+    return "{:.1f} ({:.1f}-{:.1f})".format(*(100 * value for value in values))
 
 
 def _panels(evaluation):

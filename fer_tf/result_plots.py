@@ -100,7 +100,8 @@ def plot_predictions(rows: Sequence[Sequence[Panel | None]], path: Path):
     """Draws faces with what was said of them (cf. Fig. 7): green where right, red where wrong.
 
     Args:
-        rows: lines of panels, None where a place is to stay empty. A picture of real faces must not be passed on.
+        rows: lines of panels, None where a place is to stay empty. A picture of real faces must not
+            be passed on.
         path: where the PNG goes.
     """
     from matplotlib.figure import Figure
