@@ -453,6 +453,7 @@ def reproduce(
     from fer_tf.provenance import provenance
     from fer_tf.reproduction import (
         collect,
+        copy_figures,
         find_evaluable,
         marked_parts,
         update_readme,
@@ -464,6 +465,7 @@ def reproduce(
     found = find_evaluable(recipe, runs_dir, data_dir, typer.echo)
     collected = collect(found, recipe, runs_dir, provenance(), typer.echo)
     written = write_tables(results_dir, collected)
+    written += copy_figures(results_dir, found, recipe, runs_dir)
     if readme:
         update_readme(readme, collected)
         written.append(readme)

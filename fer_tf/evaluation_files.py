@@ -24,6 +24,9 @@ from fer_tf.runs import write_json, written_beside
 EVALUATION = "evaluation.json"
 """In the recipe's folder; beside it `methods.csv` and the figures."""
 
+FACELESS = ("losses.png", "confusion.png", "reliability.png")
+"""The figures that show no face of the database."""
+
 _SHOWN = (PATH_SELECTION, JOINT, FLAT)
 
 

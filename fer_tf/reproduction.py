@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fer_tf.errors import InputError
 from fer_tf.evaluation import evaluate
-from fer_tf.evaluation_files import flat_row, write_csv, write_evaluation
+from fer_tf.evaluation_files import FACELESS, flat_row, write_csv, write_evaluation
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, TASKS
 from fer_tf.input_pipeline import UNCOVERED, Database, find_database
 from fer_tf.inspection_files import read_inspection
@@ -152,6 +152,32 @@ def write_tables(folder: Path, collected: dict) -> list[Path]:
         text = f"# Tables\n\n{central_tables(collected)}\n\n{other_tables(collected)}\n"
         out.write(text.encode())
     return written
+
+
+def copy_figures(
+    folder: Path, databases: Sequence[Database], recipe: str, runs_dir: Path
+) -> list[Path]:
+    """Copies the figures without faces, named e.g. concat_db-drawn-losses.png.
+
+    Args:
+        folder: where to, made if missing.
+        databases: of `find_evaluable`, evaluated by `collect`.
+        recipe: the name of the runs' folders.
+        runs_dir: where runs live.
+
+    Returns:
+        The copies.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    copies = []
+    for database in databases:
+        for name in FACELESS:
+            source = runs_dir / database.name / database.config / recipe / name
+            if source.is_file():
+                copies.append(folder / f"{database.name}-{database.config}-{name}")
+                with written_beside(copies[-1]) as out:
+                    out.write(source.read_bytes())
+    return copies
 
 
 def marked_parts(path: Path) -> tuple[str, str]:

@@ -99,6 +99,10 @@ def test_reproduce_makes_the_tables_of_what_was_trained(place, trained):
     printed = run(place, "reproduce", "--recipe", "tiny", *where)
     assert f"Wrote {place / 'results' / 'reproduction.json'}" in printed
     assert "concat_db/fer2013: evaluating" in printed and "eye_cdb/fer2013: evaluating" in printed
+    figures = {path.name for path in (place / "results").glob("*.png")}
+    kinds = ("losses", "confusion", "reliability")  # None that shows faces.
+    names = (f"{db}-fer2013-{kind}.png" for db in ("concat_db", "eye_cdb") for kind in kinds)
+    assert figures == set(names)
     text = (place / "results" / "tables.md").read_text()
     assert "| ours: path selection |" in text and "| flat | not run |" in text
     assert "| ours: path selection |" in readme.read_text()
