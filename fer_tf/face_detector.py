@@ -37,6 +37,7 @@ _UP = 0.09
 # What is looked at: the picture, the picture at half the size (a face that fills it is found best
 # so), and tiles in which the smallest faces wanted fill at least this share.
 _SMALLEST_SHARE = 1 / 12
+_FEWEST_PIXELS = 20  # Side of a face; tiles for smaller ones would find nothing.
 # Tiles overlap by so much: larger faces than this share of one are found in a larger view whole,
 # and what is found of them in a tile is left out.
 _OVERLAP = 1 / 3
@@ -106,10 +107,11 @@ def _square(find: Find) -> Square:
 
 def _views(shape: tuple[int, int], smallest: float):
     """Pairs of a view (x, y, side) and the largest side of a face that counts in it."""
-    short, side = min(shape), float(max(shape))
+    side = float(max(shape))
+    least = max(smallest * min(shape), _FEWEST_PIXELS)
     yield _centred(shape, 2 * side), np.inf
     yield _centred(shape, side), np.inf
-    while side * _SMALLEST_SHARE > 1.01 * smallest * short:
+    while side * _SMALLEST_SHARE > 1.01 * least:
         side /= 2
         for y in _starts(shape[0], side):
             for x in _starts(shape[1], side):
