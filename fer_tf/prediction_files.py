@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -103,10 +104,12 @@ class AnnotatedFolder:
         Returns:
             Where it stands.
         """
-        name = Path(picture.photo).stem.replace(" ", "-") if picture.frame else None
-        stem = f"{name}-{picture.frame.number:06d}" if name else Path(picture.photo).stem
+        stem = Path(picture.photo).stem
+        if picture.frame:
+            stem = f"{stem.replace(' ', '-')}-{picture.frame.number:06d}"
         # Files of one name come from several folders, or as .jpg and .png.
-        names = (f"{stem}{tail}.jpg" for tail in ("", *(f"-{n}" for n in range(2, 2**31))))
+        tails = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+        names = (f"{stem}{tail}.jpg" for tail in tails)
         file = next(name for name in names if name.lower() not in self._names)
         self._names.add(file.lower())
         drawn = annotate(picture.image, predictions, maps)

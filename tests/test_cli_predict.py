@@ -61,7 +61,9 @@ def folder(tmp_path, portrait):
 
 
 def ask(models, *arguments):
-    return CliRunner().invoke(cli.app, ["predict", *map(str, arguments), f"--models-dir={models}"])
+    return CliRunner(env={"COLUMNS": "250"}).invoke(
+        cli.app, ["predict", *map(str, arguments), f"--models-dir={models}"]
+    )
 
 
 def test_a_folder_is_answered_as_a_table_json_csv_and_pictures(models, folder, tmp_path):
@@ -122,7 +124,7 @@ def test_a_video_is_answered_frame_by_frame(models, tmp_path, portrait):
     ]
     drawn = sorted(path.name for path in (tmp_path / "drawn").iterdir())
     assert drawn == ["clip-000000.jpg", "clip-000002.jpg", "clip-000004.jpg"]
-    assert "clip.avi at 0.40 s" in ask(models, path, "--every", 4).stdout.replace("\n", "")
+    assert "clip.avi at 0.40 s" in ask(models, path, "--every", 4).stdout
 
 
 def test_a_camera_tells_each_frame_at_once(models, monkeypatch, portrait):
