@@ -57,3 +57,13 @@ def test_a_map_is_warm_where_it_is_high_and_only_within_the_face(picture):
     blue, red = drawn[40, 50], drawn[40, 90]
     assert blue[0] > blue[2] and red[2] > red[0]
     assert (drawn[:, :38] == 128).all()
+
+
+def test_a_map_over_the_border_stays_in_its_place(picture):
+    attention = np.zeros((2, 2), np.float32)
+    attention[:, 1] = 1.0
+
+    drawn = annotate(picture, [prediction(Square(-40, -20, 100))], [attention]).astype(int)
+
+    blue, red = drawn[40, 4], drawn[40, 40]
+    assert blue[0] > blue[2] and red[2] > red[0]

