@@ -51,8 +51,8 @@ CASCADE = "haarcascade_frontalface_default.xml"
 """OpenCV's frontal face detector, window 24x24.
 
 It needs the eyes: of eight frontal faces it still finds five when a mask is drawn over the lower
-half, two with black sunglasses and none with a VR headset. It finds no profiles. Photographs that are
-to be answered are searched by `fer_tf.face_detector`; this one crops what is trained on.
+half, two with black sunglasses and none with a VR headset. It finds no profiles.
+`fer_tf.face_detector` searches the photographs that are answered; this crops what is trained on.
 """
 
 SMALLEST_FACE = 1 / 12
