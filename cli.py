@@ -20,6 +20,7 @@ from fer_tf.errors import InputError
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # OpenCV writes lines of its own about pictures that the readers refuse with a sentence.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # The same of videos.
 
 app = typer.Typer(
     help="Facial expression recognition for partly covered faces.",
@@ -475,25 +476,58 @@ def reproduce(
 
 @app.command()
 def predict(
-    photos: Annotated[list[Path], typer.Argument(help="Picture files.")],
+    photos: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PHOTO...",
+            help="Pictures, videos, folders of them, or patterns in quotes: 'holiday/**/*.jpg'.",
+            show_default=False,
+        ),
+    ] = None,
     name: ModelName = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write a table, a row for each face.")
+    ] = None,
+    annotate: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Also write the pictures with the answers drawn in."),
+    ] = None,
+    every: Annotated[
+        int, typer.Option(min=1, help="Of a video or camera one frame in so many is looked at.")
+    ] = 10,
+    camera: Annotated[
+        int | None, typer.Option(min=0, help="Look through a camera; 0 is the first.")
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="Of a camera so many frames; else until Ctrl-C.")
+    ] = None,
     models_dir: ModelsDir = MODELS_DIR,
 ):
-    """Find the faces in photographs and name their expressions."""
-    from rich.console import Console
+    """Find the faces in photographs, videos or before a camera and name their expressions."""
+    if bool(photos) == (camera is not None):
+        raise InputError("Name pictures, videos or folders, or a camera with --camera 0.")
+    from fer_tf.inference import ExpressionModel, find_model
+    from fer_tf.pictures import find_files, read_camera, read_files, summary
+    from fer_tf.prediction_output import Outputs, progress_bar
 
-    from fer_tf.inference import find_model, table
-    from fer_tf.inference import predict as run
-
+    files, failures = find_files(photos or ()), {}
     model = find_model(name, models_dir)
-    _import_tensorflow()
-    predictions = run(photos, model)
-    if as_json:
-        typer.echo(json.dumps([prediction.as_dict() for prediction in predictions], indent=1))
-        return
-    Console().print(table(predictions))
-    typer.echo(f"Answered by {model}")
+    with Outputs(as_json, csv, annotate, files) as outputs:
+        _import_tensorflow()
+        with progress_bar(files, as_json) as bar:
+            if camera is None:
+                pictures = read_files(bar.track(files, description="Files"), every, failures)
+            else:
+                pictures = read_camera(camera, frames, every)
+            interrupted = outputs.take(ExpressionModel(model).predict(pictures))
+    for sentence in [f"Answered by {model}", *outputs.written()]:
+        typer.echo(sentence, err=as_json)
+    if failures:
+        raise InputError(summary(failures, len(files)))
+    if interrupted and camera is None:
+        typer.echo("Interrupted; the files that were not reached are missing.", err=True)
+        raise typer.Exit(130)
 
 
 @app.command()

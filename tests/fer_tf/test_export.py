@@ -10,7 +10,7 @@ from tensorflow.python.saved_model import loader_impl
 
 from fer_tf.export import MOST_FACES, _limited, export
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK
-from fer_tf.faces import Square, crop_square, find_faces
+from fer_tf.faces import Square, crop_square
 from fer_tf.inference import predict
 from fer_tf.preprocessing import to_face
 from fer_tf.runs import write_json
@@ -220,8 +220,8 @@ def test_array_bytes_and_predict_agree(pixel_model, extension, tmp_path):
     photo = tmp_path / f"photo{extension}"
     photo.write_bytes(encoded(draw_portrait(subject=200, expression=0, take=0), extension))
     picture = cv2.imread(str(photo))
-    square = crop_square(picture, find_faces(picture)[0])
     (prediction,) = predict([photo], pixel_model)
+    square = crop_square(picture, prediction.square)
     expected = np.array(list(prediction.probabilities.values()))
     assert isinstance(prediction.square, Square) and 0.1 < expected.max() < 0.99
 

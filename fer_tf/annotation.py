@@ -1,0 +1,90 @@
+"""Draws what a model says of the faces in a picture into the picture."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from fer_tf.expressions import PATHS
+
+if TYPE_CHECKING:
+    from fer_tf.inference import Prediction
+
+COLOURS = dict(zip(PATHS, ((80, 200, 80), (60, 60, 230), (230, 160, 40)), strict=True))
+"""BGR colour of a box by the path taken: green, red, blue."""
+
+LETTERS = 1 / 7
+"""Height of a line of text as a share of the face's side."""
+
+LEAST_LETTERS, MOST_LETTERS = 11, 40
+"""Height of a line of text in pixels."""
+
+MAP_SHARE = 0.5
+"""Weight of an attention map over its face."""
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_FONT_HEIGHT = 32  # pixels of a line at scale 1
+
+
+def annotate(
+    image: np.ndarray,
+    predictions: "Sequence[Prediction]",
+    maps: Sequence[np.ndarray] | None = None,
+) -> np.ndarray:
+    """Draw a box around each face, with its expression, probability and path.
+
+    Args:
+        image: uint8 [H, W, 3], BGR.
+        predictions: of its faces, in any order. Where no face was found the centred square that
+            stands for it is drawn.
+        maps: an attention map for each prediction, float [h, w] of any size, not negative, laid
+            over the face as colours from blue to red; None draws none.
+
+    Returns:
+        A new picture of the same shape.
+    """
+    picture = image.copy()
+    for number, prediction in enumerate(predictions):
+        if maps is not None:
+            _lay_over(picture, prediction.area(image.shape), maps[number])
+    for prediction in predictions:  # After all maps, so that none hides a text.
+        _draw(picture, prediction)
+    return picture
+
+
+def _draw(picture, prediction):
+    square = prediction.area(picture.shape)
+    colour = COLOURS[prediction.path]
+    letters = int(np.clip(LETTERS * square.side, LEAST_LETTERS, MOST_LETTERS))
+    stroke = max(1, letters // 9)
+    ends = (square.x, square.y), (square.x + square.side - 1, square.y + square.side - 1)
+    cv2.rectangle(picture, *ends, colour, 2 * stroke)
+    lines = [
+        f"{prediction.label} {prediction.probability:.2f}",
+        f"path {prediction.path} {prediction.path_probabilities[prediction.path]:.2f}",
+    ]
+    if prediction.square is None:
+        lines.append("no face found")
+    scale = letters / _FONT_HEIGHT
+    width = max(cv2.getTextSize(line, _FONT, scale, stroke)[0][0] for line in lines) + letters // 2
+    height = letters * len(lines) + letters // 2
+    # Below the box, or as far down as the picture reaches.
+    x = int(np.clip(square.x, 0, max(0, picture.shape[1] - width)))
+    y = int(np.clip(square.y + square.side, 0, max(0, picture.shape[0] - height)))
+    cv2.rectangle(picture, (x, y), (x + width, y + height), colour, cv2.FILLED)
+    for row, line in enumerate(lines, start=1):
+        place = (x + letters // 4, y + row * letters)
+        cv2.putText(picture, line, place, _FONT, scale, (255, 255, 255), stroke, cv2.LINE_AA)
+
+
+def _lay_over(picture, square, attention):
+    """Mixes the colours of a map into the part of a picture that a square covers."""
+    strongest = float(np.max(attention))
+    levels = np.uint8(np.rint(255 * np.clip(attention / (strongest or 1), 0, 1)))
+    colours = cv2.applyColorMap(cv2.resize(levels, (square.side,) * 2), cv2.COLORMAP_JET)
+    left, top = max(0, -square.x), max(0, -square.y)  # That lie outside the picture.
+    part = picture[square.y + top : square.y + square.side]
+    part = part[:, square.x + left : square.x + square.side]
+    colours = colours[top : top + part.shape[0], left : left + part.shape[1]]
+    part[:] = np.rint((1 - MAP_SHARE) * part + MAP_SHARE * colours)

@@ -1,0 +1,128 @@
+"""Predictions as files: a table, and pictures with the answers drawn in."""
+
+import contextlib
+import csv
+import io
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fer_tf.annotation import annotate
+from fer_tf.errors import InputError
+from fer_tf.expressions import EXPRESSIONS, PATHS
+from fer_tf.inference import Prediction
+from fer_tf.pictures import Picture
+from fer_tf.runs import written_beside
+
+COLUMNS = (
+    *("photo", "frame", "seconds", "x", "y", "side", "label", "class_id", "probability", "path"),
+    *(f"path_{path}" for path in PATHS),
+    *(name.lower() for name in EXPRESSIONS),
+)
+"""Of the table: a row for each face; frame and seconds are empty for photographs, x, y and side
+where no face was found."""
+
+QUALITY = 92
+"""Of the annotated JPEG files, 0 to 100."""
+
+
+@contextlib.contextmanager
+def csv_file(path: Path) -> Iterator[Callable[[Iterable[Prediction]], None]]:
+    """Opens a CSV file that is there, whole, when the block ends.
+
+    Yields:
+        A function that appends predictions.
+
+    Raises:
+        InputError: at the beginning, if the file cannot be written.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            out = stack.enter_context(written_beside(path))
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be written ({error.strerror}); name a file in a folder that exists "
+                "and can be written."
+            ) from error
+        text = io.TextIOWrapper(out, "utf-8", newline="", write_through=True)
+        writer = csv.writer(text)
+        writer.writerow(COLUMNS)
+
+        def append(predictions: Iterable[Prediction]) -> None:
+            writer.writerows(map(_row, predictions))
+
+        yield append
+        text.detach()  # Closes nothing: that is the opener's business.
+
+
+class AnnotatedFolder:
+    """A folder of pictures with the answers drawn in.
+
+    Args:
+        folder: made where it is not there.
+        files: that are predicted; none of them may lie in the folder, lest it be overwritten.
+
+    Raises:
+        InputError: if the folder cannot be written or holds one of the files.
+    """
+
+    def __init__(self, folder: Path, files: Iterable[Path] = ()):
+        if any(file.parent.resolve() == folder.resolve() for file in files):
+            raise InputError(
+                f"--annotate {folder} holds the pictures themselves; name another folder."
+            )
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with written_beside(folder / "probe"):  # Better known now than after an hour.
+                pass
+            (folder / "probe").unlink()
+        except OSError as error:
+            raise InputError(
+                f"--annotate {folder} cannot be written ({error.strerror}); name a folder that "
+                "can be made."
+            ) from error
+        self.folder = folder
+        self.count = 0
+        self._names: set[str] = set()
+
+    def write(
+        self,
+        picture: Picture,
+        predictions: list[Prediction],
+        maps: list[np.ndarray] | None = None,
+    ) -> Path:
+        """Write one picture as JPEG, named after its file and, in a video, its frame.
+
+        Args:
+            picture: the picture.
+            predictions: of its faces.
+            maps: see `fer_tf.annotation.annotate`.
+
+        Returns:
+            Where it stands.
+        """
+        stem = Path(picture.photo).stem
+        if picture.frame:
+            stem = f"{stem.replace(' ', '-')}-{picture.frame.number:06d}"
+        # Files of one name come from several folders, or as .jpg and .png.
+        tails = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+        names = (f"{stem}{tail}.jpg" for tail in tails)
+        file = next(name for name in names if name.lower() not in self._names)
+        self._names.add(file.lower())
+        drawn = annotate(picture.image, predictions, maps)
+        _, data = cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        with written_beside(self.folder / file) as out:
+            out.write(data.tobytes())
+        self.count += 1
+        return self.folder / file
+
+
+def _row(p: Prediction) -> list:
+    frame = (p.frame.number, f"{p.frame.seconds:.3f}") if p.frame else ("", "")
+    square = p.square or ("", "", "")
+    numbers = [p.probability, *p.path_probabilities.values(), *p.probabilities.values()]
+    probability, *others = (f"{number:.6f}" for number in numbers)
+    return [p.photo, *frame, *square, p.label, p.class_id, probability, p.path, *others]

@@ -1,0 +1,202 @@
+"""`predict` on files, folders, videos and a camera, as a user types it."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+from typer.testing import CliRunner
+
+import cli
+from fer_tf.expressions import EXPRESSIONS, PATHS
+from fer_tf.pictures import Picture
+from fer_tf.prediction_files import COLUMNS
+from fer_tf.sources.drawn import draw_portrait
+from tests.fer_tf.test_pictures import Camera
+
+
+@tf.function(input_signature=[tf.TensorSpec((None, 48, 48, 1), tf.uint8, "image")])
+def answer_surprise(image):
+    """Stands for a combined model: Surprise for everything, more probable the lighter it is."""
+    count = tf.shape(image)[0]
+    lightness = tf.reduce_mean(tf.cast(image, tf.float32), axis=[1, 2, 3]) / 255
+    class_id = EXPRESSIONS.index("Surprise")
+    return {
+        "label": tf.fill([count], "Surprise"),
+        "class_id": tf.fill([count], class_id),
+        "probability": lightness,
+        "path": tf.fill([count], "C"),
+        "path_probabilities": tf.one_hot(tf.fill([count], 2), len(PATHS)),
+        "probabilities": lightness[:, None] * tf.one_hot([class_id], len(EXPRESSIONS)),
+    }
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    version = folder / "concat_db" / "1"
+    module = tf.Module()
+    module.serve = answer_surprise
+    tf.saved_model.save(module, version, signatures=answer_surprise)
+    (version / "assets.extra").mkdir()
+    (version / "assets.extra" / "manifest.json").write_text(json.dumps({"occlusion": "upper"}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def portrait():
+    return draw_portrait(3, 0, 0, size=160)
+
+
+@pytest.fixture
+def folder(tmp_path, portrait):
+    """A picture of two persons, one of nobody."""
+    folder = tmp_path / "holiday"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "a two.png"), np.concatenate([portrait, portrait], axis=1))
+    cv2.imwrite(str(folder / "b.jpg"), np.full((60, 80, 3), 90, np.uint8))
+    return folder
+
+
+def ask(models, *arguments):
+    return CliRunner(env={"COLUMNS": "250"}).invoke(
+        cli.app, ["predict", *map(str, arguments), f"--models-dir={models}"]
+    )
+
+
+def test_a_folder_is_answered_as_a_table_json_csv_and_pictures(models, folder, tmp_path):
+    outputs = ["--csv", tmp_path / "answers.csv", "--annotate", tmp_path / "new" / "drawn"]
+
+    result = ask(models, folder, "--json", *outputs)
+
+    assert result.exit_code == 0, result.output
+    answers = json.loads(result.stdout)
+    photos = [str(folder / "a two.png")] * 2 + [str(folder / "b.jpg")]
+    assert [answer["photo"] for answer in answers] == photos
+    assert [answer["frame"] for answer in answers] == [None] * 3
+    assert answers[1]["square"]["side"] > 60 and answers[2]["square"] is None
+    with (tmp_path / "answers.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == COLUMNS
+    assert [row["photo"] for row in rows] == photos
+    assert [row["side"] for row in rows] == [*(str(a["square"]["side"]) for a in answers[:2]), ""]
+    for row, answer in zip(rows, answers, strict=True):
+        assert (row["label"], row["path"]) == (answer["label"], answer["path"])
+        assert float(row["probability"]) == pytest.approx(answer["probability"], abs=1e-6)
+        value = answer["probabilities"]["Surprise"]
+        assert float(row["surprise"]) == pytest.approx(value, abs=1e-6)
+    drawn = sorted(path.name for path in (tmp_path / "new" / "drawn").iterdir())
+    assert drawn == ["a two.jpg", "b.jpg"]
+    assert cv2.imread(str(tmp_path / "new" / "drawn" / "a two.jpg")).shape == (160, 320, 3)
+    assert f"Wrote {tmp_path / 'answers.csv'}: 3 faces" in result.stderr
+
+    table = ask(models, f"{folder}/*.jpg")
+    assert "none found" in table.stdout and "Answered by" in table.stdout
+
+
+def test_one_bad_file_is_told_at_the_end_and_the_others_are_answered(models, folder, tmp_path):
+    (folder / "c.jpg").write_bytes(b"<html>")
+
+    result = ask(models, folder, "--json", "--csv", tmp_path / "answers.csv")
+
+    assert len(json.loads(result.stdout)) == 3
+    assert len((tmp_path / "answers.csv").read_text().splitlines()) == 4
+    assert result.exit_code == 1
+    assert str(result.exception).startswith("1 of 3 files could not be read: ")
+    assert "c.jpg (6 bytes) is no picture" in str(result.exception)
+
+
+def test_a_video_is_answered_frame_by_frame(models, tmp_path, portrait):
+    path = tmp_path / "clip.avi"
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (160, 160))
+    for number in range(5):
+        video.write(portrait if number != 2 else np.zeros_like(portrait))
+    video.release()
+
+    result = ask(models, path, "--every", 2, "--json", "--annotate", tmp_path / "drawn")
+
+    answers = json.loads(result.stdout)  # Nobody is seen in frame 2.
+    assert [answer["frame"] for answer in answers] == [
+        {"number": 0, "seconds": 0.0},
+        {"number": 4, "seconds": 0.4},
+    ]
+    drawn = sorted(path.name for path in (tmp_path / "drawn").iterdir())
+    assert drawn == ["clip-000000.jpg", "clip-000002.jpg", "clip-000004.jpg"]
+    assert "clip.avi at 0.40 s" in ask(models, path, "--every", 4).stdout
+
+
+def test_a_camera_tells_each_frame_at_once(models, monkeypatch, portrait):
+    camera = Camera(3)
+    monkeypatch.setattr(camera, "read", lambda: (True, portrait))
+    monkeypatch.setattr(cv2, "VideoCapture", camera)
+
+    result = ask(models, "--camera", 0, "--frames", 2, "--every", 1)
+
+    assert result.exit_code == 0, result.output
+    assert sum(" s: " in line and ", path " in line for line in result.stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize(("source", "status"), [("camera", 0), ("files", 130)])
+def test_ctrl_c_keeps_what_was_answered(models, folder, tmp_path, monkeypatch, source, status):
+    image = cv2.imread(str(folder / "a two.png"))
+
+    def interrupted(*_):
+        yield Picture("seen", image, live=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fer_tf.pictures.read_camera", interrupted)
+    monkeypatch.setattr("fer_tf.pictures.read_files", interrupted)
+    asked = ["--camera", 0] if source == "camera" else [folder]
+
+    result = ask(models, *asked, "--json", "--csv", tmp_path / "answers.csv")
+
+    assert result.exit_code == status
+    assert len(json.loads(result.stdout)) == 2
+    assert len((tmp_path / "answers.csv").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Name pictures, videos or folders, or a camera"),
+        (["photo.jpg", "--camera", 0], "Name pictures, videos or folders, or a camera"),
+        (["gone.jpg"], "gone.jpg cannot be read (No such file or directory)"),
+        (["{folder}/*.gif"], "matches no picture and no video"),
+        (["{folder}/fake.mp4"], "fake.mp4 (5 bytes) is no video that can be decoded"),
+        (["{folder}", "--csv", "{folder}/none/a.csv"], "a.csv cannot be written (No such file"),
+        (["{folder}", "--annotate", "{folder}/b.jpg"], "b.jpg cannot be written"),
+        (["{folder}", "--annotate", "{folder}"], "holds the pictures themselves"),
+        (["--camera", 9], "Camera 9 cannot be opened"),
+    ],
+)
+def test_mistakes_are_one_sentence(models, folder, arguments, said):
+    (folder / "fake.mp4").write_bytes(b"movie")
+
+    result = ask(models, *(str(argument).format(folder=folder) for argument in arguments))
+
+    assert result.exit_code == 1
+    assert said in str(result.exception)
+    assert not list(folder.glob("writing-*"))
+
+
+def test_names_that_occur_twice_are_numbered(models, folder, tmp_path):
+    (folder / "deep").mkdir()
+    cv2.imwrite(str(folder / "deep" / "B.png"), np.zeros((30, 30, 3), np.uint8))
+
+    ask(models, f"{folder}/**/[bB].*", "--annotate", tmp_path / "drawn")
+
+    drawn = sorted(path.name for path in (tmp_path / "drawn").iterdir())
+    assert drawn == ["B-2.jpg", "b.jpg"] or drawn == ["B.jpg", "b-2.jpg"]
+
+
+def test_a_long_table_ends_in_a_count(models, tmp_path, monkeypatch):
+    monkeypatch.setattr("fer_tf.prediction_output.MOST_ROWS", 2)
+    for number in range(4):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.zeros((9, 9, 3), np.uint8))
+
+    result = ask(models, tmp_path)
+
+    assert result.stdout.count("none found") == 2
+    assert "2 more faces are not shown" in result.stdout
