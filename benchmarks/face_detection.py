@@ -28,7 +28,6 @@ from time import process_time
 import cv2
 import numpy as np
 from drawn_occluders import OCCLUDERS
-from provenance import provenance
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import binomtest
@@ -38,6 +37,7 @@ from fer_tf.face_detector import detect_faces
 from fer_tf.faces import Square, crop_square, find_faces, read_picture
 from fer_tf.pictures import find_files
 from fer_tf.preprocessing import to_face
+from fer_tf.provenance import provenance
 from fer_tf.sources import fer2013
 
 OVERLAP = 0.4
