@@ -190,7 +190,7 @@ def test_a_seed_trained_on_other_faces_is_left_out(parent):
 def test_networks_of_another_partition_are_refused(parent, monkeypatch):
     other = {"A": ("Happiness", "Normal"), "B": ("Anger", "Fear"), "C": ("Disgust", "Surprise")}
     monkeypatch.setattr("fer_tf.serving.PATHS", other)
-    with pytest.raises(InputError, match="for the paths Happiness, Normal, Sadness | Anger"):
+    with pytest.raises(InputError, match=r"for the paths Happiness, Normal, Sadness \| Anger"):
         evaluate(DATABASE, parent)
 
 

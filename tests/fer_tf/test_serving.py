@@ -262,3 +262,19 @@ def test_a_version_that_fails_its_warm_up_is_not_published(networks, tmp_path, m
     with pytest.raises(InputError, match="no finite probability; nothing was published"):
         combine(folders, tmp_path / "models")
     assert not list((tmp_path / "models").iterdir())
+
+
+def test_networks_of_another_partition_are_not_published(networks, tmp_path):
+    """With sizes as before nothing else would tell: labels would come out wrong."""
+    paths = {"A": ["Happiness", "Normal", "Sadness"], "B": ["Anger", "Disgust"]}
+    paths["C"] = ["Fear", "Surprise"]
+    folders = make_runs(tmp_path, networks, **{name: {"paths": paths} for name in networks})
+    with pytest.raises(InputError, match=r"Anger, Disgust \| Fear, Surprise; .* now has"):
+        combine(folders, tmp_path / "models")
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_card_of_uncovered_faces_says_that_nothing_is_covered(networks, tmp_path, no_export):
+    changes = {name: {"occlusion": "none"} for name in networks}
+    version = combine(make_runs(tmp_path / "runs", networks, **changes), tmp_path / "models")
+    assert "Covered: nothing" in (version / MODEL_CARD).read_text()
