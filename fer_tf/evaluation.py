@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics import confusion_matrix, log_loss
 
 from fer_tf.errors import InputError
-from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, TASKS
+from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, TASKS, title_of
 from fer_tf.input_pipeline import Database, Split
 from fer_tf.integration import (
     FLAT,
@@ -157,8 +157,7 @@ def _task(name):
 
 def _of_network(name, logits, labels, bootstrap):
     rows, classes = _own(name, labels)
-    title = TASKS[name].title if name in TASKS else name
-    return {"name": title} | scores(classes, logits[rows].argmax(axis=1), bootstrap, rows)
+    return {"name": title_of(name)} | scores(classes, logits[rows].argmax(axis=1), bootstrap, rows)
 
 
 def _of_method(method: Method, answer, data, bootstrap):

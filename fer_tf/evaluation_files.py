@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_tf.evaluation import Evaluation
-from fer_tf.expressions import EXPRESSIONS, PATHS, TASKS
+from fer_tf.expressions import EXPRESSIONS, PATHS, title_of
 from fer_tf.integration import FLAT, JOINT, PATH_SELECTION
 from fer_tf.plots import plot_losses
 from fer_tf.reports import validation_losses
@@ -184,5 +184,5 @@ def _attention(evaluation, images):
     for name, folder in evaluation.folders.items():
         network = load_best(folder)
         if any(layer.name == "attention" for layer in network.layers):
-            maps[TASKS[name].title] = attention_maps(network, images)
+            maps[title_of(name)] = attention_maps(network, images)
     return maps

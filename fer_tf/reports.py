@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from fer_tf.checkpoint import Checkpoint
-from fer_tf.expressions import TASKS
+from fer_tf.expressions import title_of
 from fer_tf.progress import Progress
 from fer_tf.runs import written_beside
 
@@ -93,7 +93,7 @@ def validation_losses(folders: Mapping[str, Path]) -> dict[str, list[float]]:
     """
     histories = {name: read_history(folder) for name, folder in folders.items()}
     return {
-        TASKS[name].title if name in TASKS else name: [row["val_loss"] for row in rows]
+        title_of(name): [row["val_loss"] for row in rows]
         for name, rows in histories.items()
         if rows
     }

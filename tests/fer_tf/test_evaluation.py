@@ -248,7 +248,8 @@ def test_runs_on_other_faces_are_refused(parent):
 
 
 def test_files_hold_the_numbers_and_the_figures(parent):
-    save(build_network("flat", TINY_RECIPE, "upper"), parent.with_name("other") / "flat")
+    for name in ("other", "other-longer"):
+        save(build_network("flat", TINY_RECIPE, "upper"), parent.with_name(name) / "flat")
     for folder, names in (
         (parent, {"confusion.png", "reliability.png", "predictions.png"}),
         (parent.with_name("other"), {"confusion.png", "reliability.png", "attention.png"}),
