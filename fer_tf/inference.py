@@ -85,12 +85,15 @@ class ExpressionModel:
 
     Args:
         version: a version's folder, see `find_model`.
+
+    Attributes:
+        occlusion: what it was trained to do without: "upper", "lower", "eyes" or "none".
     """
 
     def __init__(self, version: Path):
         import tensorflow as tf
 
-        self._occlusion = read_manifest(version)["occlusion"]
+        self.occlusion = read_manifest(version)["occlusion"]
         self._model = tf.saved_model.load(version)  # Held: its signatures do not keep it alive.
 
     def answer(self, faces: np.ndarray) -> dict[str, np.ndarray]:
@@ -102,10 +105,14 @@ class ExpressionModel:
         Returns:
             The outputs of the signature serving_default, N rows each.
         """
+        if self.occlusion == "eyes":  # The halves are blackened in the graph.
+            faces = np.stack([occlude(face, "eyes") for face in faces])
+        return self.answer_covered(faces)
+
+    def answer_covered(self, faces: np.ndarray) -> dict[str, np.ndarray]:
+        """The same of faces whose eyes are covered already where the model wants them covered."""
         import tensorflow as tf
 
-        if self._occlusion == "eyes":  # The halves are blackened in the graph.
-            faces = np.stack([occlude(face, "eyes") for face in faces])
         ask = self._model.signatures["serving_default"]
         parts = [
             ask(image=tf.constant(faces[start : start + MOST_FACES, ..., np.newaxis]))
