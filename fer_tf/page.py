@@ -101,8 +101,8 @@ def build(models: Models):
         return gr.Radio(choices=names, value=name, visible=True), about(models, name)
 
     def take(upload, name):
-        if upload is None:
-            return (gr.skip(),) * 4
+        if upload is None or not Path(upload).exists():  # Emptied, or told twice.
+            return None, gr.skip(), gr.skip(), gr.skip()
         seen, html = look(models, name, Path(upload))
         count = len(seen.faces) if seen else 0
         numbers = [(f"Face {number + 1}", number) for number in range(count)]
@@ -123,8 +123,9 @@ def build(models: Models):
                     height=240,
                     buttons=[],
                 )
-                # The file as it came: reading it, and telling that it is no picture, is ours. (Of
-                # a subclass Gradio would write a stub file beside this module.)
+                # The file as it came: reading it, and telling that it is no picture, is ours. Not
+                # by a subclass, for which Gradio would write a stub file beside this module. It
+                # holds as long as no handler returns an update of this component.
                 upload.preprocess = lambda payload: payload and payload.path
                 model = gr.Radio(label="Model to ask", choices=[], interactive=True)
                 told = gr.HTML()

@@ -16,7 +16,7 @@ from fer_tf.occlusion import OCCLUSIONS, find_eyes, occlude
 from fer_tf.page_models import Models
 from fer_tf.pictures import Picture
 
-MOST_BYTES = 20_000_000
+MOST_BYTES = 20 * 2**20
 """Of a picture file."""
 
 MOST_PIXELS = 40_000_000
@@ -78,7 +78,7 @@ def look_at(data: bytes, name: str) -> Seen:
     """
     if len(data) > MOST_BYTES:
         raise InputError(
-            f"{name} has {len(data) / 1e6:.0f} MB, {MOST_BYTES // 1_000_000} MB are allowed; "
+            f"{name} has {len(data) / 2**20:.1f} MB, {MOST_BYTES // 2**20} MB are allowed; "
             "choose a smaller picture."
         )
     width, height = _size(data, name)

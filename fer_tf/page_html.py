@@ -27,7 +27,8 @@ STYLE = """
 .fer .label { font-size: 1.2rem; font-weight: 600; margin: 0.4rem 0 0; }
 .fer .path, .fer .note { font-size: 0.9rem; margin: 0.2rem 0 0.5rem; }
 .fer table { width: 100%; border-collapse: collapse; font-size: 0.9rem; margin: 0; }
-.fer th, .fer td { border: 0; padding: 1px 4px 1px 0; text-align: left; font-weight: 400; }
+.fer table, .fer tr, .fer th, .fer td { border: 0 !important; }
+.fer th, .fer td { padding: 1px 4px 1px 0; text-align: left; font-weight: 400; }
 .fer td.bar { width: 45%; }
 .fer td.number { width: 2.6rem; text-align: right; font-variant-numeric: tabular-nums; }
 .fer .bar div { height: 0.7rem; background: var(--color-accent); border-radius: 2px; }
