@@ -1,5 +1,6 @@
 """A page in the browser on which a model is asked about a picture: `python cli.py app`."""
 
+import functools
 import ipaddress
 import os
 import tempfile
@@ -101,9 +102,9 @@ def build(models: Models):
         return gr.Radio(choices=names, value=name, visible=True), about(models, name)
 
     def take(upload, name):
-        if upload is None or not Path(upload).exists():  # Emptied, or told twice.
+        if upload is None:
             return None, gr.skip(), gr.skip(), gr.skip()
-        seen, html = look(models, name, Path(upload))
+        seen, html = look(models, name, upload)
         count = len(seen.faces) if seen else 0
         numbers = [(f"Face {number + 1}", number) for number in range(count)]
         # The upload is emptied: its file is gone, and the next picture can be dropped there.
@@ -126,7 +127,7 @@ def build(models: Models):
                 # The file as it came: reading it, and telling that it is no picture, is ours. Not
                 # by a subclass, for which Gradio would write a stub file beside this module. It
                 # holds as long as no handler returns an update of this component.
-                upload.preprocess = lambda payload: payload and payload.path
+                upload.preprocess = functools.partial(uploaded, Path(upload.GRADIO_CACHE))
                 model = gr.Radio(label="Model to ask", choices=[], interactive=True)
                 told = gr.HTML()
                 face = gr.Radio(
@@ -145,6 +146,23 @@ def build(models: Models):
         model.input(lambda name: about(models, name), model, told, **hidden)
         model.input(again, [seen, model, face], shown, **hidden)
     return page
+
+
+def uploaded(folder: Path, payload) -> Path | None:
+    """The file that a request speaks of, which is read and removed.
+
+    Args:
+        folder: where uploads are.
+        payload: a `gradio.FileData` or None.
+
+    Returns:
+        None where there is none, it is gone, or it lies elsewhere: Gradio lets a forged request
+        name any file of this machine.
+    """
+    if payload is None or not payload.path:
+        return None
+    path = Path(payload.path).resolve()
+    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
 
 
 def about(models: Models, name: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -237,6 +238,35 @@ def test_a_server_that_is_gone_is_one_sentence(two):
     assert "Nothing listens at 127.0.0.1:1" in page.ask(models, "concat_db", look_at(two, "a"), 0)
     result = CliRunner().invoke(cli.app, ["app", "--url=http://127.0.0.1:1"])
     assert "Nothing listens at 127.0.0.1:1" in str(result.exception)
+
+
+def test_a_forged_request_removes_no_file(tmp_path):
+    (tmp_path / "uploads").mkdir()
+    ours, other = tmp_path / "uploads" / "a.png", tmp_path / "other.png"
+    ours.touch(), other.touch()
+    link = tmp_path / "uploads" / "link.png"
+    link.symlink_to(other)
+
+    def path_of(path):
+        return page.uploaded(tmp_path / "uploads", SimpleNamespace(path=path and str(path)))
+
+    assert path_of(ours) == ours
+    for path in (other, link, tmp_path / "uploads" / ".." / "other.png", ours.parent, None):
+        assert path_of(path) is None
+    assert page.uploaded(tmp_path, None) is None
+
+
+def test_uploads_are_read_by_us_from_gradios_folder(tmp_path, monkeypatch):
+    gradio = pytest.importorskip("gradio")
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+
+    blocks = page.build(Fake()).blocks.values()
+
+    (upload,) = (block for block in blocks if isinstance(block, gradio.Image))
+    (tmp_path / "no picture.png").write_bytes(b"<html>")
+    ours = SimpleNamespace(path=str(tmp_path / "no picture.png"))
+    assert upload.preprocess(ours) == tmp_path / "no picture.png"
+    assert upload.preprocess(SimpleNamespace(path=__file__)) is None
 
 
 def test_the_page_sends_nothing_about_its_use():
