@@ -113,7 +113,9 @@ def build(models: Models):
     def again(seen, name, number):
         return ask(models, name, seen, number or 0) if seen else hint(_HINT)
 
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(60, 60)) as page:
+    with gr.Blocks(
+        title=TITLE, analytics_enabled=False, delete_cache=(60, 60), fill_width=True
+    ) as page:
         gr.Markdown(f"# {TITLE}")
         with gr.Row():
             with gr.Column(scale=1, min_width=280):

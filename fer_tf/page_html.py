@@ -19,7 +19,7 @@ STYLE = """
 .fer img { max-width: 100%; height: auto; border-radius: 4px; margin: 0; }
 .fer figure { margin: 0 0 1rem; text-align: center; }
 .fer .photo { max-height: 60vh; width: auto; }
-.fer .cards { display: grid; gap: 0.75rem; grid-template-columns: repeat(auto-fit, minmax(min(13rem,
+.fer .cards { display: grid; gap: 0.75rem; grid-template-columns: repeat(auto-fit, minmax(min(11rem,
   100%), 1fr)); }
 .fer .card { border: 1px solid var(--border-color-primary); border-radius: 8px; padding: 0.75rem; }
 .fer .card h3 { margin: 0 0 0.5rem; font-size: 1rem; }
@@ -82,8 +82,8 @@ def results(
         )
     if covers in MASKS and covers != NONE:
         notes.append(
-            f"This model was trained with the {_part(covers)} covered, and it is covered in every "
-            "face before the networks see it, as the pictures below show."
+            f"This model was trained with the {_part(covers)} covered: every face is covered so "
+            "before the networks see it, as the pictures below show."
         )
     first = answers[0].prediction.label
     cards = "".join(_card(each, first) for each in answers)
