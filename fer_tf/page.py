@@ -3,6 +3,7 @@
 import functools
 import ipaddress
 import os
+import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,8 @@ def serve(models: Models, host: str, port: int, say: Callable[[str], None]) -> N
         say(f"Open {url} in a browser on this machine; Ctrl-C ends the page.")
         if not _is_loopback(host):
             say(f"Note: whoever reaches {host}:{port} can ask the models; there is no password.")
+        # Ended by a supervisor it tidies up as after Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             page.block_thread()
         finally:
