@@ -85,15 +85,12 @@ class ExpressionModel:
 
     Args:
         version: a version's folder, see `find_model`.
-
-    Attributes:
-        occlusion: what it was trained to do without: "upper", "lower", "eyes" or "none".
     """
 
     def __init__(self, version: Path):
         import tensorflow as tf
 
-        self.occlusion = read_manifest(version)["occlusion"]
+        self._occlusion = read_manifest(version)["occlusion"]
         self._model = tf.saved_model.load(version)  # Held: its signatures do not keep it alive.
 
     def answer(self, faces: np.ndarray) -> dict[str, np.ndarray]:
@@ -105,7 +102,7 @@ class ExpressionModel:
         Returns:
             The outputs of the signature serving_default, N rows each.
         """
-        if self.occlusion == "eyes":  # The halves are blackened in the graph.
+        if self._occlusion == "eyes":  # The halves are blackened in the graph.
             faces = np.stack([occlude(face, "eyes") for face in faces])
         return self.answer_covered(faces)
 
