@@ -622,6 +622,34 @@ def query(
     typer.echo(f"Answered by {name} at {url}, {eyes}")
 
 
+@app.command("app")
+def open_page(
+    models_dir: ModelsDir = MODELS_DIR,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="Ask a running TensorFlow Serving at its REST address instead of --models-dir.",
+            show_default=False,
+        ),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 7860,
+):
+    """Open a page on which a picture is dropped and its faces are covered and answered."""
+    from fer_tf.page import import_gradio, serve
+    from fer_tf.page_models import LocalModels, ServedModels
+    from fer_tf.rest_client import Server
+
+    models = ServedModels(Server(url)) if url else LocalModels(models_dir)
+    models.names()  # Missing models and packages are told before anything is loaded.
+    import_gradio()
+    if not url:
+        _import_tensorflow()
+    serve(models, host, port, typer.echo)
+
+
 def _versions(option, pairs):
     """Model -> version from NAME=VERSION."""
     chosen = {}

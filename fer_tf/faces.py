@@ -145,32 +145,42 @@ def centred_square(shape: tuple[int, ...]) -> Square:
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """Read a picture file as it should be looked at.
-
-    Args:
-        path: a file in a format that OpenCV reads: JPEG, PNG, TIFF, BMP, WebP, GIF and others.
-
-    Returns:
-        uint8 [H, W, 3], BGR; turned upright as its EXIF data say, gray repeated over the channels,
-        16 bits reduced to 8, transparency ignored.
+    """Read a picture file, see `decode_picture`.
 
     Raises:
         InputError: the file is missing, a folder, unreadable, empty, cut short or no picture.
     """
     try:
         # Through bytes, because cv2.imread fails on names outside ASCII on some systems.
-        data = np.frombuffer(Path(path).read_bytes(), np.uint8)
+        data = Path(path).read_bytes()
     except OSError as error:
         raise InputError(
             f"{path} cannot be read ({error.strerror}); name a picture file."
         ) from error
+    return decode_picture(data, path)
+
+
+def decode_picture(data: bytes, name: str | Path) -> np.ndarray:
+    """Decode a picture as it should be looked at.
+
+    Args:
+        data: a file in a format that OpenCV reads: JPEG, PNG, TIFF, BMP, WebP, GIF and others.
+        name: what a message calls it.
+
+    Returns:
+        uint8 [H, W, 3], BGR; turned upright as its EXIF data say, gray repeated over the channels,
+        16 bits reduced to 8, transparency ignored.
+
+    Raises:
+        InputError: it is empty, cut short or no picture.
+    """
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:  # e.g. no bytes, or more pixels than OpenCV takes
         image = None
     if image is None:
         raise InputError(
-            f"{path} ({data.size} bytes) is no picture that can be decoded; a whole JPEG, PNG, "
+            f"{name} ({len(data)} bytes) is no picture that can be decoded; a whole JPEG, PNG, "
             "TIFF, BMP or WebP file is expected: save or copy it again."
         )
     return image

@@ -102,10 +102,14 @@ class ExpressionModel:
         Returns:
             The outputs of the signature serving_default, N rows each.
         """
-        import tensorflow as tf
-
         if self._occlusion == "eyes":  # The halves are blackened in the graph.
             faces = np.stack([occlude(face, "eyes") for face in faces])
+        return self.answer_covered(faces)
+
+    def answer_covered(self, faces: np.ndarray) -> dict[str, np.ndarray]:
+        """The same of faces whose eyes are covered already where the model wants them covered."""
+        import tensorflow as tf
+
         ask = self._model.signatures["serving_default"]
         parts = [
             ask(image=tf.constant(faces[start : start + MOST_FACES, ..., np.newaxis]))

@@ -35,7 +35,7 @@ def model_card(name: str, version: int, manifest: dict) -> str:
         Markdown.
     """
     labels = ", ".join(f"{i} {label}" for i, label in enumerate(manifest["labels"]))
-    rights = "\n".join(f"- {_RIGHTS[source]}" for source in _sources(manifest["config"]))
+    rights = "\n".join(f"- {_RIGHTS[source]}" for source in sources_of(manifest["config"]))
     return f"""# {name}, version {version}
 
 Names the expression of a partly covered face. BeginNet picks one of three groups of expressions
@@ -85,7 +85,7 @@ def _warm_up(covered):
     )
 
 
-def _sources(config):
+def sources_of(config: str) -> Sequence[str]:
     """The sources of a config by its name, e.g. "fer2013+kdef-leakfree"."""
     name = config.split("-")[0]
     return OFFICIAL_SOURCES if name == "paper" else name.split("+")

@@ -58,12 +58,17 @@ def query(
     images = np.stack([image for _, _, image in found])
     if covered:
         images = np.stack([occlude(image, "eyes") for image in images])
-    answers = [
-        server.predict(model, signature, images[start : start + FACES_AT_A_TIME])
-        for start in range(0, len(images), FACES_AT_A_TIME)
-    ]
-    answer = {name: [row for part in answers for row in part[name]] for name in answers[0]}
+    answer = ask(server, model, signature, images)
     predictions = [
         prediction_of(answer, row, photo, square) for row, (photo, square, _) in enumerate(found)
     ]
     return predictions, covered
+
+
+def ask(server: Server, model: str, signature: str, images: np.ndarray) -> dict[str, list]:
+    """Asks about any number of face squares, see `Server.predict`, a few at a time."""
+    answers = [
+        server.predict(model, signature, images[start : start + FACES_AT_A_TIME])
+        for start in range(0, len(images), FACES_AT_A_TIME)
+    ]
+    return {name: [row for part in answers for row in part[name]] for name in answers[0]}

@@ -1,0 +1,177 @@
+"""What the page says of a picture: every face as it is, and one with each mask."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from fer_tf.errors import InputError
+from fer_tf.faces import Square, decode_picture
+from fer_tf.inference import Prediction, faces_of, prediction_of
+from fer_tf.occlusion import OCCLUSIONS, find_eyes, occlude
+from fer_tf.page_models import Models
+from fer_tf.pictures import Picture
+
+MOST_BYTES = 20 * 2**20
+"""Of a picture file."""
+
+MOST_PIXELS = 40_000_000
+"""Of a picture: 120 MB decoded."""
+
+MOST_FACES = 64
+"""The largest ones of a picture are answered."""
+
+SHOWN_SIDE = 960
+"""Pixels of the longer side at which a picture is kept and shown."""
+
+NONE = "none"
+_TITLES = ("upper half covered", "lower half covered", "eyes covered")
+MASKS = {NONE: "as it is", **dict(zip(OCCLUSIONS, _TITLES, strict=True))}
+"""How a face is covered -> what it is called."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A picture in which the faces were found.
+
+    Attributes:
+        name: of the file.
+        image: uint8 [H, W, 3], BGR, at most `SHOWN_SIDE` long.
+        faces: pairs of a square in `image`, None where no face was found, and uint8 [48, 48].
+    """
+
+    name: str
+    image: np.ndarray
+    faces: list[tuple[Square | None, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of a face that is covered in one way.
+
+    Attributes:
+        mask: a key of `MASKS`.
+        face: uint8 [48, 48], what the networks see.
+        prediction: of it.
+        recognised: the occlusion that the model took it for, where it has such an output.
+    """
+
+    mask: str
+    face: np.ndarray
+    prediction: Prediction
+    recognised: str | None
+
+
+def look_at(data: bytes, name: str) -> Seen:
+    """Finds the faces in a picture file.
+
+    Args:
+        data: the file.
+        name: what messages call it.
+
+    Raises:
+        InputError: it is too large or no picture.
+    """
+    if len(data) > MOST_BYTES:
+        raise InputError(
+            f"{name} has {len(data) / 2**20:.1f} MB, {MOST_BYTES // 2**20} MB are allowed; "
+            "choose a smaller picture."
+        )
+    width, height = _size(data, name)
+    if width * height > MOST_PIXELS:
+        raise InputError(
+            f"{name} has {width} x {height} pixels, {MOST_PIXELS // 1_000_000} million are "
+            "allowed; choose a smaller picture."
+        )
+    image = decode_picture(data, name)
+    faces = faces_of(Picture(name, image))[:MOST_FACES]
+    scale = min(1, SHOWN_SIDE / max(image.shape[:2]))
+    size = [max(1, round(scale * length)) for length in image.shape[1::-1]]
+    shown = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return Seen(name, shown, [(square and _scaled(square, scale), face) for square, face in faces])
+
+
+def read_upload(path: Path) -> Seen:
+    """Finds the faces in an uploaded file, which is removed whatever comes of it."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path.name} did not arrive whole; choose it again.") from error
+    finally:
+        path.unlink(missing_ok=True)
+    return look_at(data, path.name)
+
+
+def answer(
+    models: Models, name: str, seen: Seen, chosen: int
+) -> tuple[list[Prediction], list[Answer]]:
+    """Asks a model about all faces of a picture and about one of them with each mask.
+
+    Args:
+        models: whom to ask.
+        name: of the model.
+        seen: the picture.
+        chosen: number of the face that is covered, from 0.
+
+    Returns:
+        A prediction for each face as it is; an answer for each of `MASKS`.
+
+    Raises:
+        InputError: the model or the server is not there any more.
+    """
+    covers = models.occlusion(name)
+    asked = [(NONE, square, face) for square, face in seen.faces]
+    asked += [(mask, *seen.faces[chosen]) for mask in MASKS]
+    images = np.stack([covered(face, (mask, covers)) for mask, _, face in asked])
+    rows = models.answer(name, images)
+    predictions = [
+        prediction_of(rows, row, seen.name, square) for row, (_, square, _) in enumerate(asked)
+    ]
+    count = len(seen.faces)
+    answers = [
+        Answer(mask, image, prediction, _text(rows["occlusion"][row]))
+        if "occlusion" in rows
+        else Answer(mask, image, prediction, None)
+        for row, (mask, image, prediction) in enumerate(
+            zip(MASKS, images[count:], predictions[count:], strict=True), start=count
+        )
+    ]
+    return predictions[:count], answers
+
+
+def covered(face: np.ndarray, masks: Sequence[str]) -> np.ndarray:
+    """A face under several masks, the eyes looked for before the first covers them.
+
+    Args:
+        face: uint8 [48, 48].
+        masks: what is no occlusion covers nothing.
+    """
+    boxes = find_eyes(face)[0] if "eyes" in masks else None
+    for mask in masks:
+        if mask in OCCLUSIONS:
+            face = occlude(face, mask, boxes)
+    return face
+
+
+def _size(data, name):
+    """Width and height by the head alone, since a small file may unfold into gigabytes."""
+    Image.MAX_IMAGE_PIXELS = None  # Our own limit is lower and tells more.
+    try:
+        return Image.open(io.BytesIO(data)).size
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InputError(
+            f"{name} is no picture that can be read; choose a JPEG, PNG, WebP, TIFF or BMP file."
+        ) from error
+
+
+def _scaled(square, scale):
+    return Square(round(scale * square.x), round(scale * square.y), round(scale * square.side))
+
+
+def _text(value):
+    value = value.decode() if isinstance(value, bytes) else value
+    return MASKS.get(value, str(value))

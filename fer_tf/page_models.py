@@ -1,0 +1,145 @@
+"""Whom the page asks: the combined models of a folder, or a running TensorFlow Serving."""
+
+import functools
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from fer_tf.errors import InputError
+from fer_tf.evaluation import COMBINED
+from fer_tf.inference import ExpressionModel
+from fer_tf.model_card import sources_of
+from fer_tf.occlusion import DATABASES
+from fer_tf.query import ask
+from fer_tf.rest_client import Server, ServerRefusal, model_path
+from fer_tf.serving import find_versions, read_manifest
+from fer_tf.sources.drawn import NAME as DRAWN
+
+ANY_OCCLUSION = "any_occlusion"
+"""Name of a model that recognises the occlusion itself; its answers have the output `occlusion`."""
+
+TRAINED_ON_DRAWN = "Trained on drawn faces: its answers say nothing about real ones."
+
+
+class Models(Protocol):
+    """Models that can be asked."""
+
+    def names(self) -> list[str]:
+        """Those there are, at least one.
+
+        Raises:
+            InputError: there is none, saying how one is made.
+        """
+
+    def describe(self, name: str) -> list[str]:
+        """What a model was trained on, as sentences."""
+
+    def occlusion(self, name: str) -> str:
+        """What a model was trained to do without: "upper", "lower", "eyes"; else another word."""
+
+    def answer(self, name: str, faces: np.ndarray) -> dict:
+        """What a model says of faces.
+
+        Args:
+            name: of `names`.
+            faces: uint8 [N, 48, 48], N at least 1, covered already as the model wants them.
+
+        Returns:
+            The outputs of the signature serving_default, N rows each.
+        """
+
+
+class LocalModels:
+    """The newest version of each model in a folder, loaded when it is first asked.
+
+    Args:
+        folder: holds `<name>/<integer version>/`.
+    """
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._load = functools.lru_cache(maxsize=len(DATABASES) + 1)(ExpressionModel)
+
+    def names(self) -> list[str]:
+        """See `Models`."""
+        there = [path.name for path in sorted(self._folder.glob("*")) if find_versions(path)]
+        if not there:
+            raise InputError(
+                f"{self._folder} holds no model; `make demo` makes one of drawn faces, which "
+                "--models-dir build/demo/saved_models shows, and `python cli.py train all` one of "
+                "your own."
+            )
+        return sorted(there, key=lambda name: name not in DATABASES)
+
+    def describe(self, name: str) -> list[str]:
+        """See `Models`."""
+        version = self._newest(name)
+        made = read_manifest(version)
+        sentences = [
+            f"{name}, version {version.name}: trained on {made['database']}/{made['config']} with "
+            f"recipe {made['recipe']}."
+        ]
+        if DRAWN in sources_of(made["config"]):
+            sentences.append(TRAINED_ON_DRAWN)
+        for row in (made.get("evaluation") or {}).get("results", []):
+            if row["name"] == COMBINED:
+                sentences.append(f"Right on {100 * row['accuracy']:.1f} % of its own test images.")
+        return sentences
+
+    def occlusion(self, name: str) -> str:
+        """See `Models`."""
+        return read_manifest(self._newest(name))["occlusion"]
+
+    def answer(self, name: str, faces: np.ndarray) -> dict:
+        """See `Models`."""
+        return self._load(self._newest(name)).answer_covered(faces)
+
+    def _newest(self, name):
+        versions = find_versions(self._folder / name)
+        if not versions:
+            raise InputError(f"{self._folder} holds no {name} any more; load the page again.")
+        return versions[-1]
+
+
+class ServedModels:
+    """The models that a server has under our names.
+
+    Args:
+        server: whom to ask.
+    """
+
+    def __init__(self, server: Server):
+        self._server = server
+
+    def names(self) -> list[str]:
+        """See `Models`."""
+        there = []
+        for name in (*DATABASES, ANY_OCCLUSION):
+            try:
+                self._server.request(model_path(name, None))
+            except ServerRefusal:
+                continue
+            there.append(name)
+        if not there:
+            raise InputError(
+                f"{self._server.url} serves none of {', '.join(DATABASES)}; `python cli.py "
+                "serve-config` prints the command that starts a server with them."
+            )
+        return there
+
+    def describe(self, name: str) -> list[str]:
+        """See `Models`."""
+        return [
+            f"{name} at {self._server.url}, the newest version loaded.",
+            "A server does not tell what its model was trained on; where that were drawn faces, "
+            "its answers would say nothing about real ones.",
+        ]
+
+    def occlusion(self, name: str) -> str:
+        """See `Models`; by the name, because a server does not tell."""
+        return DATABASES.get(name, "any")
+
+    def answer(self, name: str, faces: np.ndarray) -> dict:
+        """See `Models`."""
+        return ask(self._server, model_path(name, None), "serving_default", faces)
