@@ -185,7 +185,8 @@ def from_scratch() -> Recipe:
 
     Cost: 64 minutes for the four networks of concat_db/fer2013-leakfree beside other work, 22 more
     for the flat one. Result on its test split: path selection 44.1 %, flat 48.8 %
-    (results/from_scratch/); on the plain split 45.6 % (results/from_scratch_concat_db_fer2013.json).
+    (results/from_scratch/); on the plain split 45.6 %
+    (results/from_scratch_concat_db_fer2013.json).
     """
     return Recipe(
         name="from_scratch",
