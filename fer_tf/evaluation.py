@@ -97,7 +97,7 @@ def evaluate(database: Database, parent: Path, split: str = "test") -> Evaluatio
     check_runs(database, folders)
     data, held_out = database.read(split), database.read("validation")
     bootstrap = Bootstrap(groups_of(database, data))
-    logits, before = predict_logits(folders, data), predict_logits(folders, held_out)
+    logits, before = predict_logits(folders, data, held_out)
     temperatures = _temperatures(before, held_out.labels)
     probabilities, calibrated = tempered(logits, {}), tempered(logits, temperatures)
     found = methods(tempered(before, {}), held_out.labels)
@@ -214,7 +214,8 @@ def _seeds(database, parent, data, right):
             check_runs(database, folders)
         except InputError:
             continue  # Its networks were trained on something else, e.g. before a rebuild.
-        probabilities = tempered(predict_logits(folders, data), {})
+        (logits,) = predict_logits(folders, data)
+        probabilities = tempered(logits, {})
         for name in found:
             if set([FLAT] if name == FLAT else MULTI_NETWORK) <= set(folders):
                 answer = _SEEDS_OF[name](probabilities).argmax(axis=1)

@@ -210,7 +210,8 @@ def _table_2(database, configs_runs):
                     continue
                 check_runs(database, {network: folder / network})
                 data = database.read(split)
-                said = predict_logits({network: folder / network}, data)[network].argmax(axis=1)
+                (logits,) = predict_logits({network: folder / network}, data)
+                said = logits[network].argmax(axis=1)
                 truth = data.for_task(TASKS[network])[1]
                 place = {"network": backbone, "recipe": folder.name, "config": database.config}
                 measured = scores(truth, said, Bootstrap(groups_of(database, data)))

@@ -81,12 +81,25 @@ def check_runs(database: Database, folders: Mapping[str, Path]) -> None:
         refuse_mixture(runs, folders, own[0], name, ["recipe"])
 
 
-def predict_logits(folders: Mapping[str, Path], data: Split) -> dict[str, np.ndarray]:
-    """What each network says of all images: float32 [N, classes of its task]."""
+def predict_logits(folders: Mapping[str, Path], *splits: Split) -> list[dict[str, np.ndarray]]:
+    """What each network, loaded once, says of all images of some splits.
+
+    Args:
+        folders: network -> its run's folder.
+        *splits: the images.
+
+    Returns:
+        For each split network -> float32 [N, classes of its task].
+    """
     from fer_tf.checkpoint import load_best
 
-    batches = evaluation_batches(data.images, data.labels)
-    return {name: load_best(folder).predict(batches, verbose=0) for name, folder in folders.items()}
+    batches = [evaluation_batches(split.images, split.labels) for split in splits]
+    said = [{} for _ in splits]
+    for name, folder in folders.items():
+        network = load_best(folder)
+        for found, images in zip(said, batches, strict=True):
+            found[name] = network.predict(images, verbose=0)
+    return said
 
 
 def groups_of(database: Database, data: Split) -> np.ndarray:
