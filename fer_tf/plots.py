@@ -18,7 +18,7 @@ _FRAME = 128  # gray, or a bright face has no border
 # Colours of Okabe and Ito, told apart by the colour-blind; the dashes are for gray prints.
 LINES = [
     *(("#0072b2", "-"), ("#d55e00", "--"), ("#009e73", "-."), ("#000000", ":")),
-    *(("#cc79a7", (0, (5, 1))), ("#56b4e9", (0, (1, 1)))),
+    *(("#cc79a7", (0, (5, 1))), ("#56b4e9", (0, (1, 1))), ("#e69f00", (0, (6, 1, 1, 1)))),
 ]
 
 
@@ -93,7 +93,7 @@ def plot_losses(losses: Mapping[str, Sequence[float]], path: Path, title: str = 
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure((6.4, 4.2), layout="constrained")
+    figure = Figure((6.4, 4.8), layout="constrained")
     axis = figure.subplots()
     for (name, values), (colour, dashes) in zip(losses.items(), cycle(LINES)):
         epochs = np.arange(1, len(values) + 1)
@@ -104,7 +104,7 @@ def plot_losses(losses: Mapping[str, Sequence[float]], path: Path, title: str = 
     axis.set(xlabel="epoch", ylabel="validation loss", title=title)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(alpha=0.3)
-    axis.legend()
+    figure.legend(loc="outside lower center", ncols=2)  # Within it would cover a line of seven.
     figure.savefig(path, dpi=DPI)
 
 
