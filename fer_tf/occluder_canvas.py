@@ -37,7 +37,6 @@ class Canvas:
 
     def __init__(self, face: np.ndarray, eyes: np.ndarray, random: np.random.Generator):
         self.random = random
-        self.skin = float(np.median(face[20:40, 12:36]))
         self._face = face
         self._image = cv2.resize(face, (_SIDE, _SIDE))
         self._touched = np.zeros((_SIDE, _SIDE), np.uint8)
@@ -45,9 +44,11 @@ class Canvas:
         turn = np.array([across, (-across[1], across[0])]) / _APART
         # A face that looks aside has its eyes nearer, but is as high as others.
         turn[1] *= max(1.0, 0.9 * _APART / max(float(np.hypot(*across)), 1.0))
-        self._matrix = turn
+        # In OpenCV's units.
+        self._matrix = turn * _ENLARGED * 2**_BITS
+        middle = (eyes.mean(axis=0) + 0.5) * _ENLARGED - 0.5
+        self._shift = middle * 2**_BITS - EYES.mean(axis=0) @ self._matrix
         self._scale = float(np.hypot(*turn[0]))
-        self._middle = eyes.mean(axis=0)
 
     def result(self) -> np.ndarray:
         """The face, uint8 [48, 48]; where nothing was drawn its pixels are as they were."""
@@ -118,7 +119,8 @@ class Canvas:
 
     def skin_shade(self) -> float:
         """A shade of about the face's skin."""
-        return float(np.clip(self.skin + self.uniform(-30, 30), 5, 250))
+        skin = float(np.median(self._face[20:40, 12:36]))
+        return min(max(skin + self.uniform(-30, 30), 5), 250)
 
     def shade(self) -> float:
         """A shade of things: dark, like skin, or any, bright ones included."""
@@ -130,20 +132,18 @@ class Canvas:
         return self.uniform(60, 255)
 
     def _place(self, points):
-        places = (np.asarray(points, float) - EYES.mean(axis=0)) @ self._matrix + self._middle
-        places = (places + 0.5) * _ENLARGED - 0.5
-        return np.rint(places * 2**_BITS).astype(np.int32)
+        return np.rint(np.asarray(points, float) @ self._matrix + self._shift).astype(np.int32)
 
     def _blend(self, mask, area, paint, opacity):
         image, touched = self._image[area.pixels], self._touched[area.pixels]
         if np.ndim(paint) == 0:
-            paint = np.full(image.shape, np.clip(paint, 0, 255), np.uint8)
+            paint = np.full(image.shape, min(max(int(paint), 0), 255), np.uint8)
         else:
             paint = paint[area.pixels]
         if opacity < 1:
             paint = cv2.addWeighted(paint, opacity, image, 1 - opacity, 0)
         cv2.copyTo(paint, mask, image)
-        np.maximum(touched, mask, out=touched)
+        cv2.max(touched, mask, touched)
 
 
 class _Area(NamedTuple):
@@ -155,11 +155,12 @@ class _Area(NamedTuple):
 
 def _blank(places, margin):
     """An empty mask for what is drawn at some places, and its area."""
-    low, high = places.min(axis=0) // 2**_BITS - margin, places.max(axis=0) // 2**_BITS + margin + 2
-    low, high = np.clip(low, 0, _SIDE), np.clip(high, 0, _SIDE)
-    pixels = slice(low[1], high[1]), slice(low[0], high[0])
-    mask = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
-    return mask, _Area(pixels, (low * 2**_BITS).astype(np.int32))
+    (left, top), (right, bottom) = places.min(axis=0).tolist(), places.max(axis=0).tolist()
+    left, top = (min(max((v >> _BITS) - margin, 0), _SIDE) for v in (left, top))
+    right, bottom = (min(max((v >> _BITS) + margin + 2, 0), _SIDE) for v in (right, bottom))
+    mask = np.zeros((bottom - top, right - left), np.uint8)
+    corner = np.array([left << _BITS, top << _BITS], np.int32)
+    return mask, _Area((slice(top, bottom), slice(left, right)), corner)
 
 
 def rounded(left, top, right, bottom, radius) -> np.ndarray:

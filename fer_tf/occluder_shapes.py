@@ -41,7 +41,7 @@ def headset(canvas: Canvas) -> None:
 
 def goggles(canvas: Canvas) -> None:
     """Goggles for skiing or a workshop: a thick frame, one lens, a strap."""
-    half, top, bottom = canvas.uniform(16, 21), canvas.uniform(7, 11), canvas.uniform(24.5, 29)
+    half, top, bottom = canvas.uniform(16, 21), canvas.uniform(6, 10), canvas.uniform(25, 29)
     frame = canvas.shade()
     middle = canvas.uniform(15, 19)
     strap = canvas.texture(canvas.shade(), roughness=2)
@@ -68,7 +68,7 @@ def pulled_down(canvas: Canvas) -> None:
 
 def blindfold(canvas: Canvas) -> None:
     """A wide cloth tied round the head."""
-    top, bottom = canvas.uniform(6, 11), canvas.uniform(23, 28)
+    top, bottom = canvas.uniform(5, 10), canvas.uniform(24, 28)
     shade = canvas.shade()
     ends = canvas.random.normal(0, 2, 4)
     outline = [(-12, top + ends[0]), (MIDDLE, top), (60, top + ends[1])]
@@ -185,7 +185,7 @@ def cup(canvas: Canvas) -> None:
 
 def sunglasses(canvas: Canvas) -> None:
     """Sunglasses of many shapes: dark, mirrored or half seen through."""
-    lenses = lenses_of(canvas, canvas.uniform(5.2, 8), canvas.uniform(3.8, 6.6))
+    lenses = lenses_of(canvas, canvas.uniform(5.2, 8), canvas.uniform(3.8, 6))
     frame = canvas.uniform(0, 70) if canvas.chance(0.7) else canvas.shade()
     draw_frame(canvas, lenses, frame, canvas.uniform(0.5, 2))
     dark = canvas.chance(0.75)
@@ -203,7 +203,7 @@ def sunglasses(canvas: Canvas) -> None:
 
 def strip(canvas: Canvas) -> None:
     """A bar over both eyes, as pictures are made anonymous with; or a narrow mask."""
-    half, middle = canvas.uniform(3.5, 6.5), 18 + canvas.uniform(-1, 1)
+    half, middle = canvas.uniform(3.5, 6), 18 + canvas.uniform(-1, 1)
     left, right = canvas.uniform(-8, 8), canvas.uniform(40, 56)
     turned = canvas.uniform(-1.5, 1.5)
     bar = rounded(left, middle - half, right, middle + half, canvas.uniform(0.1, 3))

@@ -55,10 +55,11 @@ def draw_split(database: Database, split: str, seed: int) -> tuple[np.ndarray, n
     boxes = eye_boxes(faces)
     random = np.random.default_rng((seed, _SPLITS.index(split)))
     images = np.empty((len(faces), max(times, 1), kinds, FACE_SIZE, FACE_SIZE, 1), np.uint8)
-    for row, face in enumerate(faces):
-        for drawings in images[row]:
-            for drawing, kind in zip(drawings, RECOGNISED, strict=True):
-                drawing[..., 0] = draw_occluder(face, boxes[row], kind, random)
+    with one_opencv_thread():
+        for row, face in enumerate(faces):
+            for drawings in images[row]:
+                for drawing, kind in zip(drawings, RECOGNISED, strict=True):
+                    drawing[..., 0] = draw_occluder(face, boxes[row], kind, random)
     images = images.reshape(-1, FACE_SIZE, FACE_SIZE, 1)
     return images, np.tile(np.arange(kinds, dtype=np.int32), len(images) // kinds)
 
