@@ -56,10 +56,10 @@ def test_what_covers_the_upper_half_covers_the_brows_which_glasses_do_not(steady
 @pytest.mark.parametrize("kind", ["upper", "lower", "eyes"])
 def test_black_is_what_the_databases_hold(face, kind):
     boxes = BOXES + [1, 2, 0, 0]
-    for seed in range(4):
+    expected = occlude(face, kind, boxes) == 0
+    for seed in range(30):  # In any light black is black.
         picture = draw_occluder(face, boxes, kind, np.random.default_rng(seed), "black")
-        expected = occlude(face, kind, boxes)
-        np.testing.assert_array_equal(picture == 0, expected == 0)
+        assert not picture[expected].any()
     assert set(BLACK) <= set(OCCLUDERS["eyes"])
 
 
