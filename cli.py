@@ -531,6 +531,66 @@ def predict(
 
 
 @app.command()
+def evaluate_photos(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Holds a sub-folder of photographs for each expression: Happiness, Normal, "
+            "Sadness, Anger, Fear, Disgust, Surprise; not all are needed.",
+        ),
+    ],
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="Also draw the faces with the answers, green where right, red where wrong (the "
+            "paper's Fig. 7); at most 8 of each expression.",
+        ),
+    ] = None,
+    name: ModelName = None,
+    models_dir: ModelsDir = MODELS_DIR,
+):
+    """Measure a model on photographs of your own, sorted into folders FOLDER/Happiness/ and so on.
+
+    Where several faces are found in a photograph the largest counts. `predict` tells what is said
+    of each photograph.
+    """
+    from rich.console import Console
+
+    from fer_tf.inference import ExpressionModel, find_model
+    from fer_tf.labelled_photos import answered, find_labelled, panels, sentences, shown, table
+    from fer_tf.pictures import read_files, summary
+    from fer_tf.prediction_files import output_file
+    from fer_tf.prediction_output import progress_bar
+    from fer_tf.result_plots import plot_predictions
+
+    photos, failures = find_labelled(folder), {}
+    if figure and figure.suffix.lower() != ".png":
+        raise InputError(f"--figure got {figure}; the name of a PNG file is expected.")
+    if figure and folder.resolve() in figure.resolve().parents:
+        raise InputError(f"--figure {figure} lies among the photographs; name another place.")
+    model = find_model(name, models_dir)
+    with output_file(figure) if figure else contextlib.nullcontext() as out:
+        _import_tensorflow()
+        with progress_bar(list(photos), False) as bar:
+            pictures = read_files(bar.track(photos, description="Files"), 1, failures)
+            answers = answered(photos, ExpressionModel(model).predict(pictures))
+        if not answers:
+            raise InputError(summary(failures, len(photos)))
+        Console().print(table(answers))
+        if out:
+            lines = shown(answers)
+            plot_predictions(panels(lines), out)
+    for sentence in [*sentences(answers), f"Answered by {model}"]:
+        typer.echo(sentence)
+    if figure:
+        typer.echo(f"Wrote {figure}: {sum(map(len, lines))} of {len(answers)} photographs")
+    if failures:
+        raise InputError(summary(failures, len(photos)))
+
+
+@app.command()
 def serve_config(
     stable: Annotated[
         list[str] | None,

@@ -6,6 +6,7 @@ import io
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -30,14 +31,11 @@ QUALITY = 92
 
 
 @contextlib.contextmanager
-def csv_file(path: Path) -> Iterator[Callable[[Iterable[Prediction]], None]]:
-    """Opens a CSV file that is there, whole, when the block ends.
-
-    Yields:
-        A function that appends predictions.
+def output_file(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file that is there, whole, when the block ends.
 
     Raises:
-        InputError: at the beginning, if the file cannot be written.
+        InputError: at the beginning, if it cannot be written.
     """
     with contextlib.ExitStack() as stack:
         try:
@@ -47,6 +45,20 @@ def csv_file(path: Path) -> Iterator[Callable[[Iterable[Prediction]], None]]:
                 f"{path} cannot be written ({error.strerror}); name a file in a folder that exists "
                 "and can be written."
             ) from error
+        yield out
+
+
+@contextlib.contextmanager
+def csv_file(path: Path) -> Iterator[Callable[[Iterable[Prediction]], None]]:
+    """Opens a CSV file that is there, whole, when the block ends.
+
+    Yields:
+        A function that appends predictions.
+
+    Raises:
+        InputError: at the beginning, if the file cannot be written.
+    """
+    with output_file(path) as out:
         text = io.TextIOWrapper(out, "utf-8", newline="", write_through=True)
         writer = csv.writer(text)
         writer.writerow(COLUMNS)
