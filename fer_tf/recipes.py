@@ -4,7 +4,7 @@ A recipe is a function here that returns a `Recipe`; its docstring holds the com
 costs and what it reached. To try another, add a function and put it into `RECIPES`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from fer_tf.errors import InputError
@@ -65,7 +65,7 @@ class Recipe:
 
     Attributes:
         name: its name on the command line.
-        schedules: a `Schedule` per network; "flat" is trained like BeginNet.
+        schedules: a `Schedule` per network that it trains.
         backbone: shape of the ResNeXt.
         image_size: side in pixels to which the networks resize faces.
         visible_rows: whether the networks look only at the rows that the database leaves visible.
@@ -120,6 +120,19 @@ class Recipe:
         """What `train all` trains, in this order: the four networks and where they start from."""
         first = (self.start_from,) if self.start_from else ()
         return (*first, *MULTI_NETWORK)
+
+    def refuse_others(self, networks: Sequence[str]) -> None:
+        """Refuses networks that it has no schedule for.
+
+        Raises:
+            InputError: if there is one among them.
+        """
+        for network in networks:
+            if network not in self.schedules:
+                raise InputError(
+                    f"Recipe {self.name} trains {', '.join(self.schedules)}, not {network}; give "
+                    "another --recipe, or none for the usual one."
+                )
 
 
 def _schedules(begin, subnet_x, subnet_y, subnet_z, flat=None):
@@ -238,7 +251,33 @@ def demo() -> Recipe:
     )
 
 
-RECIPES = {"paper": paper, "quick": quick, "from_scratch": from_scratch, "demo": demo}
+def occlusion() -> Recipe:
+    """OcclusionNet, which tells how a face is covered, on drawn occluders; it alone.
+
+    Command: `python cli.py train occlusion`. The backbone of `demo`, no attention. Cost and
+    result: not measured.
+    """
+    return Recipe(
+        name="occlusion",
+        schedules={"occlusion": Schedule(epochs=8, batch_size=64, learning_rate=0.1)},
+        backbone=demo().backbone,
+        image_size=48,
+        attention=False,
+        nesterov=True,
+        weight_decay=5e-4,
+        warmup_epochs=0.5,
+        cosine_decay=True,
+        augmentation=_small_changes,
+    )
+
+
+RECIPES = {
+    "paper": paper,
+    "quick": quick,
+    "from_scratch": from_scratch,
+    "demo": demo,
+    "occlusion": occlusion,
+}
 
 
 def get_recipe(name: str) -> Recipe:

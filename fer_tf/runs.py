@@ -15,6 +15,7 @@ from typing import BinaryIO
 import fer_tf
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS, PAPER_PATHS, PATHS, TASKS
+from fer_tf.networks import classes_of
 from fer_tf.provenance import commit, package_versions
 from fer_tf.recipes import Recipe
 
@@ -65,10 +66,10 @@ class RunKey:
             "seed": self.seed,
             "training_precision": self.precision,
             "network": network,
-            "classes": list(TASKS[network].classes),
-            "labels": list(EXPRESSIONS),
-            "paths": PATHS,
+            "classes": list(classes_of(network)),
         }
+        if network in TASKS:  # OcclusionNet knows of no expression.
+            values |= {"labels": list(EXPRESSIONS), "paths": PATHS}
         return json.loads(json.dumps(values))  # Tuples become lists, as they are read back.
 
 
