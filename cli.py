@@ -151,13 +151,26 @@ def inspect(databases: Databases = None, data_dir: DataDir = DATA_DIR):
 @app.command()
 def train(
     network: Annotated[
-        str, typer.Argument(help="all (the four), begin, subnet_x, subnet_y, subnet_z or flat.")
+        str,
+        typer.Argument(
+            help="all (the four), begin, subnet_x, subnet_y, subnet_z or flat; or occlusion, which "
+            "tells how a face is covered."
+        ),
     ],
     database: Annotated[
         list[str] | None,
-        typer.Option(help="DATABASE or DATABASE/CONFIG; may be repeated; all three by default."),
+        typer.Option(
+            help="DATABASE or DATABASE/CONFIG; may be repeated; all three by default, for "
+            "occlusion uncovered."
+        ),
     ] = None,
-    recipe: RecipeName = "quick",
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="paper, quick, from_scratch or demo; quick by default. For occlusion its own.",
+            show_default=False,
+        ),
+    ] = None,
     backbone: Annotated[
         str | None,
         typer.Option(
@@ -220,22 +233,29 @@ def train(
     models_dir: ModelsDir = MODELS_DIR,
 ):
     """Train networks; `all` then combines the four into a SavedModel. Interrupted, it goes on."""
-    from fer_tf.expressions import TASKS
-    from fer_tf.input_pipeline import find_database
+    from fer_tf.input_pipeline import UNCOVERED, find_database
+    from fer_tf.networks import NETWORKS, OCCLUSION
+    from fer_tf.occlusion_net import refuse_covered
     from fer_tf.recipes import get_recipe, with_changes
     from fer_tf.runs import PRECISIONS
 
-    if network != "all" and network not in TASKS:
-        raise InputError(f"No network is named {network!r}; choose all, {', '.join(TASKS)}.")
+    if network != "all" and network not in NETWORKS:
+        raise InputError(f"No network is named {network!r}; choose all, {', '.join(NETWORKS)}.")
     if mixed_precision not in (None, *PRECISIONS[1:]):
         raise InputError(
             f"--mixed-precision is {mixed_precision!r}; choose {' or '.join(PRECISIONS[1:])}."
         )
     if parallel and strategy not in ("auto", "one"):
         raise InputError(f"--parallel and --strategy {strategy} exclude each other; give one.")
-    chosen = with_changes(get_recipe(recipe), batch_size, learning_rate, backbone, attention)
-    found = [find_database(db, data_dir) for db in _databases(database)]
+    tells_occlusion = network == OCCLUSION
+    usual = get_recipe(recipe or (OCCLUSION if tells_occlusion else "quick"))
+    chosen = with_changes(usual, batch_size, learning_rate, backbone, attention)
     networks = chosen.multi_network if network == "all" else [network]
+    chosen.refuse_others(networks)
+    names = database or ([UNCOVERED] if tells_occlusion else _databases(None))
+    if tells_occlusion:
+        refuse_covered(names)
+    found = [find_database(db, data_dir) for db in names]
 
     _import_tensorflow()
     from fer_tf.parallel import run_on_devices, visible_gpus
@@ -278,8 +298,8 @@ def train(
                 key = RunKey(
                     db.name, db.config, db.fingerprint(), db.occlusion, chosen, seed, precision
                 )
-                splits = [db.read(split, stream) for split in ("train", "validation")]
-                _train_networks(networks, key, splits, runs_dir, scope, restart, deterministic)
+                data = _drawn(db, seed) if tells_occlusion else _as_stored(db, stream)
+                _train_networks(networks, key, data, runs_dir, scope, restart, deterministic)
     except KeyboardInterrupt:
         typer.echo(
             "\nInterrupted. The same command, without --restart, goes on from the last finished "
@@ -295,6 +315,11 @@ def train(
         typer.echo(f"Wrote {', '.join(map(str, folders.values()))}")
         if network == "all":
             typer.echo(f"Wrote {_plot_losses(db, folders)}")
+    if tells_occlusion:
+        for db in found:
+            _tell_accuracies(db, runs_dir / db.name / db.config / run_name(chosen.name, seed), seed)
+        _next("python cli.py combine any_occlusion")
+        return
     if network != "all":
         _next(f"python cli.py evaluate {' '.join(map(str, found))} --recipe {parent.name}")
         return
@@ -321,9 +346,34 @@ def _train_commands(databases, networks, options, flags):
     }
 
 
-def _train_networks(networks, key, splits, runs_dir, strategy, restart, deterministic):
-    """One network after the other; the first of several workers shows how they come along."""
+def _as_stored(database, stream):
+    """Function of an expression network: what it is trained and validated on."""
     from fer_tf.expressions import TASKS
+
+    splits = [database.read(split, stream) for split in ("train", "validation")]
+    return lambda network: [split.for_task(TASKS[network]) for split in splits]
+
+
+def _drawn(database, seed):
+    """The same of OcclusionNet: uncovered faces, into which occluders are drawn."""
+    from fer_tf.occlusion_net import draw_split
+
+    typer.echo("Drawing masks, glasses, headsets and hands into the faces, about a minute")
+    splits = [draw_split(database, split, seed) for split in ("train", "validation")]
+    return lambda _: splits
+
+
+def _tell_accuracies(database, parent, seed):
+    from fer_tf.networks import OCCLUSION
+    from fer_tf.occlusion_net import validation_accuracies
+
+    shares = validation_accuracies(database, parent / OCCLUSION, seed)
+    told = ", ".join(f"{kind} {share:.1%}" for kind, share in shares.items())
+    typer.echo(f"{database}: recognised in validation, on drawn occluders: {told}")
+
+
+def _train_networks(networks, key, data, runs_dir, strategy, restart, deterministic):
+    """One network after the other; the first of several workers shows how they come along."""
     from fer_tf.progress import Progress
     from fer_tf.training import train_network
     from fer_tf.workers import is_chief
@@ -335,7 +385,7 @@ def _train_networks(networks, key, splits, runs_dir, strategy, restart, determin
             train_network(
                 network,
                 key,
-                *(split.for_task(TASKS[network]) for split in splits),
+                *data(network),
                 runs_dir,
                 strategy,
                 restart,

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics import confusion_matrix, log_loss
 
 from fer_tf.errors import InputError
-from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, TASKS, title_of
+from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, TASKS
 from fer_tf.input_pipeline import Database, Split
 from fer_tf.integration import (
     FLAT,
@@ -22,6 +22,7 @@ from fer_tf.integration import (
     path_selection,
 )
 from fer_tf.metrics import Bootstrap, compare, fit_temperature, reliability, scores, tempered
+from fer_tf.networks import title_of
 from fer_tf.runs import SEED
 from fer_tf.serving import checkpoint_sha256
 from fer_tf.trained_runs import (

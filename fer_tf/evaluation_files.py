@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from fer_tf.evaluation import Evaluation
-from fer_tf.expressions import EXPRESSIONS, PATHS, title_of
+from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.integration import FLAT, JOINT, PATH_SELECTION
+from fer_tf.networks import title_of
 from fer_tf.plots import plot_losses
 from fer_tf.reports import validation_losses
 from fer_tf.result_plots import (

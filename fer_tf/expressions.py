@@ -96,10 +96,5 @@ TASKS = tasks_of(PATHS)
 """Network name -> its task. The first four make the multi-network, `flat` is the baseline."""
 
 
-def title_of(network: str) -> str:
-    """A network's name in the paper; one that the paper does not have keeps its own."""
-    return TASKS[network].title if network in TASKS else network
-
-
 MULTI_NETWORK = ("begin", *SUBNETS)
 """The four networks that are combined into one SavedModel."""

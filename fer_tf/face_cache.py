@@ -162,7 +162,7 @@ def _bounded_map(function: Callable, items: Iterable, executor: Executor, ahead:
 
 
 @contextlib.contextmanager
-def _one_opencv_thread():
+def one_opencv_thread():
     """One core per item, or OpenCV's threads and ours fight for the cores."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
@@ -188,7 +188,7 @@ def _cached(
             read_map = partial(thread_map, jobs=jobs)
             faces = reader(source).read(raw_dir and raw_dir / source, map=read_map)
             with contextlib.ExitStack() as stack:
-                stack.enter_context(_one_opencv_thread())
+                stack.enter_context(one_opencv_thread())
                 threads = processes or stack.enter_context(
                     ThreadPoolExecutor(jobs or os.cpu_count())
                 )

@@ -8,6 +8,7 @@ from fer_tf.faces import FACE_SIZE
 __all__ = [
     "DATABASES",
     "OCCLUSIONS",
+    "RECOGNISED",
     "USUAL_EYES",
     "find_eyes",
     "occlude",
@@ -16,6 +17,9 @@ __all__ = [
 
 OCCLUSIONS = ("upper", "lower", "eyes")
 """Kinds of occlusion."""
+
+RECOGNISED = ("none", *OCCLUSIONS)
+"""What OcclusionNet tells apart, in the order of its logits."""
 
 DATABASES = {"concat_db": "upper", "bconcat_db": "lower", "eye_cdb": "eyes"}
 """Database -> its kind of occlusion: the paper's ConcatDB, BConcatDB and eyeCDB."""

@@ -11,7 +11,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from fer_tf.expressions import TASKS
+from fer_tf.networks import title_of
 
 _VALUES = {
     "loss": "loss",
@@ -100,13 +100,13 @@ class Progress:
 
     Args:
         title: what is trained, e.g. "concat_db/fer2013, recipe quick".
-        networks: names in `fer_tf.expressions.TASKS`, in the order of the table.
+        networks: names in `fer_tf.networks.NETWORKS`, in the order of the table.
         console: where to; standard output by default.
     """
 
     def __init__(self, title: str, networks: Sequence[str], console: Console | None = None):
         self._title = title
-        self._rows = {network: _Row(TASKS[network].title) for network in networks}
+        self._rows = {network: _Row(title_of(network)) for network in networks}
         self._first_epochs = {}
         self._console = console or Console()
         self._live = None

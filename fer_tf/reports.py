@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from fer_tf.checkpoint import Checkpoint
-from fer_tf.expressions import title_of
+from fer_tf.networks import title_of
 from fer_tf.progress import Progress
 from fer_tf.runs import written_beside
 
@@ -38,7 +38,7 @@ class Watch(keras.callbacks.Callback):
 
     Args:
         progress: whom to tell.
-        network: a name in `fer_tf.expressions.TASKS`.
+        network: a name in `fer_tf.networks.NETWORKS`.
         checkpoint: of the run, restored if it goes on.
         images: in an epoch.
         batch_size: images per step at most, over all replicas.

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import fer_tf
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS, PAPER_PATHS, PATHS, TASKS
+from fer_tf.networks import classes_of
 from fer_tf.provenance import commit, package_versions
 from fer_tf.recipes import Recipe
 
@@ -54,19 +55,21 @@ class RunKey:
 
     def as_dict(self, network: str) -> dict:
         """Plain values that go into `run.json` and must not change while a run goes on."""
+        recipe = self.recipe.as_dict(network)
+        recipe["usual_eyes"] *= self.occlusion == "eyes"  # Nothing to the others.
         values = {
             "database": self.database,
             "config": self.config,
             "data_fingerprint": self.fingerprint,
             "occlusion": self.occlusion,
-            "recipe": self.recipe.as_dict(network),
+            "recipe": recipe,
             "seed": self.seed,
             "training_precision": self.precision,
             "network": network,
-            "classes": list(TASKS[network].classes),
-            "labels": list(EXPRESSIONS),
-            "paths": PATHS,
+            "classes": list(classes_of(network)),
         }
+        if network in TASKS:  # OcclusionNet knows of no expression.
+            values |= {"labels": list(EXPRESSIONS), "paths": PATHS}
         return json.loads(json.dumps(values))  # Tuples become lists, as they are read back.
 
 
@@ -103,7 +106,7 @@ def _completed(run):
     """A run begun before there was a choice, with what was then the only one."""
     run = {"training_precision": "float32", "paths": PAPER_PATHS} | run
     if "backbone" in run.get("recipe", {}):
-        run["recipe"] = {"start_from": None} | run["recipe"]
+        run["recipe"] = {"start_from": None, "usual_eyes": 0.0} | run["recipe"]
         run["recipe"]["backbone"] = {"expansion": 2, "bottleneck": True} | run["recipe"]["backbone"]
     return json.loads(json.dumps(run))  # As they are read back.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_tf.errors import InputError
-from fer_tf.expressions import TASKS
+from fer_tf.networks import classes_of
 from fer_tf.occlusion import visible_rows
 from fer_tf.recipes import Recipe
 from fer_tf.runs import (
@@ -30,7 +30,7 @@ def build_network(network: str, recipe: Recipe, occlusion: str):
     from fer_tf.models.resnext import ResNeXt
 
     return expression_net(
-        classes=len(TASKS[network].classes),
+        classes=len(classes_of(network)),
         image_size=recipe.image_size,
         backbone=ResNeXt(**vars(recipe.backbone)),
         attention=recipe.attention,
@@ -61,7 +61,7 @@ def train_network(
     unfinished one goes on. Of several workers the first writes it; the others read it too.
 
     Args:
-        network: a name in `TASKS`.
+        network: a name in `fer_tf.networks.NETWORKS`.
         key: database, recipe, seed and precision.
         train: images uint8 [N, 48, 48, 1] and classes int32 [N] of the training split.
         validation: the same of the validation split.
@@ -156,6 +156,7 @@ def _fit(network, key, train, validation, folder, start, strategy, verbose, prog
     from fer_tf.checkpoint import Checkpoint
     from fer_tf.compiling import computing_in, make_loss, make_optimizer
     from fer_tf.failures import StopOnBadLoss
+    from fer_tf.layers.random_usual_eyes import RandomUsualEyes
     from fer_tf.reports import Watch, reports
 
     keras.utils.set_random_seed(key.seed)
@@ -167,6 +168,9 @@ def _fit(network, key, train, validation, folder, start, strategy, verbose, prog
         if start:
             _begin_from(net, start)
         augmentation = key.recipe.augmentation()
+        if key.occlusion == "eyes" and key.recipe.usual_eyes:
+            # First, so that what moves the face moves the boxes with it.
+            augmentation.insert(0, RandomUsualEyes(key.recipe.usual_eyes))
     replicas = strategy.num_replicas_in_sync if strategy else 1
     plain = replicas == 1 and key.precision == "float32"
     checkpoint = Checkpoint(
@@ -180,7 +184,7 @@ def _fit(network, key, train, validation, folder, start, strategy, verbose, prog
     with strategy.scope() if strategy else contextlib.nullcontext():
         model.compile(
             optimizer=make_optimizer(key, schedule, steps),
-            loss=make_loss(key.recipe, len(TASKS[network].classes)),
+            loss=make_loss(key.recipe, len(classes_of(network))),
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
             # "auto" is XLA, which on CPUs is slow for these networks and with several replicas
             # may hang (keras#20763).
@@ -260,7 +264,7 @@ def _batches(network, train, validation, key, first_epoch, strategy):
 
     schedule, seed = key.recipe.schedules[network], key.seed
     if schedule.balanced:
-        count = np.bincount(train[1], minlength=len(TASKS[network].classes))
+        count = np.bincount(train[1], minlength=len(classes_of(network)))
         weights = (len(train[1]) / (len(count) * np.maximum(count, 1))).astype(np.float32)
         train, validation = [(*split, weights[split[1]]) for split in (train, validation)]
     size = schedule.batch_size

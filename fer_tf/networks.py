@@ -1,0 +1,29 @@
+"""What each network tells apart: the expression networks of `TASKS`, and OcclusionNet beside them.
+
+OcclusionNet is no task of the paper: its classes are kinds of occlusion, not expressions.
+"""
+
+from fer_tf.expressions import TASKS
+from fer_tf.occlusion import RECOGNISED
+
+OCCLUSION = "occlusion"
+"""Name of OcclusionNet on the command line and on disk."""
+
+NETWORKS = (*TASKS, OCCLUSION)
+"""Every network that can be trained."""
+
+
+def classes_of(network: str) -> tuple[str, ...]:
+    """A network's class names, in the order of its logits.
+
+    Args:
+        network: one of `NETWORKS`.
+    """
+    return RECOGNISED if network == OCCLUSION else TASKS[network].classes
+
+
+def title_of(network: str) -> str:
+    """A network's name in the paper or like those; a name that is not known stays as it is."""
+    if network == OCCLUSION:
+        return "OcclusionNet"
+    return TASKS[network].title if network in TASKS else network

@@ -1,0 +1,143 @@
+"""A face to draw occluders into: enlarged, and measured in the pixels of a usual face.
+
+Points (x, y) are those of a face of 48x48 pixels that looks ahead: the eyes at `LEFT_EYE` and
+`RIGHT_EYE`, brows at y = 12, the tip of the nose at (24, 29), the mouth at y = 37, the chin at 47.
+A canvas moves them to where the eyes of its face are.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from fer_tf.faces import FACE_SIZE
+
+LEFT_EYE, RIGHT_EYE = (15.0, 18.0), (32.5, 18.0)
+"""The centres of a usual face's eyes, as seen in the picture."""
+
+_ENLARGED = 4  # Edges are soft when all is made smaller again.
+_SIDE = _ENLARGED * FACE_SIZE
+_BITS = 4  # of fraction in OpenCV's coordinates
+_MIDDLE = (LEFT_EYE[0] + RIGHT_EYE[0]) / 2, LEFT_EYE[1]
+_X, _Y = np.meshgrid(*2 * [np.arange(FACE_SIZE, dtype=np.float32)])
+
+
+class Canvas:
+    """A face that is drawn into.
+
+    Args:
+        face: uint8 [48, 48].
+        eyes: float [2, 2], centres (x, y) of both eyes in pixels.
+        random: source of everything random.
+    """
+
+    def __init__(self, face: np.ndarray, eyes: np.ndarray, random: np.random.Generator):
+        self.random = random
+        self.skin = float(np.median(face[20:40, 12:36]))
+        self._face = face
+        self._image = cv2.resize(face, (_SIDE, _SIDE))
+        self._touched = np.zeros((_SIDE, _SIDE), np.uint8)
+        across = eyes[1] - eyes[0]
+        apart = RIGHT_EYE[0] - LEFT_EYE[0]
+        turn = np.array([across, (-across[1], across[0])]) / apart
+        # A face that looks aside has its eyes nearer, but is as high as others.
+        turn[1] *= max(1.0, 0.9 * apart / max(float(np.hypot(*across)), 1.0))
+        self._matrix = turn
+        self._middle = eyes.mean(axis=0)
+
+    def result(self) -> np.ndarray:
+        """The face, uint8 [48, 48]; where nothing was drawn its pixels are as they were."""
+        small = cv2.resize(self._image, (FACE_SIZE, FACE_SIZE), interpolation=cv2.INTER_AREA)
+        touched = cv2.resize(self._touched, (FACE_SIZE, FACE_SIZE), interpolation=cv2.INTER_AREA)
+        return np.where(touched > 0, small, self._face)
+
+    def uniform(self, low: float, high: float) -> float:
+        """A number between two others."""
+        return self.random.uniform(low, high)
+
+    def chance(self, probability: float) -> bool:
+        """Whether something happens that has a probability."""
+        return self.random.random() < probability
+
+    def fill(self, points: Sequence, paint: float | np.ndarray, opacity: float = 1.0) -> None:
+        """Fills an outline.
+
+        Args:
+            points: float [N, 2].
+            paint: a shade, 0 to 255, or a texture of `texture`.
+            opacity: 0 to 1, how much of the paint is seen.
+        """
+        mask = np.zeros((_SIDE, _SIDE), np.uint8)
+        cv2.fillPoly(mask, [self._place(points)], 255, cv2.LINE_8, _BITS)
+        self._blend(mask, paint, opacity)
+
+    def line(self, points: Sequence, paint: float | np.ndarray, width: float, closed=False) -> None:
+        """Draws a line with round ends; widths are in pixels of a usual face."""
+        mask = np.zeros((_SIDE, _SIDE), np.uint8)
+        thick = max(1, round(width * _ENLARGED * float(np.hypot(*self._matrix[0]))))
+        cv2.polylines(mask, [self._place(points)], closed, 255, thick, cv2.LINE_8, _BITS)
+        self._blend(mask, paint, 1.0)
+
+    def texture(self, shade: float, roughness: float = 1.0) -> np.ndarray:
+        """A material of about one shade, uint8 [192, 192]: light from a side, noise, a pattern."""
+        random = self.random
+        light = random.uniform(-1, 1, (2, 2)) * random.uniform(0, 45)
+        values = shade + cv2.resize(light.astype(np.float32), (FACE_SIZE, FACE_SIZE))
+        if self.chance(0.5 * roughness):
+            spread = np.float32(random.uniform(1, 14) * roughness)
+            values += spread * random.standard_normal(values.shape, np.float32)
+        pattern = random.random() / max(roughness, 1e-6)
+        if pattern < 0.15:  # stripes, as of cloth or a knitted scarf
+            angle, wave = random.uniform(0, np.pi), random.uniform(2.5, 9)
+            phase = (_X * np.cos(angle) + _Y * np.sin(angle)) * (2 * np.pi / wave)
+            values += np.float32(random.uniform(8, 60)) * np.sin(phase)
+        elif pattern < 0.35:  # printed or crumpled
+            cells = int(random.integers(3, 14))
+            print_ = random.uniform(-1, 1, (cells, cells)).astype(np.float32)
+            how = cv2.INTER_NEAREST if self.chance(0.3) else cv2.INTER_CUBIC
+            print_ = cv2.resize(print_, (FACE_SIZE, FACE_SIZE), interpolation=how)
+            values += np.float32(random.uniform(10, 80)) * print_
+        return cv2.resize(np.clip(values, 0, 255).astype(np.uint8), (_SIDE, _SIDE))
+
+    def shade(self) -> float:
+        """A shade of things: dark, like skin, or any, bright ones included."""
+        choice = self.random.random()
+        if choice < 0.35:
+            return self.uniform(0, 60)
+        if choice < 0.5:
+            return float(np.clip(self.skin + self.uniform(-25, 25), 5, 250))
+        return self.uniform(60, 255)
+
+    def _place(self, points):
+        places = (np.asarray(points, float) - _MIDDLE) @ self._matrix + self._middle
+        places = (places + 0.5) * _ENLARGED - 0.5
+        return np.rint(places * 2**_BITS).astype(np.int32)
+
+    def _blend(self, mask, paint, opacity):
+        if np.ndim(paint) == 0:
+            paint = np.full((_SIDE, _SIDE), np.clip(paint, 0, 255), np.uint8)
+        if opacity < 1:
+            paint = cv2.addWeighted(paint, opacity, self._image, 1 - opacity, 0)
+        cv2.copyTo(paint, mask, self._image)
+        cv2.bitwise_or(self._touched, mask, self._touched)
+
+
+def rounded(left, top, right, bottom, radius) -> np.ndarray:
+    """The outline of a rectangle with round corners, float [20, 2]."""
+    turn = np.linspace(0, np.pi / 2, 5)
+    arc = radius * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    inner = (left + radius, top + radius, right - radius, bottom - radius)
+    corners = ((inner[2], inner[3]), (inner[0], inner[3]), (inner[0], inner[1]), inner[2:0:-1])
+    rotations = ([[1, 0], [0, 1]], [[0, 1], [-1, 0]], [[-1, 0], [0, -1]], [[0, -1], [1, 0]])
+    return np.concatenate([arc @ r + c for r, c in zip(rotations, corners, strict=True)])
+
+
+def smooth(points: Sequence, closed: bool = True, times: int = 2) -> np.ndarray:
+    """An outline or line with its corners cut off (Chaikin), float [N, 2]."""
+    points = np.asarray(points, float)
+    for _ in range(times):
+        after = np.roll(points, -1, axis=0)
+        cut = np.stack([0.75 * points + 0.25 * after, 0.25 * points + 0.75 * after], axis=1)
+        cut = cut.reshape(-1, 2)
+        points = cut if closed else np.concatenate([points[:1], cut[1:-3], points[-1:]])
+    return points
