@@ -543,6 +543,14 @@ def predict(
         Path | None,
         typer.Option(metavar="FOLDER", help="Also write the pictures with the answers drawn in."),
     ] = None,
+    attention: Annotated[
+        bool,
+        typer.Option(
+            "--attention",
+            help="Colour in the pictures of --annotate what the subnet on the path taken weighs "
+            "more than on the face's mean.",
+        ),
+    ] = False,
     every: Annotated[
         int, typer.Option(min=1, help="Of a video or camera one frame in so many is looked at.")
     ] = 10,
@@ -557,6 +565,8 @@ def predict(
     """Find the faces in photographs, videos or before a camera and name their expressions."""
     if bool(photos) == (camera is not None):
         raise InputError("Name pictures, videos or folders, or a camera with --camera 0.")
+    if attention and not annotate:
+        raise InputError("--attention colours the pictures of --annotate FOLDER; give both.")
     from fer_tf.inference import ExpressionModel, find_model
     from fer_tf.pictures import find_files, read_camera, read_files, summary
     from fer_tf.prediction_output import Outputs, progress_bar
@@ -570,8 +580,15 @@ def predict(
                 pictures = read_files(bar.track(files, description="Files"), every, failures)
             else:
                 pictures = read_camera(camera, frames, every)
-            interrupted = outputs.take(ExpressionModel(model).predict(pictures))
-    for sentence in [f"Answered by {model}", *outputs.written()]:
+            loaded = ExpressionModel(model)
+            interrupted = outputs.take(loaded.predict(pictures, attention))
+    said = [f"Answered by {model}", *outputs.written()]
+    if attention and not loaded.has_attention:
+        said.append(
+            "No attention is drawn: the model does not tell it. One that is combined anew does, "
+            "`python cli.py combine`, unless its networks have none."
+        )
+    for sentence in said:
         typer.echo(sentence, err=as_json)
     if failures:
         raise InputError(summary(failures, len(files)))
@@ -717,7 +734,7 @@ def query(
     """Find the faces in photographs and have a running server name their expressions."""
     from rich.console import Console
 
-    from fer_tf.inference import table
+    from fer_tf.prediction_output import table
     from fer_tf.query import Server
     from fer_tf.query import query as run
 

@@ -6,6 +6,9 @@ from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, PATHS, TASKS
 from fer_tf.faces import FACE_SIZE
 from fer_tf.occlusion import visible_rows
 
+ATTENTION = "attention"
+"""Name of the signature that tells what the networks look at."""
+
 MOST_FACES = 1024
 """Faces in a request. More are refused before they are decoded: memory grows with their number."""
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import cv2
-import numpy as np
 
 from fer_tf.annotation import annotate
 from fer_tf.errors import InputError
@@ -100,18 +99,12 @@ class AnnotatedFolder:
         self.count = 0
         self._names: set[str] = set()
 
-    def write(
-        self,
-        picture: Picture,
-        predictions: list[Prediction],
-        maps: list[np.ndarray] | None = None,
-    ) -> Path:
+    def write(self, picture: Picture, predictions: list[Prediction]) -> Path:
         """Write one picture as JPEG, named after its file and, in a video, its frame.
 
         Args:
             picture: the picture.
-            predictions: of its faces.
-            maps: see `fer_tf.annotation.annotate`.
+            predictions: of its faces; their attention, where they have it, is laid over them.
 
         Returns:
             Where it stands.
@@ -124,6 +117,7 @@ class AnnotatedFolder:
         names = (f"{stem}{tail}.jpg" for tail in tails)
         file = next(name for name in names if name.lower() not in self._names)
         self._names.add(file.lower())
+        maps = [prediction.attention for prediction in predictions]
         drawn = annotate(picture.image, predictions, maps)
         _, data = cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         with written_beside(self.folder / file) as out:
