@@ -397,7 +397,15 @@ def _train_networks(networks, key, data, runs_dir, strategy, restart, determinis
 
 @app.command()
 def combine(
-    databases: Databases = None,
+    databases: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[DATABASE]...",
+            help="As for evaluate, a model for each; or any_occlusion, with or without /CONFIG: "
+            "one of all three and of `train occlusion`, which recognises what is covered.",
+            show_default=False,
+        ),
+    ] = None,
     recipe: RunName = "quick",
     name: ModelName = None,
     replace: Replace = False,
@@ -417,10 +425,20 @@ def combine(
         ),
     ] = None,
 ):
-    """Combine four trained networks into the next version of ONE SavedModel."""
+    """Combine four trained networks, or those of all occlusions, into ONE SavedModel."""
+    from fer_tf.any_occlusion import ANY_OCCLUSION
     from fer_tf.input_pipeline import find_database
 
-    found = [find_database(db, data_dir) for db in _databases(databases)]
+    names = [db.partition("/") for db in _databases(databases)]
+    asked_any = [config for db, _, config in names if db == ANY_OCCLUSION]
+    if asked_any and len(names) > 1:
+        raise InputError(f"{ANY_OCCLUSION} is of all databases; name it alone.")
+    if asked_any and formats:
+        raise InputError(
+            f"--format converts models of one database; {ANY_OCCLUSION} is a SavedModel only."
+        )
+    first = f"concat_db/{asked_any[0]}".removesuffix("/") if asked_any else None
+    found = [find_database(db, data_dir) for db in ([first] if first else _databases(databases))]
     _import_tensorflow()
     from fer_tf.folding import PRECISIONS
     from fer_tf.formats import check_format
@@ -431,7 +449,10 @@ def combine(
         raise InputError(f"No precision is named {precision!r}; choose {', '.join(PRECISIONS)}.")
     if formats and precision != "float32":  # Their libraries refuse bfloat16 or answer otherwise.
         raise InputError("--format converts float32 versions alone; leave out --precision.")
-    _combine(found, recipe, name, replace, runs_dir, models_dir, precision, formats)
+    if asked_any:
+        _combine_any(found[0].config, recipe, name, replace, runs_dir, models_dir, precision)
+    else:
+        _combine(found, recipe, name, replace, runs_dir, models_dir, precision, formats)
 
 
 @app.command()
@@ -836,10 +857,9 @@ def _plot_losses(database, folders):
 def _combine(
     databases, recipe, name, replace, runs_dir, models_dir, precision="float32", formats=None
 ):
-    from fer_tf.expressions import MULTI_NETWORK, PATHS
+    from fer_tf.expressions import MULTI_NETWORK
     from fer_tf.formats import convert
     from fer_tf.serving import combine as make
-    from fer_tf.serving import read_manifest
 
     if name and len(databases) > 1:
         raise InputError("--name names one model; name one database with it.")
@@ -849,10 +869,7 @@ def _combine(
         parent = runs_dir / database.name / database.config / recipe
         folders = {network: parent / network for network in MULTI_NETWORK}
         version = make(folders, models_dir / (name or database.name), replace, precision)
-        typer.echo(f"Wrote {version}")
-        covered = read_manifest(version)["warm_up_paths"]
-        for path in (path for path in PATHS if path not in covered):
-            typer.echo(f"Note: BeginNet took path {path} for no drawn face: no warm-up of it.")
+        _tell(version)
         for kind in formats or ():
             try:
                 typer.echo(f"Wrote {convert(version, kind)}")
@@ -861,6 +878,36 @@ def _combine(
     if failed:
         raise InputError(" ".join(failed))
     _next(f"python cli.py evaluate {' '.join(map(str, databases))} --recipe {recipe}")
+
+
+def _combine_any(config, recipe, name, replace, runs_dir, models_dir, precision):
+    from fer_tf.any_occlusion import ANY_OCCLUSION, combine_any_occlusion, find_run_folders
+    from fer_tf.input_pipeline import UNCOVERED
+    from fer_tf.networks import OCCLUSION
+
+    folders = find_run_folders(runs_dir, config, recipe)
+    typer.echo(f"{ANY_OCCLUSION}/{config}: combining {', '.join(folders)}, some minutes")
+    if UNCOVERED not in folders:
+        typer.echo(
+            "Note: faces without occlusion will be answered like those with covered eyes; better "
+            f"is `python cli.py train all --database {UNCOVERED}/{config}` before."
+        )
+    own = runs_dir / UNCOVERED / config / OCCLUSION / OCCLUSION
+    model = models_dir / (name or ANY_OCCLUSION)
+    _tell(combine_any_occlusion(own, folders, model, replace, precision))
+    _next(f"python cli.py predict PHOTO... --name {model.name}")
+
+
+def _tell(version):
+    """Tells that a version was written, and which ways through it have no warm-up request."""
+    from fer_tf.serving import read_manifest
+    from fer_tf.warmup import ways
+
+    typer.echo(f"Wrote {version}")
+    manifest = read_manifest(version)
+    for way in ways(manifest["occlusion"] == "any"):
+        if way not in manifest["warm_up_paths"]:
+            typer.echo(f"Note: no drawn face took the path {way}: no warm-up of it.")
 
 
 def _next(command):

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from fer_tf.expressions import PATHS
+from fer_tf.occlusion import OCCLUSIONS
 
 if TYPE_CHECKING:
     from fer_tf.inference import Prediction
@@ -26,6 +27,7 @@ MAP_COLOUR = (255, 0, 255)
 MAP_SHARE = 0.6
 """Weight of that colour where it is strongest."""
 
+_COVERED = {"none": "uncovered"} | {kind: f"{kind} covered" for kind in OCCLUSIONS}
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FONT_HEIGHT = 32  # pixels of a line at scale 1
 
@@ -35,7 +37,7 @@ def annotate(
     predictions: "Sequence[Prediction]",
     maps: Sequence[np.ndarray | None] | None = None,
 ) -> np.ndarray:
-    """Draw a box around each face, with its expression, probability and path.
+    """Draw a box around each face, with its expression, probability, path and recognised occlusion.
 
     Args:
         image: uint8 [H, W, 3], BGR.
@@ -67,6 +69,9 @@ def _draw(picture, prediction):
         f"{prediction.label} {prediction.probability:.2f}",
         f"path {prediction.path} {prediction.path_probabilities[prediction.path]:.2f}",
     ]
+    if prediction.occlusion is not None:
+        covered = prediction.occlusion_probabilities[prediction.occlusion]
+        lines.append(f"{_COVERED[prediction.occlusion]} {covered:.2f}")
     if prediction.square is None:
         lines.append("no face found")
     scale = letters / _FONT_HEIGHT

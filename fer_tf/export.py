@@ -1,10 +1,10 @@
-"""Writes four networks as ONE SavedModel with the signatures that a server needs."""
+"""Writes trained networks as ONE SavedModel with the signatures that a server needs."""
 
 from pathlib import Path
 
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, PATHS, TASKS
 from fer_tf.faces import FACE_SIZE
-from fer_tf.occlusion import visible_rows
+from fer_tf.occlusion import RECOGNISED
 
 ATTENTION = "attention"
 """Name of the signature that tells what the networks look at."""
@@ -14,6 +14,52 @@ MOST_FACES = 1024
 
 
 def export(networks: dict, occlusion: str, folder: Path, precision: str = "float32") -> None:
+    """Writes four networks as a SavedModel, see `write_saved_model`.
+
+    Args:
+        networks: built Keras networks by their names in `MULTI_NETWORK`.
+        occlusion: "upper" or "lower" is blackened in the graph, "eyes" is left to the caller.
+        folder: where to write; must not exist.
+        precision: "float32", or "bfloat16" of the convolutions; see `fer_tf.folding.fold`.
+    """
+    from fer_tf.layers.occlusion_selection import blackened
+
+    # Eyes lie elsewhere in each face, and a graph cannot look for them.
+    kind = "none" if occlusion == "eyes" else occlusion
+    selections = _path_selections(networks, precision)
+    write_saved_model(
+        {routed: lambda x, s=s: s(blackened(x, kind)) for routed, s in selections.items()}, folder
+    )
+
+
+def export_any_occlusion(
+    occlusion_net, networks: dict[str, dict], folder: Path, precision: str = "float32"
+) -> None:
+    """Writes several multi-networks and what picks one as a SavedModel, see `write_saved_model`.
+
+    Args:
+        occlusion_net: built Keras network, see `fer_tf.layers.occlusion_selection`.
+        networks: kind of occlusion -> built Keras networks by their names in `MULTI_NETWORK`.
+        folder: where to write; must not exist.
+        precision: "float32", or "bfloat16" of the convolutions; see `fer_tf.folding.fold`.
+    """
+    from fer_tf.folding import fold
+    from fer_tf.layers.occlusion_selection import OcclusionSelection
+
+    occlusion_net = fold(occlusion_net, precision)
+    selections = {kind: _path_selections(each, precision) for kind, each in networks.items()}
+    write_saved_model(
+        {
+            routed: OcclusionSelection(
+                occlusion_net, {kind: each[routed] for kind, each in selections.items()}
+            )
+            for routed in (True, False)
+        },
+        folder,
+    )
+
+
+def write_saved_model(layers: dict, folder: Path) -> None:
     """Writes a SavedModel that names the expressions of faces; needs neither Keras nor fer_tf.
 
     | signature | input | evaluates |
@@ -24,33 +70,30 @@ def export(networks: dict, occlusion: str, folder: Path, precision: str = "float
     | `classify` | `inputs` string [N], tf.Example with `image/encoded` | the selected subnet only |
 
     The first three return `label` string [N], `class_id` int32 [N], `probability` float32 [N],
-    `path` string [N], `path_probabilities` float32 [N, 3] and `probabilities` float32 [N, 7];
-    `classify` returns `classes` string [N, 7] and `scores` float32 [N, 7]. N may be 0 and is at
-    most `MOST_FACES`. A larger one, a tensor of another shape and a file that `to_face_tf` refuses
-    fail the request, all of it.
+    `path` string [N], `path_probabilities` float32 [N, 3] and `probabilities` float32 [N, 7], and
+    where the occlusion is recognised `occlusion` string [N] and `occlusion_probabilities` float32
+    [N, 4], in the order of `fer_tf.occlusion.RECOGNISED`; `classify` returns `classes` string
+    [N, 7] and `scores` float32 [N, 7]. N may be 0 and is at most `MOST_FACES`. A larger one, a
+    tensor of another shape and a file that `to_face_tf` refuses fail the request, all of it.
 
     Args:
-        networks: built Keras networks by their names in `MULTI_NETWORK`.
-        occlusion: "upper" or "lower" is blackened in the graph, "eyes" is left to the caller.
+        layers: routed or not -> a function of images uint8 [N, 48, 48, 1], made of Keras layers,
+            that returns a dict like `PathSelection` or `OcclusionSelection`.
         folder: where to write; must not exist.
-        precision: "float32", or "bfloat16" of the convolutions; see `fer_tf.folding.fold`.
     """
     import keras
     import tensorflow as tf
 
     shape = (FACE_SIZE, FACE_SIZE, 1)
-    start, stop = visible_rows(occlusion)
-    rows = tf.range(FACE_SIZE)
-    visible = tf.cast((rows >= start) & (rows < stop), tf.int32)[:, None, None]
-    models = _path_selections(networks, shape, precision)
+    models = {}
+    for routed, layer in layers.items():
+        images = keras.layers.Input(shape, dtype="uint8")
+        models[routed] = keras.Model(images, layer(images))
 
     def answer(images, routed):
         # A server does not check requests against the signature's shape.
         images = _limited(tf.ensure_shape(images, (None, *shape)), "image")
-        # As int32, because LiteRT cannot multiply uint8.
-        images = tf.cast(tf.cast(images, tf.int32) * visible, tf.uint8)
-        result = models[routed](images, training=False)
-        return _named(result["path_probabilities"], result["probabilities"], routed)
+        return _named(models[routed](images, training=False), routed)
 
     # One function that three signatures call: traced once, not three times.
     image_spec = tf.TensorSpec((None, *shape), tf.uint8, name="image")
@@ -93,22 +136,16 @@ def _name_method(folder, signature, method):
     write_fingerprint(str(folder))  # It is a hash of the signatures, among others.
 
 
-def _path_selections(networks, shape, precision):
-    """The routed (True) and the all-paths (False) model over the same four networks.
+def _path_selections(networks, precision):
+    """The routed (True) and the all-paths (False) layer over the same four networks.
 
     Here, and nowhere else, trained networks become what is served.
     """
-    import keras
-
     from fer_tf.folding import fold
     from fer_tf.layers.path_selection import PathSelection
 
     begin, *subnets = (fold(networks[name], precision) for name in MULTI_NETWORK)
-    models = {}
-    for routed in (True, False):
-        images = keras.layers.Input(shape, dtype="uint8")
-        models[routed] = keras.Model(images, PathSelection(begin, subnets, routed)(images))
-    return models
+    return {routed: PathSelection(begin, subnets, routed) for routed in (True, False)}
 
 
 def _decoded(files, name):
@@ -138,16 +175,17 @@ def _limited(batch, name):
         return tf.identity(batch)
 
 
-def _named(path_probabilities, probabilities, routed):
-    """The six outputs of a signature, N rows each."""
+def _named(result, routed):
+    """The outputs of a signature, N rows each."""
     import tensorflow as tf
 
+    path_probabilities, probabilities = result["path_probabilities"], result["probabilities"]
     class_id = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
     if routed:
         path = tf.argmax(path_probabilities, axis=-1, output_type=tf.int32)
     else:
         path = tf.gather(tf.constant(TASKS["begin"].class_of), class_id)
-    return {
+    outputs = {
         "label": tf.gather(tf.constant(EXPRESSIONS), class_id),
         "class_id": class_id,
         "probability": tf.gather(probabilities, class_id, batch_dims=1),
@@ -155,3 +193,8 @@ def _named(path_probabilities, probabilities, routed):
         "path_probabilities": path_probabilities,
         "probabilities": probabilities,
     }
+    if "occlusion_probabilities" in result:
+        occlusion = result["occlusion_probabilities"]
+        outputs["occlusion"] = tf.gather(tf.constant(RECOGNISED), tf.argmax(occlusion, axis=-1))
+        outputs["occlusion_probabilities"] = occlusion
+    return outputs

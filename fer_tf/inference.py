@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_tf.any_occlusion import ANY_OCCLUSION
 from fer_tf.errors import InputError
 from fer_tf.export import ATTENTION, MOST_FACES
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.face_detector import detect_faces
 from fer_tf.faces import Square, centred_square, crop_square, read_picture
-from fer_tf.occlusion import occlude
+from fer_tf.occlusion import RECOGNISED, occlude
 from fer_tf.pictures import Frame, Picture
 from fer_tf.preprocessing import to_face
 from fer_tf.serving import find_versions, read_manifest
@@ -38,6 +39,9 @@ class Prediction:
         path_probabilities: path -> probability.
         probabilities: expression -> probability; 0 outside the path taken.
         frame: where in the video; None for a photograph.
+        occlusion: what a model that recognises it took the face for, one of
+            `fer_tf.occlusion.RECOGNISED`; None of other models.
+        occlusion_probabilities: of `RECOGNISED`; None of other models.
         attention: float [48, 48], 0 to 1, what the subnet on the path weighs most in the face, 0 in
             rows that it does not look at; None where it was not asked for or the model has none.
     """
@@ -51,13 +55,18 @@ class Prediction:
     path_probabilities: dict[str, float]
     probabilities: dict[str, float]
     frame: Frame | None = None
+    occlusion: str | None = None
+    occlusion_probabilities: dict[str, float] | None = None
     attention: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     def as_dict(self) -> dict:
-        """Plain values for JSON, without the attention."""
-        values = asdict(replace(self, attention=None))
-        del values["attention"]
-        return values | {"square": self.square and self.square._asdict()}
+        """Plain values for JSON; those on the occlusion where the model recognises it."""
+        plain = asdict(replace(self, attention=None))
+        plain |= {"square": self.square and self.square._asdict()}
+        del plain["attention"]
+        if self.occlusion is None:
+            del plain["occlusion"], plain["occlusion_probabilities"]
+        return plain
 
     def area(self, shape: tuple[int, ...]) -> Square:
         """The square that was classified, in a picture of the shape (height, width, ...)."""
@@ -65,7 +74,9 @@ class Prediction:
 
 
 def find_model(name: str | None, models_dir: Path) -> Path:
-    """The newest version of the model that a user names, or of the only one there is.
+    """The newest version of the model that a user names, else of the one that does for any face.
+
+    That is the only one there is, or among several the one that recognises the occlusion itself.
 
     Raises:
         InputError: if it does not exist, or several do and none is named.
@@ -76,6 +87,8 @@ def find_model(name: str | None, models_dir: Path) -> Path:
             f"{models_dir} holds no model; make one with `python cli.py train all`, or try the "
             "whole chain on drawn faces with `make demo`."
         )
+    if name is None and ANY_OCCLUSION in there:
+        name = ANY_OCCLUSION
     if name is None and len(there) > 1:
         raise InputError(f"{models_dir} holds {', '.join(there)}; choose one with --name.")
     name = name or there[0]
@@ -227,8 +240,11 @@ def prediction_of(
 
     "attention" may be among them.
     """
-    texts = {name: answer[name][row] for name in ("label", "path")}
+    texts = {name: answer[name][row] for name in ("label", "path", "occlusion") if name in answer}
     texts = {name: t.decode() if isinstance(t, bytes) else t for name, t in texts.items()}
+    kinds = None
+    if "occlusion" in answer:
+        kinds = named(RECOGNISED, answer["occlusion_probabilities"][row])
     return Prediction(
         photo=photo,
         square=square,
@@ -237,6 +253,7 @@ def prediction_of(
         path_probabilities=named(PATHS, answer["path_probabilities"][row]),
         probabilities=named(EXPRESSIONS, answer["probabilities"][row]),
         frame=frame,
+        occlusion_probabilities=kinds,
         attention=np.asarray(answer["attention"][row]) if "attention" in answer else None,
         **texts,
     )

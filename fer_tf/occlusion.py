@@ -12,6 +12,7 @@ __all__ = [
     "USUAL_EYES",
     "find_eyes",
     "occlude",
+    "visible_pixels",
     "visible_rows",
 ]
 
@@ -36,6 +37,16 @@ def visible_rows(kind: str) -> tuple[int, int]:
         kind: one of `OCCLUSIONS`, or "none".
     """
     return _VISIBLE_ROWS[kind]
+
+
+def visible_pixels(kind: str) -> np.ndarray:
+    """Which pixels are left uncovered without looking for eyes, bool [48, 48, 1].
+
+    Args:
+        kind: one of `OCCLUSIONS`, or "none"; "eyes" covers the boxes of `USUAL_EYES`.
+    """
+    image = np.ones((FACE_SIZE, FACE_SIZE, 1), np.uint8)
+    return (image if kind == "none" else occlude(image, kind, USUAL_EYES)).astype(bool)
 
 
 def occlude(image: np.ndarray, kind: str, boxes: np.ndarray | None = None) -> np.ndarray:

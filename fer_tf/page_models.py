@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from fer_tf.any_occlusion import ANY_OCCLUSION
 from fer_tf.errors import InputError
 from fer_tf.evaluation import COMBINED
 from fer_tf.inference import ExpressionModel
@@ -15,9 +16,6 @@ from fer_tf.query import ask
 from fer_tf.rest_client import Server, ServerRefusal, model_path
 from fer_tf.serving import find_versions, read_manifest
 from fer_tf.sources.drawn import NAME as DRAWN
-
-ANY_OCCLUSION = "any_occlusion"
-"""Name of a model that recognises the occlusion itself; its answers have the output `occlusion`."""
 
 TRAINED_ON_DRAWN = "Trained on drawn faces: its answers say nothing about real ones."
 
@@ -70,7 +68,7 @@ class LocalModels:
                 "--models-dir build/demo/saved_models shows, and `python cli.py train all` one of "
                 "your own."
             )
-        return sorted(there, key=lambda name: name not in DATABASES)
+        return sorted(there, key=lambda name: (name != ANY_OCCLUSION, name not in DATABASES))
 
     def describe(self, name: str) -> list[str]:
         """See `Models`."""
@@ -115,7 +113,7 @@ class ServedModels:
     def names(self) -> list[str]:
         """See `Models`."""
         there = []
-        for name in (*DATABASES, ANY_OCCLUSION):
+        for name in (ANY_OCCLUSION, *DATABASES):
             try:
                 self._server.request(model_path(name, None))
             except ServerRefusal:

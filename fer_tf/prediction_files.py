@@ -14,6 +14,7 @@ from fer_tf.annotation import annotate
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.inference import Prediction
+from fer_tf.occlusion import RECOGNISED
 from fer_tf.pictures import Picture
 from fer_tf.runs import written_beside
 
@@ -21,9 +22,10 @@ COLUMNS = (
     *("photo", "frame", "seconds", "x", "y", "side", "label", "class_id", "probability", "path"),
     *(f"path_{path}" for path in PATHS),
     *(name.lower() for name in EXPRESSIONS),
+    *("occlusion", *(f"occlusion_{kind}" for kind in RECOGNISED)),
 )
 """Of the table: a row for each face; frame and seconds are empty for photographs, x, y and side
-where no face was found."""
+where no face was found, the occlusion where the model does not recognise it."""
 
 QUALITY = 92
 """Of the annotated JPEG files, 0 to 100."""
@@ -131,4 +133,7 @@ def _row(p: Prediction) -> list:
     square = p.square or ("", "", "")
     numbers = [p.probability, *p.path_probabilities.values(), *p.probabilities.values()]
     probability, *others = (f"{number:.6f}" for number in numbers)
-    return [p.photo, *frame, *square, p.label, p.class_id, probability, p.path, *others]
+    kinds = p.occlusion_probabilities or dict.fromkeys(RECOGNISED)
+    covered = ["" if value is None else f"{value:.6f}" for value in kinds.values()]
+    said = [p.label, p.class_id, probability, p.path, *others]
+    return [p.photo, *frame, *square, *said, p.occlusion or "", *covered]

@@ -97,12 +97,16 @@ class Outputs(contextlib.ExitStack):
 def table(predictions: list[Prediction]) -> Table:
     """The predictions, a row for each face."""
     photo = Column("photo", overflow="fold")  # Never cut a name short.
-    rows = Table(photo, "face (x, y, side)", "expression", "probability", "path")
+    recognised = any(p.occlusion for p in predictions)
+    rows = Table(photo, "face (x, y, side)", *["covered"] * recognised)
+    for title in ("expression", "probability", "path"):
+        rows.add_column(title)
     for p in predictions:
         name = f"{p.photo} at {p.frame.seconds:.2f} s" if p.frame else p.photo
         face = f"{p.square.x}, {p.square.y}, {p.square.side}" if p.square else "none found: centre"
         path = f"{p.path} ({p.path_probabilities[p.path]:.2f})"
-        rows.add_row(name, face, p.label, f"{p.probability:.2f}", path)
+        covered = [f"{p.occlusion} ({max(p.occlusion_probabilities.values()):.2f})"] * recognised
+        rows.add_row(name, face, *covered, p.label, f"{p.probability:.2f}", path)
     return rows
 
 

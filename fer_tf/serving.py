@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from fer_tf.errors import InputError
@@ -63,17 +63,55 @@ def combine(
     """
     from fer_tf.checkpoint import load_best
     from fer_tf.export import export
-    from fer_tf.warmup import write_warm_up
 
-    runs = {network: _finished_run(network, run_folders[network]) for network in MULTI_NETWORK}
+    runs = finished_runs(run_folders)
+    begin = runs["begin"]
+    made = _manifest(runs, run_folders)
+    if not replace:
+        refuse_stranger(folder, made)
+    networks = {network: load_best(run_folders[network]) for network in MULTI_NETWORK}
+    return publish(
+        folder,
+        lambda beside: export(networks, begin["occlusion"], beside, precision),
+        made | {"precision": precision},
+    )
+
+
+def finished_runs(run_folders: Mapping[str, Path]) -> dict[str, dict]:
+    """What the `run.json` of the four networks hold.
+
+    Args:
+        run_folders: run folder of each network in `MULTI_NETWORK`.
+
+    Raises:
+        InputError: if a network is not trained, or the four do not belong together.
+    """
+    runs = {
+        network: finished_run(network, run_folders[network], (*_SAME, *_RECORDED))
+        for network in MULTI_NETWORK
+    }
     refuse_partition(runs["begin"], run_folders["begin"] / RUN_FILE)
     for network in MULTI_NETWORK[1:]:
         refuse_mixture(runs, run_folders, "begin", network, _SAME)
-    versions = find_versions(folder)
-    if versions and not replace:
-        _refuse_stranger(runs["begin"], versions[-1])
+    return runs
 
-    networks = {network: load_best(run_folders[network]) for network in MULTI_NETWORK}
+
+def publish(folder: Path, write: Callable[[Path], None], manifest: dict) -> Path:
+    """Writes the next version of a model beside and renames it when it is whole.
+
+    Args:
+        folder: the model's, e.g. `saved_models/concat_db`.
+        write: writes a SavedModel into a folder that does not exist.
+        manifest: what the version is made of; "warm_up_paths" is added.
+
+    Returns:
+        The new version's folder.
+
+    Raises:
+        InputError: if the model fails a warm-up request.
+    """
+    from fer_tf.warmup import write_warm_up
+
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob("writing-*"):
         if time.time() - left.stat().st_mtime > _STALE:
@@ -81,9 +119,8 @@ def combine(
     # A folder of its own for each process; the version within has the usual permissions.
     with tempfile.TemporaryDirectory(dir=folder, prefix="writing-") as own:
         beside = Path(own) / "version"
-        export(networks, runs["begin"]["occlusion"], beside, precision)
-        made = {"precision": precision, "warm_up_paths": write_warm_up(beside)}
-        return _publish(beside, folder, _manifest(runs, run_folders) | made)
+        write(beside)
+        return _publish(beside, folder, manifest | {"warm_up_paths": write_warm_up(beside)})
 
 
 def _publish(beside, folder, manifest):
@@ -214,7 +251,17 @@ def _shared(value):
     return {**value, "schedule": None, "start_from": None} if isinstance(value, dict) else value
 
 
-def _finished_run(network, folder):
+def finished_run(network: str, folder: Path, fields: Sequence[str] = _RECORDED) -> dict:
+    """What the `run.json` of a trained network holds.
+
+    Args:
+        network: its name.
+        folder: of the run.
+        fields: keys that are needed besides those on the program that wrote it.
+
+    Raises:
+        InputError: if it is not trained to its end, or by another version of this program.
+    """
     try:
         run = read_run(folder)
     except ValueError as error:
@@ -226,7 +273,7 @@ def _finished_run(network, folder):
         raise InputError(
             f"The run of {network} in {folder} {state}; run `python cli.py train {network}` first."
         )
-    if missing := [key for key in (*_SAME, *_RECORDED, "fer_tf", "packages") if key not in run]:
+    if missing := [key for key in (*fields, "fer_tf", "packages") if key not in run]:
         raise InputError(
             f"{folder / RUN_FILE} lacks {', '.join(missing)}, so another version of this program "
             f"wrote it; train {network} again with --restart."
@@ -234,35 +281,63 @@ def _finished_run(network, folder):
     return run
 
 
-def _refuse_stranger(run, newest):
-    manifest = read_manifest(newest)
-    for name in ("database", "config", "recipe"):
-        new = run["recipe"]["name"] if name == "recipe" else run[name]
-        if manifest[name] != new:
-            raise InputError(
-                f"{newest} was made with {name} {manifest[name]}, the new version with {new}: it "
-                "would become the newest served. Choose another --name, or give --replace."
-            )
+def refuse_stranger(folder: Path, manifest: dict) -> None:
+    """Refuses a version beside others that are made of something else.
+
+    Args:
+        folder: the model's; may not exist.
+        manifest: of the new version.
+
+    Raises:
+        InputError: if the newest version has another database, config or recipe.
+    """
+    for newest in find_versions(folder)[-1:]:
+        there = read_manifest(newest)
+        for name in ("database", "config", "recipe"):
+            if there[name] != manifest[name]:
+                raise InputError(
+                    f"{newest} was made with {name} {there[name]}, the new version with "
+                    f"{manifest[name]}: it would become the newest served. Choose another --name, "
+                    "or give --replace."
+                )
 
 
 def _manifest(runs, run_folders):
     begin = runs["begin"]
-    sha256 = {network: checkpoint_sha256(run_folders[network]) for network in MULTI_NETWORK}
+    networks = describe_networks(runs, run_folders, begin)
+    sha256 = {network: row["sha256"] for network, row in networks.items()}
     return {
-        **{name: begin[name] for name in _SAME if name != "recipe"},
-        "recipe": begin["recipe"]["name"],
-        "image_size": begin["recipe"]["image_size"],
-        "fer_tf": begin["fer_tf"],
-        "packages": begin["packages"],
-        "networks": {
-            network: {
-                **{key: run[key] for key in _RECORDED},
-                "sha256": sha256[network],
-                **_other_versions(begin, run),
-            }
-            for network, run in runs.items()
-        },
+        **{name: begin[name] for name in _SAME},
+        **common_facts(begin),
+        "networks": networks,
         "evaluation": _evaluation(run_folders["begin"].parent / "evaluation.json", sha256),
+    }
+
+
+def common_facts(run: dict) -> dict:
+    """What a manifest tells of the recipe and the program that trained a run."""
+    recipe = run["recipe"]
+    facts = {"recipe": recipe["name"], "image_size": recipe["image_size"]}
+    return facts | {"fer_tf": run["fer_tf"], "packages": run["packages"]}
+
+
+def describe_networks(
+    runs: Mapping[str, dict], folders: Mapping[str, Path], first: dict
+) -> dict[str, dict]:
+    """What a manifest tells of each network.
+
+    Args:
+        runs: network -> what its `run.json` holds.
+        folders: network -> its run's folder.
+        first: the run whose packages the manifest tells for all; others are told where they differ.
+    """
+    return {
+        network: {
+            **{key: run[key] for key in _RECORDED},
+            "sha256": checkpoint_sha256(folders[network]),
+            **_other_versions(first, run),
+        }
+        for network, run in runs.items()
     }
 
 

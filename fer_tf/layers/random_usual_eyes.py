@@ -1,11 +1,9 @@
 """Blackens, while training, where eyes usually are: what a combined model does to sunglasses."""
 
 import keras
-import numpy as np
 from keras import ops
 
-from fer_tf.faces import FACE_SIZE
-from fer_tf.occlusion import USUAL_EYES, occlude
+from fer_tf.occlusion import visible_pixels
 
 
 @keras.saving.register_keras_serializable(package="fer_tf")
@@ -28,15 +26,12 @@ class RandomUsualEyes(keras.layers.Layer):
         self.rate = rate
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        face = np.ones((1, FACE_SIZE, FACE_SIZE, 1), bool)
-        face[0] = occlude(face[0], "eyes", USUAL_EYES)
-        self._visible = face
 
     def call(self, inputs, training=False):
         if not training:
             return inputs
         drawn = keras.random.uniform((ops.shape(inputs)[0], 1, 1, 1), seed=self.seed_generator)
-        kept = ops.logical_or(drawn >= self.rate, ops.convert_to_tensor(self._visible))
+        kept = ops.logical_or(drawn >= self.rate, visible_pixels("eyes"))
         return ops.where(kept, inputs, ops.zeros_like(inputs))
 
     def compute_output_shape(self, input_shape):
