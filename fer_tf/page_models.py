@@ -9,11 +9,12 @@ import numpy as np
 from fer_tf.any_occlusion import ANY_OCCLUSION
 from fer_tf.errors import InputError
 from fer_tf.evaluation import COMBINED
+from fer_tf.export import ATTENTION
 from fer_tf.inference import ExpressionModel
 from fer_tf.model_card import sources_of
 from fer_tf.occlusion import DATABASES
 from fer_tf.query import ask
-from fer_tf.rest_client import Server, ServerRefusal, model_path
+from fer_tf.rest_client import Server, ServerRefusal, SignatureMissing, model_path
 from fer_tf.serving import find_versions, read_manifest
 from fer_tf.sources.drawn import NAME as DRAWN
 
@@ -45,6 +46,18 @@ class Models(Protocol):
 
         Returns:
             The outputs of the signature serving_default, N rows each.
+        """
+
+    def attention(self, name: str, faces: np.ndarray) -> np.ndarray | None:
+        """What the subnet on each face's path looks at.
+
+        Args:
+            name: of `names`.
+            faces: as `answer` takes them.
+
+        Returns:
+            float [N, 48, 48], see `fer_tf.inference.Prediction`; None where the model does not
+            tell.
         """
 
 
@@ -92,6 +105,10 @@ class LocalModels:
     def answer(self, name: str, faces: np.ndarray) -> dict:
         """See `Models`."""
         return self._load(self._newest(name)).answer_covered(faces)
+
+    def attention(self, name: str, faces: np.ndarray) -> np.ndarray | None:
+        """See `Models`."""
+        return self._load(self._newest(name)).attention_covered(faces)
 
     def _newest(self, name):
         versions = find_versions(self._folder / name)
@@ -141,3 +158,11 @@ class ServedModels:
     def answer(self, name: str, faces: np.ndarray) -> dict:
         """See `Models`."""
         return ask(self._server, model_path(name, None), "serving_default", faces)
+
+    def attention(self, name: str, faces: np.ndarray) -> np.ndarray | None:
+        """See `Models`."""
+        try:
+            told = ask(self._server, model_path(name, None), ATTENTION, faces)
+        except SignatureMissing:
+            return None
+        return np.array(told[ATTENTION], np.float32)
