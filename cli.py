@@ -519,7 +519,8 @@ def reproduce(
 ):
     """Make the paper's tables from everything that a recipe has trained, beside its own figures.
 
-    What was not trained is called "not run". The runs of each database are evaluated anew.
+    What was not trained is called "not run". The runs of each database are evaluated anew; what
+    --results-dir holds of databases that were trained elsewhere stays.
     """
     _import_tensorflow()
     from fer_tf.provenance import provenance
@@ -529,6 +530,7 @@ def reproduce(
         find_evaluable,
         marked_parts,
         update_readme,
+        with_earlier,
         write_tables,
     )
 
@@ -536,6 +538,7 @@ def reproduce(
         marked_parts(readme)  # Refused before anything is done.
     found = find_evaluable(recipe, runs_dir, data_dir, typer.echo)
     collected = collect(found, recipe, runs_dir, provenance(), typer.echo)
+    collected = with_earlier(collected, results_dir, typer.echo)
     written = write_tables(results_dir, collected)
     written += copy_figures(results_dir, found, recipe, runs_dir)
     if readme:
