@@ -426,8 +426,8 @@ def combine(
     ] = None,
 ):
     """Combine four trained networks, or those of all occlusions, into ONE SavedModel."""
-    from fer_tf.any_occlusion import ANY_OCCLUSION
     from fer_tf.input_pipeline import find_database
+    from fer_tf.occlusion import ANY_OCCLUSION
 
     names = [db.partition("/") for db in _databases(databases)]
     asked_any = [config for db, _, config in names if db == ANY_OCCLUSION]
@@ -807,9 +807,10 @@ def _combine(
 
 
 def _combine_any(config, recipe, name, replace, runs_dir, models_dir, precision):
-    from fer_tf.any_occlusion import ANY_OCCLUSION, combine_any_occlusion, find_run_folders
+    from fer_tf.any_occlusion import combine_any_occlusion, find_run_folders
     from fer_tf.input_pipeline import UNCOVERED
     from fer_tf.networks import OCCLUSION
+    from fer_tf.occlusion import ANY_OCCLUSION
 
     folders = find_run_folders(runs_dir, config, recipe)
     typer.echo(f"{ANY_OCCLUSION}/{config}: combining {', '.join(folders)}, some minutes")

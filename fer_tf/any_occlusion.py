@@ -7,7 +7,7 @@ from fer_tf.errors import InputError
 from fer_tf.expressions import MULTI_NETWORK
 from fer_tf.input_pipeline import UNCOVERED
 from fer_tf.networks import OCCLUSION
-from fer_tf.occlusion import DATABASES
+from fer_tf.occlusion import ANY_OCCLUSION, DATABASES
 from fer_tf.runs import RUN_FILE, is_finished
 from fer_tf.serving import (
     common_facts,
@@ -17,9 +17,6 @@ from fer_tf.serving import (
     publish,
     refuse_stranger,
 )
-
-ANY_OCCLUSION = "any_occlusion"
-"""Name of the model, and where a database is named of all three together."""
 
 _SAME = ("config", "training_precision", "labels", "paths")
 """What all runs must share, by their keys in `run.json`."""
