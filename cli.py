@@ -479,7 +479,7 @@ def evaluate(
     from fer_tf.evaluation import evaluate as measure
     from fer_tf.evaluation_files import methods_table, sentences, table, write_evaluation
     from fer_tf.provenance import provenance
-    from fer_tf.serving import MODEL_CARD, record_evaluation
+    from fer_tf.versions import MODEL_CARD, record_evaluation
 
     below = []
     for db in found:
@@ -827,7 +827,7 @@ def _combine_any(config, recipe, name, replace, runs_dir, models_dir, precision)
 
 def _tell(version):
     """Tells that a version was written, and which ways through it have no warm-up request."""
-    from fer_tf.serving import read_manifest
+    from fer_tf.versions import read_manifest
     from fer_tf.warmup import ways
 
     typer.echo(f"Wrote {version}")

@@ -9,14 +9,8 @@ from fer_tf.input_pipeline import UNCOVERED
 from fer_tf.networks import OCCLUSION
 from fer_tf.occlusion import ANY_OCCLUSION, DATABASES
 from fer_tf.runs import RUN_FILE, is_finished
-from fer_tf.serving import (
-    common_facts,
-    describe_networks,
-    finished_run,
-    finished_runs,
-    publish,
-    refuse_stranger,
-)
+from fer_tf.serving import common_facts, describe_networks, finished_run, finished_runs
+from fer_tf.versions import publish, refuse_stranger
 
 _SAME = ("config", "training_precision", "labels", "paths")
 """What all runs must share, by their keys in `run.json`."""

@@ -14,7 +14,7 @@ from fer_tf.faces import Square, centred_square, crop_square, read_picture
 from fer_tf.occlusion import ANY_OCCLUSION, RECOGNISED, occlude
 from fer_tf.pictures import Frame, Picture
 from fer_tf.preprocessing import to_face
-from fer_tf.serving import find_versions, read_manifest
+from fer_tf.versions import find_versions, read_manifest
 
 FACES_TOGETHER = 32
 """Pictures are held until they have so many faces, which then go through the networks together."""

@@ -18,8 +18,8 @@ from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.records import StoredImages
 from fer_tf.reproduction import BEGIN, END
-from fer_tf.serving import MODEL_CARD, read_manifest
 from fer_tf.sources.drawn import draw_portrait
+from fer_tf.versions import MODEL_CARD, read_manifest
 from tests.helpers import draw_fer2013
 from tests.networks import TINY_RECIPE
 
@@ -123,7 +123,7 @@ def test_a_format_that_fails_leaves_the_versions_of_all_databases(place, trained
     monkeypatch.setattr("fer_tf.formats.convert", fail)
     monkeypatch.setattr("fer_tf.serving.combine", lambda _, folder, *a: folder / "1")
     manifest = {"warm_up_paths": ["A", "B"], "occlusion": "upper"}
-    monkeypatch.setattr("fer_tf.serving.read_manifest", lambda _: manifest)
+    monkeypatch.setattr("fer_tf.versions.read_manifest", lambda _: manifest)
     monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: TINY_RECIPE)
     options = ["--recipe", "tiny", "--format", "litert"]
     arguments = ["combine", "concat_db", "eye_cdb", *options, "--data-dir", str(place / "data")]

@@ -18,8 +18,9 @@ from fer_tf.networks import OCCLUSION
 from fer_tf.occlusion import DATABASES, RECOGNISED
 from fer_tf.recipes import get_recipe
 from fer_tf.runs import RUN_FILE, RunKey, write_json
-from fer_tf.serving import MODEL_CARD, checkpoint_sha256, read_manifest
+from fer_tf.serving import checkpoint_sha256
 from fer_tf.sources.drawn import draw_portrait
+from fer_tf.versions import MODEL_CARD, read_manifest
 from fer_tf.warmup import ways
 from tests.networks import TINY_RECIPE, corner_net, faces_of_kinds
 from tests.served import SIGNATURES, as_request
