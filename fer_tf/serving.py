@@ -186,7 +186,7 @@ def _manifest(runs, run_folders):
         **{name: begin[name] for name in _SAME},
         **common_facts(begin),
         "networks": networks,
-        "evaluation": _evaluation(run_folders["begin"].parent / "evaluation.json", sha256),
+        "evaluation": find_evaluation(run_folders["begin"].parent, sha256),
     }
 
 
@@ -222,8 +222,12 @@ def _other_versions(begin, run):
     return {key: run[key] for key in ("fer_tf", "packages") if run[key] != begin[key]}
 
 
-def _evaluation(path, sha256):
-    """What `evaluate` measured, None where it has not measured these very networks."""
-    if not path.is_file():
-        return None
-    return evaluation_of(json.loads(path.read_text()), sha256)
+def find_evaluation(folder: Path, sha256: Mapping[str, str]) -> dict | None:
+    """What a manifest tells of the evaluation of some networks, None where there was none yet.
+
+    Args:
+        folder: of a recipe's runs.
+        sha256: network -> of its checkpoint.
+    """
+    path = folder / "evaluation.json"
+    return evaluation_of(json.loads(path.read_text()), sha256) if path.is_file() else None

@@ -189,8 +189,14 @@ def test_networks_for_faces_without_occlusion_are_taken_where_they_are_trained(
     monkeypatch.setattr("fer_tf.any_occlusion.publish", lambda _f, write, made: (write(None), made))
     own = make_runs(tmp_path, networks, KINDS)
     folders = find_run_folders(tmp_path, "drawn", "tiny")
+    sha256 = {name: checkpoint_sha256(each) for name, each in folders["eye_cdb"].items()}
+    measured = {"split": "test", "results": [{"name": "combined"}], "sha256": sha256}
+    write_json(folders["eye_cdb"]["begin"].parent / "evaluation.json", measured)
+    other = measured | {"sha256": sha256 | {"begin": "another"}}
+    write_json(folders["concat_db"]["begin"].parent / "evaluation.json", other)
     _, manifest = combine_any_occlusion(own, folders, tmp_path / "models")
     assert set(made) == set(RECOGNISED) and manifest["answering"]["none"] == "uncovered"
+    assert manifest["evaluation"]["results"] == [{"name": "eye_cdb: combined"}]
     (folders["uncovered"]["subnet_x"] / RUN_FILE).unlink()
     assert "uncovered" not in find_run_folders(tmp_path, "drawn", "tiny")
 
