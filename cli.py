@@ -426,8 +426,8 @@ def combine(
     ] = None,
 ):
     """Combine four trained networks, or those of all occlusions, into ONE SavedModel."""
-    from fer_tf.any_occlusion import ANY_OCCLUSION
     from fer_tf.input_pipeline import find_database
+    from fer_tf.occlusion import ANY_OCCLUSION
 
     names = [db.partition("/") for db in _databases(databases)]
     asked_any = [config for db, _, config in names if db == ANY_OCCLUSION]
@@ -479,7 +479,7 @@ def evaluate(
     from fer_tf.evaluation import evaluate as measure
     from fer_tf.evaluation_files import methods_table, sentences, table, write_evaluation
     from fer_tf.provenance import provenance
-    from fer_tf.serving import MODEL_CARD, record_evaluation
+    from fer_tf.versions import MODEL_CARD, record_evaluation
 
     below = []
     for db in found:
@@ -519,7 +519,8 @@ def reproduce(
 ):
     """Make the paper's tables from everything that a recipe has trained, beside its own figures.
 
-    What was not trained is called "not run". The runs of each database are evaluated anew.
+    What was not trained is called "not run". The runs of each database are evaluated anew; what
+    --results-dir holds of databases that were trained elsewhere stays.
     """
     _import_tensorflow()
     from fer_tf.provenance import provenance
@@ -529,6 +530,7 @@ def reproduce(
         find_evaluable,
         marked_parts,
         update_readme,
+        with_earlier,
         write_tables,
     )
 
@@ -536,6 +538,7 @@ def reproduce(
         marked_parts(readme)  # Refused before anything is done.
     found = find_evaluable(recipe, runs_dir, data_dir, typer.echo)
     collected = collect(found, recipe, runs_dir, provenance(), typer.echo)
+    collected = with_earlier(collected, results_dir, typer.echo)
     written = write_tables(results_dir, collected)
     written += copy_figures(results_dir, found, recipe, runs_dir)
     if readme:
@@ -881,9 +884,10 @@ def _combine(
 
 
 def _combine_any(config, recipe, name, replace, runs_dir, models_dir, precision):
-    from fer_tf.any_occlusion import ANY_OCCLUSION, combine_any_occlusion, find_run_folders
+    from fer_tf.any_occlusion import combine_any_occlusion, find_run_folders
     from fer_tf.input_pipeline import UNCOVERED
     from fer_tf.networks import OCCLUSION
+    from fer_tf.occlusion import ANY_OCCLUSION
 
     folders = find_run_folders(runs_dir, config, recipe)
     typer.echo(f"{ANY_OCCLUSION}/{config}: combining {', '.join(folders)}, some minutes")
@@ -900,7 +904,7 @@ def _combine_any(config, recipe, name, replace, runs_dir, models_dir, precision)
 
 def _tell(version):
     """Tells that a version was written, and which ways through it have no warm-up request."""
-    from fer_tf.serving import read_manifest
+    from fer_tf.versions import read_manifest
     from fer_tf.warmup import ways
 
     typer.echo(f"Wrote {version}")

@@ -7,19 +7,16 @@ from fer_tf.errors import InputError
 from fer_tf.expressions import MULTI_NETWORK
 from fer_tf.input_pipeline import UNCOVERED
 from fer_tf.networks import OCCLUSION
-from fer_tf.occlusion import DATABASES
+from fer_tf.occlusion import ANY_OCCLUSION, DATABASES
 from fer_tf.runs import RUN_FILE, is_finished
 from fer_tf.serving import (
     common_facts,
     describe_networks,
+    find_evaluation,
     finished_run,
     finished_runs,
-    publish,
-    refuse_stranger,
 )
-
-ANY_OCCLUSION = "any_occlusion"
-"""Name of the model, and where a database is named of all three together."""
+from fer_tf.versions import publish, refuse_stranger
 
 _SAME = ("config", "training_precision", "labels", "paths")
 """What all runs must share, by their keys in `run.json`."""
@@ -85,10 +82,14 @@ def combine_any_occlusion(
             f"{run_folders['concat_db']['begin']}; give `python cli.py train occlusion --database "
             f"{UNCOVERED}/{first['config']} --restart`."
         )
+    evaluation = []
     networks = describe_networks({OCCLUSION: recogniser}, {OCCLUSION: occlusion_folder}, first)
     for name, own in runs.items():
         described = describe_networks(own, run_folders[name], first)
         networks |= {f"{name}/{network}": row for network, row in described.items()}
+        sha256 = {network: row["sha256"] for network, row in described.items()}
+        if found := find_evaluation(run_folders[name]["begin"].parent, sha256):
+            evaluation += [row | {"name": f"{name}: {row['name']}"} for row in found["results"]]
     answering = {kind: name for name, kind in DATABASES.items()}
     answering = {"none": UNCOVERED if UNCOVERED in runs else answering["eyes"], **answering}
     made = {
@@ -99,7 +100,7 @@ def combine_any_occlusion(
         **common_facts(first),
         "answering": answering,
         "networks": networks,
-        "evaluation": None,
+        "evaluation": {"split": "test", "results": evaluation} if evaluation else None,
         "precision": precision,
     }
     if not replace:

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_tf.any_occlusion import ANY_OCCLUSION
 from fer_tf.errors import InputError
 from fer_tf.export import ATTENTION, MOST_FACES
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.face_detector import detect_faces
 from fer_tf.faces import Square, centred_square, crop_square, read_picture
-from fer_tf.occlusion import RECOGNISED, occlude
+from fer_tf.occlusion import ANY_OCCLUSION, RECOGNISED, occlude
 from fer_tf.pictures import Frame, Picture
 from fer_tf.preprocessing import to_face
-from fer_tf.serving import find_versions, read_manifest
+from fer_tf.versions import find_versions, read_manifest
 
 FACES_TOGETHER = 32
 """Pictures are held until they have so many faces, which then go through the networks together."""

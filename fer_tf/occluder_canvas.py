@@ -1,24 +1,28 @@
 """A face to draw occluders into: enlarged, and measured in the pixels of a usual face.
 
-Points (x, y) are those of a face of 48x48 pixels that looks ahead: the eyes at `LEFT_EYE` and
-`RIGHT_EYE`, brows at y = 12, the tip of the nose at (24, 29), the mouth at y = 37, the chin at 47.
+Points (x, y) are those of a face of 48x48 pixels that looks ahead: the eyes at `EYES`, brows at
+y = 12, the tip of the nose at (24, 29), the mouth at y = 37, the chin at y = 47.
 A canvas moves them to where the eyes of its face are.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from fer_tf.faces import FACE_SIZE
 
-LEFT_EYE, RIGHT_EYE = (15.0, 18.0), (32.5, 18.0)
+EYES = np.array([(15.0, 18.0), (32.5, 18.0)])
 """The centres of a usual face's eyes, as seen in the picture."""
+
+MIDDLE = float(EYES[:, 0].mean())
+"""Where its nose is."""
 
 _ENLARGED = 4  # Edges are soft when all is made smaller again.
 _SIDE = _ENLARGED * FACE_SIZE
 _BITS = 4  # of fraction in OpenCV's coordinates
-_MIDDLE = (LEFT_EYE[0] + RIGHT_EYE[0]) / 2, LEFT_EYE[1]
+_APART = float(np.ptp(EYES[:, 0]))
 _X, _Y = np.meshgrid(*2 * [np.arange(FACE_SIZE, dtype=np.float32)])
 
 
@@ -38,11 +42,11 @@ class Canvas:
         self._image = cv2.resize(face, (_SIDE, _SIDE))
         self._touched = np.zeros((_SIDE, _SIDE), np.uint8)
         across = eyes[1] - eyes[0]
-        apart = RIGHT_EYE[0] - LEFT_EYE[0]
-        turn = np.array([across, (-across[1], across[0])]) / apart
+        turn = np.array([across, (-across[1], across[0])]) / _APART
         # A face that looks aside has its eyes nearer, but is as high as others.
-        turn[1] *= max(1.0, 0.9 * apart / max(float(np.hypot(*across)), 1.0))
+        turn[1] *= max(1.0, 0.9 * _APART / max(float(np.hypot(*across)), 1.0))
         self._matrix = turn
+        self._scale = float(np.hypot(*turn[0]))
         self._middle = eyes.mean(axis=0)
 
     def result(self) -> np.ndarray:
@@ -67,16 +71,29 @@ class Canvas:
             paint: a shade, 0 to 255, or a texture of `texture`.
             opacity: 0 to 1, how much of the paint is seen.
         """
-        mask = np.zeros((_SIDE, _SIDE), np.uint8)
-        cv2.fillPoly(mask, [self._place(points)], 255, cv2.LINE_8, _BITS)
-        self._blend(mask, paint, opacity)
+        places = self._place(points)
+        mask, area = _blank(places, 1)
+        if not mask.size:
+            return
+        cv2.fillPoly(mask, [places - area.corner], 255, cv2.LINE_8, _BITS)
+        self._blend(mask, area, paint, opacity)
 
-    def line(self, points: Sequence, paint: float | np.ndarray, width: float, closed=False) -> None:
-        """Draws a line with round ends; widths are in pixels of a usual face."""
-        mask = np.zeros((_SIDE, _SIDE), np.uint8)
-        thick = max(1, round(width * _ENLARGED * float(np.hypot(*self._matrix[0]))))
-        cv2.polylines(mask, [self._place(points)], closed, 255, thick, cv2.LINE_8, _BITS)
-        self._blend(mask, paint, 1.0)
+    def line(
+        self,
+        points: Sequence,
+        paint: float | np.ndarray,
+        width: float,
+        closed: bool = False,
+        opacity: float = 1.0,
+    ) -> None:
+        """Draws a line with round ends, `width` pixels of a usual face wide; see `fill`."""
+        thick = max(1, round(width * _ENLARGED * self._scale))
+        places = self._place(points)
+        mask, area = _blank(places, thick)
+        if not mask.size:
+            return
+        cv2.polylines(mask, [places - area.corner], closed, 255, thick, cv2.LINE_8, _BITS)
+        self._blend(mask, area, paint, opacity)
 
     def texture(self, shade: float, roughness: float = 1.0) -> np.ndarray:
         """A material of about one shade, uint8 [192, 192]: light from a side, noise, a pattern."""
@@ -99,27 +116,50 @@ class Canvas:
             values += np.float32(random.uniform(10, 80)) * print_
         return cv2.resize(np.clip(values, 0, 255).astype(np.uint8), (_SIDE, _SIDE))
 
+    def skin_shade(self) -> float:
+        """A shade of about the face's skin."""
+        return float(np.clip(self.skin + self.uniform(-30, 30), 5, 250))
+
     def shade(self) -> float:
         """A shade of things: dark, like skin, or any, bright ones included."""
         choice = self.random.random()
         if choice < 0.35:
             return self.uniform(0, 60)
         if choice < 0.5:
-            return float(np.clip(self.skin + self.uniform(-25, 25), 5, 250))
+            return self.skin_shade()
         return self.uniform(60, 255)
 
     def _place(self, points):
-        places = (np.asarray(points, float) - _MIDDLE) @ self._matrix + self._middle
+        places = (np.asarray(points, float) - EYES.mean(axis=0)) @ self._matrix + self._middle
         places = (places + 0.5) * _ENLARGED - 0.5
         return np.rint(places * 2**_BITS).astype(np.int32)
 
-    def _blend(self, mask, paint, opacity):
+    def _blend(self, mask, area, paint, opacity):
+        image, touched = self._image[area.pixels], self._touched[area.pixels]
         if np.ndim(paint) == 0:
-            paint = np.full((_SIDE, _SIDE), np.clip(paint, 0, 255), np.uint8)
+            paint = np.full(image.shape, np.clip(paint, 0, 255), np.uint8)
+        else:
+            paint = paint[area.pixels]
         if opacity < 1:
-            paint = cv2.addWeighted(paint, opacity, self._image, 1 - opacity, 0)
-        cv2.copyTo(paint, mask, self._image)
-        cv2.bitwise_or(self._touched, mask, self._touched)
+            paint = cv2.addWeighted(paint, opacity, image, 1 - opacity, 0)
+        cv2.copyTo(paint, mask, image)
+        np.maximum(touched, mask, out=touched)
+
+
+class _Area(NamedTuple):
+    """The rectangle of a canvas that a thing fills."""
+
+    pixels: tuple[slice, slice]
+    corner: np.ndarray  # as OpenCV takes it, with its fraction
+
+
+def _blank(places, margin):
+    """An empty mask for what is drawn at some places, and its area."""
+    low, high = places.min(axis=0) // 2**_BITS - margin, places.max(axis=0) // 2**_BITS + margin + 2
+    low, high = np.clip(low, 0, _SIDE), np.clip(high, 0, _SIDE)
+    pixels = slice(low[1], high[1]), slice(low[0], high[0])
+    mask = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
+    return mask, _Area(pixels, (low * 2**_BITS).astype(np.int32))
 
 
 def rounded(left, top, right, bottom, radius) -> np.ndarray:
@@ -141,3 +181,9 @@ def smooth(points: Sequence, closed: bool = True, times: int = 2) -> np.ndarray:
         cut = cut.reshape(-1, 2)
         points = cut if closed else np.concatenate([points[:1], cut[1:-3], points[-1:]])
     return points
+
+
+def ellipse(x: float, y: float, width: float, height: float) -> np.ndarray:
+    """The outline about a middle, float [20, 2]; width and height are halves."""
+    turn = np.linspace(0, 2 * np.pi, 20, endpoint=False)
+    return np.stack([x + width * np.cos(turn), y + height * np.sin(turn)], axis=1)

@@ -6,6 +6,7 @@ from fer_tf.eyes import USUAL_EYES, find_eyes
 from fer_tf.faces import FACE_SIZE
 
 __all__ = [
+    "ANY_OCCLUSION",
     "DATABASES",
     "OCCLUSIONS",
     "RECOGNISED",
@@ -24,6 +25,9 @@ RECOGNISED = ("none", *OCCLUSIONS)
 
 DATABASES = {"concat_db": "upper", "bconcat_db": "lower", "eye_cdb": "eyes"}
 """Database -> its kind of occlusion: the paper's ConcatDB, BConcatDB and eyeCDB."""
+
+ANY_OCCLUSION = "any_occlusion"
+"""Name of a model that recognises the occlusion and asks the networks of that database."""
 
 _HALF = FACE_SIZE // 2
 _ALL = (0, FACE_SIZE)

@@ -6,17 +6,16 @@ from typing import Protocol
 
 import numpy as np
 
-from fer_tf.any_occlusion import ANY_OCCLUSION
 from fer_tf.errors import InputError
 from fer_tf.evaluation import COMBINED
 from fer_tf.export import ATTENTION
 from fer_tf.inference import ExpressionModel
 from fer_tf.model_card import sources_of
-from fer_tf.occlusion import DATABASES
+from fer_tf.occlusion import ANY_OCCLUSION, DATABASES
 from fer_tf.query import ask
 from fer_tf.rest_client import Server, ServerRefusal, SignatureMissing, model_path
-from fer_tf.serving import find_versions, read_manifest
 from fer_tf.sources.drawn import NAME as DRAWN
+from fer_tf.versions import find_versions, read_manifest
 
 TRAINED_ON_DRAWN = "Trained on drawn faces: its answers say nothing about real ones."
 

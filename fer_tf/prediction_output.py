@@ -105,8 +105,10 @@ def table(predictions: list[Prediction]) -> Table:
         name = f"{p.photo} at {p.frame.seconds:.2f} s" if p.frame else p.photo
         face = f"{p.square.x}, {p.square.y}, {p.square.side}" if p.square else "none found: centre"
         path = f"{p.path} ({p.path_probabilities[p.path]:.2f})"
-        covered = [f"{p.occlusion} ({max(p.occlusion_probabilities.values()):.2f})"] * recognised
-        rows.add_row(name, face, *covered, p.label, f"{p.probability:.2f}", path)
+        said = [p.label, f"{p.probability:.2f}", path]
+        if recognised:
+            said.insert(0, f"{p.occlusion} ({p.occlusion_probabilities[p.occlusion]:.2f})")
+        rows.add_row(name, face, *said)
     return rows
 
 

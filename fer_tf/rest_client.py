@@ -18,7 +18,7 @@ import numpy as np
 
 from fer_tf.errors import InputError
 from fer_tf.export import ATTENTION
-from fer_tf.occlusion import DATABASES
+from fer_tf.occlusion import ANY_OCCLUSION, DATABASES
 from fer_tf.server_errors import SIGNATURE_MISSING, explain, plain, short
 
 
@@ -53,17 +53,19 @@ class Server:
         self.timeout = timeout
 
     def find_model(self) -> str:
-        """The only one of our databases' names under which a model is served.
+        """The only one of our names under which a model is served, or the one for any face.
 
         Raises:
-            InputError: if there is none, or several.
+            InputError: if there is none, or several and none that recognises the occlusion itself.
         """
         found = []
-        for name in DATABASES:
+        for name in (ANY_OCCLUSION, *DATABASES):
             try:
                 self.request(f"models/{name}")
             except ServerRefusal:
                 continue
+            if name == ANY_OCCLUSION:
+                return name
             found.append(name)
         if len(found) != 1:
             what = f"{', '.join(found)}; choose one" if found else "none of our databases' names"

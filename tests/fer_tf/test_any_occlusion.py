@@ -1,19 +1,26 @@
+import csv
 import json
 
+import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+from typer.testing import CliRunner
 
+import cli
 from fer_tf.any_occlusion import combine_any_occlusion, find_run_folders
 from fer_tf.checkpoint import BEST
 from fer_tf.errors import InputError
 from fer_tf.expressions import MULTI_NETWORK
 from fer_tf.inference import find_model
+from fer_tf.input_pipeline import Database
 from fer_tf.networks import OCCLUSION
 from fer_tf.occlusion import DATABASES, RECOGNISED
 from fer_tf.recipes import get_recipe
 from fer_tf.runs import RUN_FILE, RunKey, write_json
-from fer_tf.serving import MODEL_CARD, checkpoint_sha256, read_manifest
+from fer_tf.serving import checkpoint_sha256
+from fer_tf.sources.drawn import draw_portrait
+from fer_tf.versions import MODEL_CARD, read_manifest
 from fer_tf.warmup import ways
 from tests.networks import TINY_RECIPE, corner_net, faces_of_kinds
 from tests.served import SIGNATURES, as_request
@@ -113,6 +120,65 @@ def test_it_is_asked_where_no_model_is_named(version):
     assert find_model(None, version.parents[1]) == version
 
 
+def test_predict_tells_what_is_covered(version, tmp_path):
+    photo = tmp_path / "photo.png"
+    cv2.imwrite(str(photo), draw_portrait(3, 0, 0, size=256))
+    table = tmp_path / "faces.csv"
+    options = ["--models-dir", str(version.parents[1]), "--csv", str(table)]
+    done = CliRunner().invoke(cli.app, ["predict", str(photo), *options, "--json"])
+    assert done.exception is None, done.output
+    (face,) = json.loads(done.stdout)
+    told = face["occlusion_probabilities"]
+    assert list(told) == list(RECOGNISED) and sum(told.values()) == pytest.approx(1)
+    assert face["occlusion"] == max(told, key=told.get)
+    (row,) = csv.DictReader(table.open())
+    assert row["occlusion"] == face["occlusion"]
+    assert float(row["occlusion_upper"]) == pytest.approx(told["upper"], abs=1e-6)
+    done = CliRunner().invoke(cli.app, ["predict", str(photo), *options])
+    assert " covered " in done.stdout and f" {face['occlusion']}" in done.stdout
+
+
+@pytest.fixture
+def prepared(monkeypatch):
+    """Databases that are prepared as far as anything looks."""
+    monkeypatch.setattr(
+        "fer_tf.input_pipeline.find_database",
+        lambda name, folder: Database(name.partition("/")[0], "drawn", folder),
+    )
+
+
+def test_the_command_combines_what_the_runs_hold(version, tmp_path, prepared, monkeypatch):
+    runs = version.parents[2] / "runs"
+    made = []
+
+    def combine(*arguments):
+        made.extend(arguments)
+        return version
+
+    monkeypatch.setattr("fer_tf.any_occlusion.combine_any_occlusion", combine)
+    options = ["--recipe", "tiny", "--runs-dir", str(runs), "--models-dir", str(tmp_path)]
+    done = CliRunner().invoke(cli.app, ["combine", "any_occlusion/drawn", *options])
+    assert done.exception is None, done.output
+    own, folders, model, replace, precision = made
+    assert own == runs / "uncovered" / "drawn" / OCCLUSION / OCCLUSION
+    assert folders == find_run_folders(runs, "drawn", "tiny")
+    assert (model, replace, precision) == (tmp_path / "any_occlusion", False, "float32")
+    assert f"Wrote {version}" in done.stdout
+    assert "train all --database uncovered/drawn" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["any_occlusion", "concat_db"], "name it alone"),
+        (["any_occlusion", "--format", "onnx"], "a SavedModel only"),
+    ],
+)
+def test_what_the_command_cannot_do_is_said(prepared, arguments, message):
+    done = CliRunner().invoke(cli.app, ["combine", *arguments])
+    assert isinstance(done.exception, InputError) and message in str(done.exception)
+
+
 def test_networks_for_faces_without_occlusion_are_taken_where_they_are_trained(
     networks, tmp_path, monkeypatch
 ):
@@ -123,8 +189,14 @@ def test_networks_for_faces_without_occlusion_are_taken_where_they_are_trained(
     monkeypatch.setattr("fer_tf.any_occlusion.publish", lambda _f, write, made: (write(None), made))
     own = make_runs(tmp_path, networks, KINDS)
     folders = find_run_folders(tmp_path, "drawn", "tiny")
+    sha256 = {name: checkpoint_sha256(each) for name, each in folders["eye_cdb"].items()}
+    measured = {"split": "test", "results": [{"name": "combined"}], "sha256": sha256}
+    write_json(folders["eye_cdb"]["begin"].parent / "evaluation.json", measured)
+    other = measured | {"sha256": sha256 | {"begin": "another"}}
+    write_json(folders["concat_db"]["begin"].parent / "evaluation.json", other)
     _, manifest = combine_any_occlusion(own, folders, tmp_path / "models")
     assert set(made) == set(RECOGNISED) and manifest["answering"]["none"] == "uncovered"
+    assert manifest["evaluation"]["results"] == [{"name": "eye_cdb: combined"}]
     (folders["uncovered"]["subnet_x"] / RUN_FILE).unlink()
     assert "uncovered" not in find_run_folders(tmp_path, "drawn", "tiny")
 

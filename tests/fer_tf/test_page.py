@@ -98,7 +98,8 @@ def test_the_models_own_occlusion_comes_on_top_with_the_eyes_found_before():
 
 
 def test_the_html_shows_label_path_bars_changes_and_an_extra_output(two):
-    models = Fake("upper", occlusion=b"lower")
+    told = np.array([0.1, 0.1, 0.7, 0.1], np.float32)
+    models = Fake("upper", occlusion=b"lower", occlusion_probabilities=told)
     html = page.ask(models, "concat_db", look_at(two, "<two>.png"), 0)
 
     assert html.count("<section") == 4 and html.count("<tr") == 4 * len(EXPRESSIONS)
@@ -215,7 +216,7 @@ def models_dir(tmp_path):
 def test_local_models_tell_what_they_were_trained_on(models_dir):
     models = LocalModels(models_dir)
 
-    assert models.names() == ["concat_db", "any_occlusion"]
+    assert models.names() == ["any_occlusion", "concat_db"]
     first, second = models.describe("concat_db")
     assert first == "concat_db, version 10: trained on concat_db/drawn with recipe demo."
     assert second == TRAINED_ON_DRAWN

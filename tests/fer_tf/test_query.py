@@ -160,6 +160,11 @@ def test_the_only_model_is_found_and_several_are_listed(server):
         assert there.find_model() == "concat_db"
     finally:
         server.models["eye_cdb"] = other
+    server.models["any_occlusion"] = other
+    try:
+        assert there.find_model() == "any_occlusion"
+    finally:
+        del server.models["any_occlusion"]
 
 
 def test_a_canary_is_rolled_out_and_back_without_an_unanswered_request(tmp_path, photos):
