@@ -23,10 +23,14 @@ def central_tables(collected: dict) -> str:
     by_place = {numbers["database"]: numbers for numbers in collected["evaluations"]}
     made = {}
     for name, numbers in by_place.items():
-        text = "`{command}; commit {commit}; {machine}; {date}`".format(**numbers["provenance"])
-        made[text] = [*made.get(text, []), name]
-    if len(made) > 1:
-        made = [f"{text} ({', '.join(names)})" for text, names in made.items()]
+        source = numbers["provenance"]
+        place = "commit {commit}; {machine}; {date}".format(**source)
+        made.setdefault(source["command"], {}).setdefault(place, []).append(name)
+    made = [
+        f"`{command}`, "
+        + "; ".join(f"{', '.join(names)}: {place}" for place, names in places.items())
+        for command, places in made.items()
+    ]
     found = (len(seeds) for n in by_place.values() for seeds in n["seeds"].values())
     seeds = max(found, default=1)
     images = "; ".join(
@@ -37,7 +41,7 @@ def central_tables(collected: dict) -> str:
     )
     parts = [
         f"Recipe `{collected['recipe']}`, {seeds} seed{'s' * (seeds > 1)} at most. {images}. "
-        f"Percentages with 95 % intervals over these images. Made by {', '.join(made)}.",
+        f"Percentages with 95 % intervals over these images. Made by {' and '.join(made)}.",
         f"**Table 3**: each network on its own task.\n\n{_table_3(by_place)}",
         f"**Table 4**: seven expressions. Quoted rows are the paper's, on four sources at 224x224."
         f"\n\n{_table_4(by_place)}",

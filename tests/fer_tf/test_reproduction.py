@@ -127,8 +127,11 @@ def test_what_was_trained_elsewhere_stays_with_its_own_provenance(collected, tmp
     assert list(merged["table_1"]) == ["fer2013", "kdef"] and len(merged["table_2"]) == 1
     assert len(told) == 2 and "concat_db/fer2013-leakfree: its runs are not here" in told[0]
     text = central_tables(merged)
-    assert "commit abc; a; b` (concat_db/fer2013-leakfree, eye_cdb/fer2013-leakfree)" in text
-    assert "commit later; a; b` (concat_db/fer2013, uncovered/fer2013)" in text
+    assert (
+        "Made by `python cli.py reproduce`, concat_db/fer2013, uncovered/fer2013: commit later; "
+        in text
+    )
+    assert "concat_db/fer2013-leakfree, eye_cdb/fer2013-leakfree: commit abc; a; b." in text
     # An earlier file written before each evaluation had its own.
     for evaluation in collected["evaluations"]:
         del evaluation["provenance"]
@@ -176,7 +179,8 @@ def test_files_name_what_made_them(collected, tmp_path):
     rows = list(csv.DictReader(open(tmp_path / "results" / "methods.csv")))
     assert [row["config"] for row in rows[::2]] == ["fer2013", *["fer2013-leakfree"] * 2]
     text = (tmp_path / "results" / "tables.md").read_text()
-    assert "Made by `python cli.py reproduce; commit abc; a; b`." in text
+    assert "Made by `python cli.py reproduce`, concat_db/fer2013, " in text
+    assert "eye_cdb/fer2013-leakfree: commit abc; a; b." in text
 
 
 def test_a_table_that_has_become_empty_is_removed(collected, tmp_path):
