@@ -607,7 +607,9 @@ def predict(
             loaded = ExpressionModel(model)
             interrupted = outputs.take(loaded.predict(pictures, attention))
     said = [f"Answered by {model}", *outputs.written()]
-    if attention and not loaded.has_attention:
+    if attention and loaded.has_attention:
+        said.append("In magenta: what the subnet on each path weighs more than on the face's mean.")
+    elif attention:
         said.append(
             "No attention is drawn: the model does not tell it. One that is combined anew does, "
             "`python cli.py combine`, unless its networks have none."

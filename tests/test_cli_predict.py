@@ -130,7 +130,7 @@ def test_attention_colours_the_faces_of_annotated_pictures_where_it_is_asked_for
 
     plain = drawn(looking)[1]
     result, coloured, squares = drawn(looking, "--attention")
-    assert "No attention" not in result.stderr
+    assert "In magenta" in result.stderr and "No attention" not in result.stderr
     for square in squares:
         x, y, side = square["x"], square["y"], square["side"]
         change = np.abs(coloured - plain)[y + side // 4 : y + side // 2, x : x + side].max(axis=2)
