@@ -21,7 +21,8 @@ they are left uncovered and finding them counts neither for nor against.
 FER2013: faces drawn by chance, enlarged four times; the picture is the true square.
 
 All faces of a picture are covered at the same time. A face is found where a square overlaps the
-true one by at least 0.4 (intersection over union); every other square is a false find.
+true one by at least 0.4 (intersection over union); every other square is a false find. Intervals
+are Wilson's; three shades of one face are not independent, so they are rather too narrow.
 
 Columns: found of all; false finds; side and centre of the squares found against the true ones
 (median; the centre's distance in sides), of ours alone; CPU milliseconds per photograph, median.
