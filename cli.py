@@ -567,6 +567,14 @@ def predict(
         Path | None,
         typer.Option(metavar="FOLDER", help="Also write the pictures with the answers drawn in."),
     ] = None,
+    attention: Annotated[
+        bool,
+        typer.Option(
+            "--attention",
+            help="Colour in the pictures of --annotate what the subnet on the path taken weighs "
+            "more than on the face's mean.",
+        ),
+    ] = False,
     every: Annotated[
         int, typer.Option(min=1, help="Of a video or camera one frame in so many is looked at.")
     ] = 10,
@@ -581,6 +589,8 @@ def predict(
     """Find the faces in photographs, videos or before a camera and name their expressions."""
     if bool(photos) == (camera is not None):
         raise InputError("Name pictures, videos or folders, or a camera with --camera 0.")
+    if attention and not annotate:
+        raise InputError("--attention colours the pictures of --annotate FOLDER; give both.")
     from fer_tf.inference import ExpressionModel, find_model
     from fer_tf.pictures import find_files, read_camera, read_files, summary
     from fer_tf.prediction_output import Outputs, progress_bar
@@ -594,14 +604,81 @@ def predict(
                 pictures = read_files(bar.track(files, description="Files"), every, failures)
             else:
                 pictures = read_camera(camera, frames, every)
-            interrupted = outputs.take(ExpressionModel(model).predict(pictures))
-    for sentence in [f"Answered by {model}", *outputs.written()]:
+            loaded = ExpressionModel(model)
+            interrupted = outputs.take(loaded.predict(pictures, attention))
+    said = [f"Answered by {model}", *outputs.written()]
+    if attention and not loaded.has_attention:
+        said.append(
+            "No attention is drawn: the model does not tell it. One that is combined anew does, "
+            "`python cli.py combine`, unless its networks have none."
+        )
+    for sentence in said:
         typer.echo(sentence, err=as_json)
     if failures:
         raise InputError(summary(failures, len(files)))
     if interrupted and camera is None:
         typer.echo("Interrupted; the files that were not reached are missing.", err=True)
         raise typer.Exit(130)
+
+
+@app.command()
+def evaluate_photos(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Holds a sub-folder of photographs for each expression: Happiness, Normal, "
+            "Sadness, Anger, Fear, Disgust, Surprise; not all are needed.",
+        ),
+    ],
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="Also draw the faces with the answers, green where right, red where wrong (the "
+            "paper's Fig. 7); at most 8 of each expression.",
+        ),
+    ] = None,
+    name: ModelName = None,
+    models_dir: ModelsDir = MODELS_DIR,
+):
+    """Measure a model on photographs of your own, sorted into folders FOLDER/Happiness/ and so on.
+
+    Where several faces are found in a photograph the largest counts. `predict` tells what is said
+    of each photograph.
+    """
+    from rich.console import Console
+
+    from fer_tf.inference import ExpressionModel, find_model
+    from fer_tf.labelled_photos import answered, find_labelled, panels, sentences, shown, table
+    from fer_tf.pictures import read_files, summary
+    from fer_tf.prediction_files import output_file
+    from fer_tf.prediction_output import progress_bar
+    from fer_tf.result_plots import plot_predictions
+
+    photos, failures = find_labelled(folder), {}
+    if figure and figure.suffix.lower() != ".png":
+        raise InputError(f"--figure got {figure}; the name of a PNG file is expected.")
+    if figure and folder.resolve() in figure.resolve().parents:
+        raise InputError(f"--figure {figure} lies among the photographs; name another place.")
+    model = find_model(name, models_dir)
+    with output_file(figure) if figure else contextlib.nullcontext() as out:
+        _import_tensorflow()
+        with progress_bar(list(photos), False) as bar:
+            pictures = read_files(bar.track(photos, description="Files"), 1, failures)
+            answers = answered(photos, ExpressionModel(model).predict(pictures))
+        if not answers:
+            raise InputError(summary(failures, len(photos)))
+        Console().print(table(answers))
+        if out:
+            lines = shown(answers)
+            plot_predictions(panels(lines), out)
+    for sentence in [*sentences(answers), f"Answered by {model}"]:
+        typer.echo(sentence)
+    if figure:
+        typer.echo(f"Wrote {figure}: {sum(map(len, lines))} of {len(answers)} photographs")
+    if failures:
+        raise InputError(summary(failures, len(photos)))
 
 
 @app.command()
@@ -681,7 +758,7 @@ def query(
     """Find the faces in photographs and have a running server name their expressions."""
     from rich.console import Console
 
-    from fer_tf.inference import table
+    from fer_tf.prediction_output import table
     from fer_tf.query import Server
     from fer_tf.query import query as run
 

@@ -6,6 +6,12 @@ from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, PATHS, TASKS
 from fer_tf.faces import FACE_SIZE
 from fer_tf.occlusion import RECOGNISED
 
+ATTENTION = "attention"
+"""Name of the signature that tells what the networks look at."""
+
+FORMS = (True, False, ATTENTION)
+"""In which networks are combined: routed, all paths, attention."""
+
 MOST_FACES = 1024
 """Faces in a request. More are refused before they are decoded: memory grows with their number."""
 
@@ -25,7 +31,7 @@ def export(networks: dict, occlusion: str, folder: Path, precision: str = "float
     kind = "none" if occlusion == "eyes" else occlusion
     selections = _path_selections(networks, precision)
     write_saved_model(
-        {routed: lambda x, s=s: s(blackened(x, kind)) for routed, s in selections.items()}, folder
+        {form: lambda x, s=s: s(blackened(x, kind)) for form, s in selections.items()}, folder
     )
 
 
@@ -45,12 +51,13 @@ def export_any_occlusion(
 
     occlusion_net = fold(occlusion_net, precision)
     selections = {kind: _path_selections(each, precision) for kind, each in networks.items()}
+    forms = [form for form in FORMS if all(form in each for each in selections.values())]
     write_saved_model(
         {
-            routed: OcclusionSelection(
-                occlusion_net, {kind: each[routed] for kind, each in selections.items()}
+            form: OcclusionSelection(
+                occlusion_net, {kind: each[form] for kind, each in selections.items()}
             )
-            for routed in (True, False)
+            for form in forms
         },
         folder,
     )
@@ -65,17 +72,21 @@ def write_saved_model(layers: dict, folder: Path) -> None:
     | `serving_bytes` | `image_bytes` string [N], JPEG or PNG face squares | the same |
     | `all_paths` | `image` uint8 [N, 48, 48, 1] | all four networks |
     | `classify` | `inputs` string [N], tf.Example with `image/encoded` | the selected subnet only |
+    | `attention` | `image` uint8 [N, 48, 48, 1] | BeginNet, of the selected subnet its attention |
 
     The first three return `label` string [N], `class_id` int32 [N], `probability` float32 [N],
     `path` string [N], `path_probabilities` float32 [N, 3] and `probabilities` float32 [N, 7], and
     where the occlusion is recognised `occlusion` string [N] and `occlusion_probabilities` float32
     [N, 4], in the order of `fer_tf.occlusion.RECOGNISED`; `classify` returns `classes` string
-    [N, 7] and `scores` float32 [N, 7]. N may be 0 and is at most `MOST_FACES`. A larger one, a
-    tensor of another shape and a file that `to_face_tf` refuses fail the request, all of it.
+    [N, 7] and `scores` float32 [N, 7]. `attention`, which is there where the networks have
+    attention, returns `path` and `attention` float32 [N, 48, 48], see `PathAttention`. N may be 0
+    and is at most `MOST_FACES`. A larger one, a tensor of another shape and a file that
+    `to_face_tf` refuses fail the request, all of it.
 
     Args:
-        layers: routed or not -> a function of images uint8 [N, 48, 48, 1], made of Keras layers,
-            that returns a dict like `PathSelection` or `OcclusionSelection`.
+        layers: one of `FORMS` -> a function of images uint8 [N, 48, 48, 1], made of Keras layers,
+            that returns a dict like `PathSelection`, `PathAttention` or `OcclusionSelection`; the
+            last form may be missing.
         folder: where to write; must not exist.
     """
     import keras
@@ -83,18 +94,24 @@ def write_saved_model(layers: dict, folder: Path) -> None:
 
     shape = (FACE_SIZE, FACE_SIZE, 1)
     models = {}
-    for routed, layer in layers.items():
+    for form, layer in layers.items():
         images = keras.layers.Input(shape, dtype="uint8")
-        models[routed] = keras.Model(images, layer(images))
+        models[form] = keras.Model(images, layer(images))
 
-    def answer(images, routed):
+    def evaluate(images, form):
         # A server does not check requests against the signature's shape.
         images = _limited(tf.ensure_shape(images, (None, *shape)), "image")
-        return _named(models[routed](images, training=False), routed)
+        return models[form](images, training=False)
+
+    def attention(image):
+        result = evaluate(image, ATTENTION)
+        return {"path": _path(result), "attention": result["attention"]}
 
     # One function that three signatures call: traced once, not three times.
     image_spec = tf.TensorSpec((None, *shape), tf.uint8, name="image")
-    routed = tf.function(lambda image: answer(image, True), [image_spec], autograph=False)
+    routed = tf.function(
+        lambda image: _named(evaluate(image, True), True), [image_spec], autograph=False
+    )
 
     def classify(inputs):
         feature = {"image/encoded": tf.io.FixedLenFeature([], tf.string)}
@@ -106,16 +123,19 @@ def write_saved_model(layers: dict, folder: Path) -> None:
 
     # Without `track`, which would store each weight a second time (Keras 3.15).
     archive = keras.export.ExportArchive()
-    for name, function, spec in (
+    endpoints = [
         ("serving_default", routed, image_spec),
         (
             "serving_bytes",
             lambda image_bytes: routed(_decoded(image_bytes, "image_bytes")),
             tf.TensorSpec((None,), tf.string, "image_bytes"),
         ),
-        ("all_paths", lambda image: answer(image, False), image_spec),
+        ("all_paths", lambda image: _named(evaluate(image, False), False), image_spec),
         ("classify", classify, tf.TensorSpec((None,), tf.string, "inputs")),
-    ):
+    ]
+    if ATTENTION in models:
+        endpoints.append((ATTENTION, attention, image_spec))
+    for name, function, spec in endpoints:
         archive.add_endpoint(name, function, [spec])
     archive.write_out(folder, verbose=False)
     _name_method(folder, "classify", tf.saved_model.CLASSIFY_METHOD_NAME)
@@ -134,15 +154,20 @@ def _name_method(folder, signature, method):
 
 
 def _path_selections(networks, precision):
-    """The routed (True) and the all-paths (False) layer over the same four networks.
+    """The layers of `FORMS` over the same four networks.
 
     Here, and nowhere else, trained networks become what is served.
     """
     from fer_tf.folding import fold
+    from fer_tf.layers.path_attention import PathAttention
     from fer_tf.layers.path_selection import PathSelection
+    from fer_tf.models.expression_net import attention_model, has_attention
 
     begin, *subnets = (fold(networks[name], precision) for name in MULTI_NETWORK)
-    return {routed: PathSelection(begin, subnets, routed) for routed in (True, False)}
+    forms = {routed: PathSelection(begin, subnets, routed) for routed in (True, False)}
+    if all(map(has_attention, subnets)):
+        forms[ATTENTION] = PathAttention(begin, map(attention_model, subnets))
+    return forms
 
 
 def _decoded(files, name):
@@ -176,18 +201,15 @@ def _named(result, routed):
     """The outputs of a signature, N rows each."""
     import tensorflow as tf
 
-    path_probabilities, probabilities = result["path_probabilities"], result["probabilities"]
+    probabilities = result["probabilities"]
     class_id = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
-    if routed:
-        path = tf.argmax(path_probabilities, axis=-1, output_type=tf.int32)
-    else:
-        path = tf.gather(tf.constant(TASKS["begin"].class_of), class_id)
+    path = None if routed else tf.gather(tf.constant(TASKS["begin"].class_of), class_id)
     outputs = {
         "label": tf.gather(tf.constant(EXPRESSIONS), class_id),
         "class_id": class_id,
         "probability": tf.gather(probabilities, class_id, batch_dims=1),
-        "path": tf.gather(tf.constant(list(PATHS)), path),
-        "path_probabilities": path_probabilities,
+        "path": _path(result, path),
+        "path_probabilities": result["path_probabilities"],
         "probabilities": probabilities,
     }
     if "occlusion_probabilities" in result:
@@ -195,3 +217,12 @@ def _named(result, routed):
         outputs["occlusion"] = tf.gather(tf.constant(RECOGNISED), tf.argmax(occlusion, axis=-1))
         outputs["occlusion_probabilities"] = occlusion
     return outputs
+
+
+def _path(result, path=None):
+    """Names of paths given by their numbers; else of the most probable ones."""
+    import tensorflow as tf
+
+    if path is None:
+        path = tf.argmax(result["path_probabilities"], axis=-1, output_type=tf.int32)
+    return tf.gather(tf.constant(list(PATHS)), path)

@@ -8,11 +8,12 @@ import numpy as np
 
 from fer_tf.errors import InputError
 from fer_tf.evaluation import COMBINED
+from fer_tf.export import ATTENTION
 from fer_tf.inference import ExpressionModel
 from fer_tf.model_card import sources_of
 from fer_tf.occlusion import ANY_OCCLUSION, DATABASES
 from fer_tf.query import ask
-from fer_tf.rest_client import Server, ServerRefusal, model_path
+from fer_tf.rest_client import Server, ServerRefusal, SignatureMissing, model_path
 from fer_tf.sources.drawn import NAME as DRAWN
 from fer_tf.versions import find_versions, read_manifest
 
@@ -44,6 +45,18 @@ class Models(Protocol):
 
         Returns:
             The outputs of the signature serving_default, N rows each.
+        """
+
+    def attention(self, name: str, faces: np.ndarray) -> np.ndarray | None:
+        """What the subnet on each face's path looks at.
+
+        Args:
+            name: of `names`.
+            faces: as `answer` takes them.
+
+        Returns:
+            float [N, 48, 48], see `fer_tf.inference.Prediction`; None where the model does not
+            tell.
         """
 
 
@@ -91,6 +104,10 @@ class LocalModels:
     def answer(self, name: str, faces: np.ndarray) -> dict:
         """See `Models`."""
         return self._load(self._newest(name)).answer_covered(faces)
+
+    def attention(self, name: str, faces: np.ndarray) -> np.ndarray | None:
+        """See `Models`."""
+        return self._load(self._newest(name)).attention_covered(faces)
 
     def _newest(self, name):
         versions = find_versions(self._folder / name)
@@ -140,3 +157,11 @@ class ServedModels:
     def answer(self, name: str, faces: np.ndarray) -> dict:
         """See `Models`."""
         return ask(self._server, model_path(name, None), "serving_default", faces)
+
+    def attention(self, name: str, faces: np.ndarray) -> np.ndarray | None:
+        """See `Models`."""
+        try:
+            told = ask(self._server, model_path(name, None), ATTENTION, faces)
+        except SignatureMissing:
+            return None
+        return np.array(told[ATTENTION], np.float32)

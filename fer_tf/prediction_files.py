@@ -6,9 +6,9 @@ import io
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
-import numpy as np
 
 from fer_tf.annotation import annotate
 from fer_tf.errors import InputError
@@ -32,14 +32,11 @@ QUALITY = 92
 
 
 @contextlib.contextmanager
-def csv_file(path: Path) -> Iterator[Callable[[Iterable[Prediction]], None]]:
-    """Opens a CSV file that is there, whole, when the block ends.
-
-    Yields:
-        A function that appends predictions.
+def output_file(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file that is there, whole, when the block ends.
 
     Raises:
-        InputError: at the beginning, if the file cannot be written.
+        InputError: at the beginning, if it cannot be written.
     """
     with contextlib.ExitStack() as stack:
         try:
@@ -49,6 +46,20 @@ def csv_file(path: Path) -> Iterator[Callable[[Iterable[Prediction]], None]]:
                 f"{path} cannot be written ({error.strerror}); name a file in a folder that exists "
                 "and can be written."
             ) from error
+        yield out
+
+
+@contextlib.contextmanager
+def csv_file(path: Path) -> Iterator[Callable[[Iterable[Prediction]], None]]:
+    """Opens a CSV file that is there, whole, when the block ends.
+
+    Yields:
+        A function that appends predictions.
+
+    Raises:
+        InputError: at the beginning, if the file cannot be written.
+    """
+    with output_file(path) as out:
         text = io.TextIOWrapper(out, "utf-8", newline="", write_through=True)
         writer = csv.writer(text)
         writer.writerow(COLUMNS)
@@ -90,18 +101,12 @@ class AnnotatedFolder:
         self.count = 0
         self._names: set[str] = set()
 
-    def write(
-        self,
-        picture: Picture,
-        predictions: list[Prediction],
-        maps: list[np.ndarray] | None = None,
-    ) -> Path:
+    def write(self, picture: Picture, predictions: list[Prediction]) -> Path:
         """Write one picture as JPEG, named after its file and, in a video, its frame.
 
         Args:
             picture: the picture.
-            predictions: of its faces.
-            maps: see `fer_tf.annotation.annotate`.
+            predictions: of its faces; their attention, where they have it, is laid over them.
 
         Returns:
             Where it stands.
@@ -114,6 +119,7 @@ class AnnotatedFolder:
         names = (f"{stem}{tail}.jpg" for tail in tails)
         file = next(name for name in names if name.lower() not in self._names)
         self._names.add(file.lower())
+        maps = [prediction.attention for prediction in predictions]
         drawn = annotate(picture.image, predictions, maps)
         _, data = cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         with written_beside(self.folder / file) as out:

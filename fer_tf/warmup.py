@@ -14,6 +14,7 @@ import numpy as np
 
 from fer_tf.c_api import Failed, Model, find_library, tensor_names
 from fer_tf.errors import InputError
+from fer_tf.export import ATTENTION
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.faces import FACE_SIZE
 from fer_tf.occlusion import RECOGNISED, visible_pixels
@@ -55,7 +56,7 @@ def write_warm_up(version: Path) -> list[str]:
         path = version / WARM_UP
         path.parent.mkdir(exist_ok=True)
         with tf.io.TFRecordWriter(str(path)) as out:
-            for signature in ("serving_default", "serving_bytes", "all_paths", "classify"):
+            for signature in _signatures(version):
                 for image in images.values():
                     out.write(_request(signature, image).SerializeToString())
         _replay(path, run, list(images))
@@ -184,6 +185,12 @@ def _through_python(version, config, _library):
         yield lambda fed, value, fetched: session.run(fetched, {fed: value})
 
 
+def _signatures(version):
+    """Those that a user may ask; of attention where the model has it."""
+    asked = ("serving_default", "serving_bytes", "all_paths", "classify", ATTENTION)
+    return [signature for signature in asked if signature in tensor_names(version)]
+
+
 def _request(signature, image):
     """A `PredictionLog` that asks a signature for one image, uint8 [1, 48, 48, 1]."""
     import tensorflow as tf
@@ -196,6 +203,7 @@ def _request(signature, image):
         "serving_default": ("image", image),
         "serving_bytes": ("image_bytes", [png]),
         "all_paths": ("image", image),
+        ATTENTION: ("image", image),
         "classify": ("inputs", [example.SerializeToString()]),
     }[signature]
     log = PredictionLog()
@@ -214,8 +222,12 @@ def _replay(path, run, expected):
         signature = request.model_spec.signature_name
         (value,) = request.inputs.values()
         answer = run(signature, tf.make_ndarray(value))
-        scores = answer["scores" if signature == "classify" else "probabilities"]
-        if scores.shape != (1, len(EXPRESSIONS)) or not np.isfinite(scores).all():
+        output, shape = {
+            "classify": ("scores", [len(EXPRESSIONS)]),
+            ATTENTION: ("attention", [FACE_SIZE, FACE_SIZE]),
+        }.get(signature, ("probabilities", [len(EXPRESSIONS)]))
+        scores = answer[output]
+        if scores.shape != (1, *shape) or not np.isfinite(scores).all():
             raise InputError(
                 f"The combined model answers a drawn face through {signature} with {scores}; "
                 "nothing was published. Train the networks again with --restart."

@@ -3,7 +3,6 @@
 import keras
 from keras import ops
 
-from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.occlusion import OCCLUSIONS, RECOGNISED, visible_pixels
 
 
@@ -16,9 +15,9 @@ class OcclusionSelection(keras.layers.Layer):
 
     Args:
         occlusion_net: network that returns one logit per kind, in the order of `RECOGNISED`.
-        selections: kind -> the `PathSelection` that answers for it, one for each of `OCCLUSIONS`;
-            one for "none" answers for faces that are not covered. Without it they are answered
-            like covered eyes, which leaves the most of them visible.
+        selections: kind -> the `PathSelection`, or `PathAttention`, that answers for it, one for
+            each of `OCCLUSIONS`; one for "none" answers for faces that are not covered. Without it
+            they are answered like covered eyes, which leaves the most of them visible.
 
     Each network is evaluated for the images that need it. On backends other than TensorFlow, which
     cannot partition a batch, all are evaluated and the others' answers discarded; the outputs are
@@ -29,7 +28,7 @@ class OcclusionSelection(keras.layers.Layer):
     Output: a dict of
 
     - "occlusion_probabilities": float32 [N, 4], the softmax of OcclusionNet.
-    - "path_probabilities" and "probabilities": those of the `PathSelection` that answered.
+    - the outputs of the `PathSelection` that answered.
 
     Raises:
         ValueError: if a selection is missing or unknown, or the number of logits does not fit.
@@ -64,7 +63,10 @@ class OcclusionSelection(keras.layers.Layer):
         return tf.cond(
             tf.shape(inputs)[0] > 0,
             lambda: self._evaluate_selected(inputs),
-            lambda: {name: tf.zeros([0, width]) for name, width in _WIDTHS.items()},
+            lambda: {
+                name: tf.zeros([0, *shape[1:]])
+                for name, shape in self.compute_output_shape(inputs.shape).items()
+            },
         )
 
     def _recognise(self, images):
@@ -100,7 +102,9 @@ class OcclusionSelection(keras.layers.Layer):
         }
 
     def compute_output_shape(self, input_shape):
-        return {name: (input_shape[0], width) for name, width in _WIDTHS.items()}
+        selection = next(iter(self.selections.values()))
+        told = {"occlusion_probabilities": (input_shape[0], len(RECOGNISED))}
+        return told | selection.compute_output_shape(input_shape)
 
     def compute_output_spec(self, inputs):
         return {
@@ -130,10 +134,3 @@ def blackened(images, kind: str):
     # As int32, because LiteRT cannot multiply uint8.
     visible = ops.convert_to_tensor(visible_pixels(kind).astype("int32"))
     return ops.cast(ops.cast(images, "int32") * visible, "uint8")
-
-
-_WIDTHS = {
-    "occlusion_probabilities": len(RECOGNISED),
-    "path_probabilities": len(PATHS),
-    "probabilities": len(EXPRESSIONS),
-}
