@@ -6,7 +6,9 @@ import tensorflow as tf
 from fer_tf.expressions import MULTI_NETWORK
 from fer_tf.layers.occlusion_selection import OcclusionSelection
 from fer_tf.layers.path_selection import PathSelection
+from fer_tf.networks import OCCLUSION
 from fer_tf.occlusion import OCCLUSIONS, RECOGNISED, occlude, visible_pixels
+from fer_tf.recipes import get_recipe
 from fer_tf.training import build_network
 from tests.networks import TINY_RECIPE, brightness_router, corner_net, faces_of_kinds
 
@@ -56,6 +58,23 @@ def test_some_kinds_may_be_missing(layer, kinds):
         "probabilities": (count, 7),
     }
     assert not kinds or np.allclose(np.sum(outputs["path_probabilities"], axis=-1), 1)
+
+
+def test_no_convolution_ever_sees_an_empty_batch():
+    """On some processors it would return a wrong shape for one (see PathSelection)."""
+    net = build_network(OCCLUSION, get_recipe(OCCLUSION), "none")
+    seen = []
+
+    def call(images, training):
+        tf.py_function(lambda n: seen.append(int(n)) or n, [tf.shape(images)[0]], tf.int32)
+        return net(images, training=training)
+
+    layer = OcclusionSelection(net, {kind: selection(0) for kind in OCCLUSIONS})
+    object.__setattr__(layer, "occlusion_net", call)
+    for count in (0, 2):
+        outputs = tf.function(layer.call)(tf.constant(faces_of_kinds(["none"] * count)))
+        assert len(outputs["probabilities"]) == count
+    assert seen == [2]
 
 
 def test_networks_that_are_not_needed_are_not_evaluated():
