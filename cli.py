@@ -397,7 +397,15 @@ def _train_networks(networks, key, data, runs_dir, strategy, restart, determinis
 
 @app.command()
 def combine(
-    databases: Databases = None,
+    databases: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[DATABASE]...",
+            help="As for evaluate, a model for each; or any_occlusion, with or without /CONFIG: "
+            "one of all three and of `train occlusion`, which recognises what is covered.",
+            show_default=False,
+        ),
+    ] = None,
     recipe: RunName = "quick",
     name: ModelName = None,
     replace: Replace = False,
@@ -417,10 +425,20 @@ def combine(
         ),
     ] = None,
 ):
-    """Combine four trained networks into the next version of ONE SavedModel."""
+    """Combine four trained networks, or those of all occlusions, into ONE SavedModel."""
     from fer_tf.input_pipeline import find_database
+    from fer_tf.occlusion import ANY_OCCLUSION
 
-    found = [find_database(db, data_dir) for db in _databases(databases)]
+    names = [db.partition("/") for db in _databases(databases)]
+    asked_any = [config for db, _, config in names if db == ANY_OCCLUSION]
+    if asked_any and len(names) > 1:
+        raise InputError(f"{ANY_OCCLUSION} is of all databases; name it alone.")
+    if asked_any and formats:
+        raise InputError(
+            f"--format converts models of one database; {ANY_OCCLUSION} is a SavedModel only."
+        )
+    first = f"concat_db/{asked_any[0]}".removesuffix("/") if asked_any else None
+    found = [find_database(db, data_dir) for db in ([first] if first else _databases(databases))]
     _import_tensorflow()
     from fer_tf.folding import PRECISIONS
     from fer_tf.formats import check_format
@@ -431,7 +449,10 @@ def combine(
         raise InputError(f"No precision is named {precision!r}; choose {', '.join(PRECISIONS)}.")
     if formats and precision != "float32":  # Their libraries refuse bfloat16 or answer otherwise.
         raise InputError("--format converts float32 versions alone; leave out --precision.")
-    _combine(found, recipe, name, replace, runs_dir, models_dir, precision, formats)
+    if asked_any:
+        _combine_any(found[0].config, recipe, name, replace, runs_dir, models_dir, precision)
+    else:
+        _combine(found, recipe, name, replace, runs_dir, models_dir, precision, formats)
 
 
 @app.command()
@@ -458,7 +479,7 @@ def evaluate(
     from fer_tf.evaluation import evaluate as measure
     from fer_tf.evaluation_files import methods_table, sentences, table, write_evaluation
     from fer_tf.provenance import provenance
-    from fer_tf.serving import MODEL_CARD, record_evaluation
+    from fer_tf.versions import MODEL_CARD, record_evaluation
 
     below = []
     for db in found:
@@ -498,7 +519,8 @@ def reproduce(
 ):
     """Make the paper's tables from everything that a recipe has trained, beside its own figures.
 
-    What was not trained is called "not run". The runs of each database are evaluated anew.
+    What was not trained is called "not run". The runs of each database are evaluated anew; what
+    --results-dir holds of databases that were trained elsewhere stays.
     """
     _import_tensorflow()
     from fer_tf.provenance import provenance
@@ -508,6 +530,7 @@ def reproduce(
         find_evaluable,
         marked_parts,
         update_readme,
+        with_earlier,
         write_tables,
     )
 
@@ -515,6 +538,7 @@ def reproduce(
         marked_parts(readme)  # Refused before anything is done.
     found = find_evaluable(recipe, runs_dir, data_dir, typer.echo)
     collected = collect(found, recipe, runs_dir, provenance(), typer.echo)
+    collected = with_earlier(collected, results_dir, typer.echo)
     written = write_tables(results_dir, collected)
     written += copy_figures(results_dir, found, recipe, runs_dir)
     if readme:
@@ -543,6 +567,14 @@ def predict(
         Path | None,
         typer.Option(metavar="FOLDER", help="Also write the pictures with the answers drawn in."),
     ] = None,
+    attention: Annotated[
+        bool,
+        typer.Option(
+            "--attention",
+            help="Colour in the pictures of --annotate what the subnet on the path taken weighs "
+            "more than on the face's mean.",
+        ),
+    ] = False,
     every: Annotated[
         int, typer.Option(min=1, help="Of a video or camera one frame in so many is looked at.")
     ] = 10,
@@ -557,6 +589,8 @@ def predict(
     """Find the faces in photographs, videos or before a camera and name their expressions."""
     if bool(photos) == (camera is not None):
         raise InputError("Name pictures, videos or folders, or a camera with --camera 0.")
+    if attention and not annotate:
+        raise InputError("--attention colours the pictures of --annotate FOLDER; give both.")
     from fer_tf.inference import ExpressionModel, find_model
     from fer_tf.pictures import find_files, read_camera, read_files, summary
     from fer_tf.prediction_output import Outputs, progress_bar
@@ -570,14 +604,83 @@ def predict(
                 pictures = read_files(bar.track(files, description="Files"), every, failures)
             else:
                 pictures = read_camera(camera, frames, every)
-            interrupted = outputs.take(ExpressionModel(model).predict(pictures))
-    for sentence in [f"Answered by {model}", *outputs.written()]:
+            loaded = ExpressionModel(model)
+            interrupted = outputs.take(loaded.predict(pictures, attention))
+    said = [f"Answered by {model}", *outputs.written()]
+    if attention and loaded.has_attention:
+        said.append("In magenta: what the subnet on each path weighs more than on the face's mean.")
+    elif attention:
+        said.append(
+            "No attention is drawn: the model does not tell it. One that is combined anew does, "
+            "`python cli.py combine`, unless its networks have none."
+        )
+    for sentence in said:
         typer.echo(sentence, err=as_json)
     if failures:
         raise InputError(summary(failures, len(files)))
     if interrupted and camera is None:
         typer.echo("Interrupted; the files that were not reached are missing.", err=True)
         raise typer.Exit(130)
+
+
+@app.command()
+def evaluate_photos(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Holds a sub-folder of photographs for each expression: Happiness, Normal, "
+            "Sadness, Anger, Fear, Disgust, Surprise; not all are needed.",
+        ),
+    ],
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="Also draw the faces with the answers, green where right, red where wrong (the "
+            "paper's Fig. 7); at most 8 of each expression.",
+        ),
+    ] = None,
+    name: ModelName = None,
+    models_dir: ModelsDir = MODELS_DIR,
+):
+    """Measure a model on photographs of your own, sorted into folders FOLDER/Happiness/ and so on.
+
+    Where several faces are found in a photograph the largest counts. `predict` tells what is said
+    of each photograph.
+    """
+    from rich.console import Console
+
+    from fer_tf.inference import ExpressionModel, find_model
+    from fer_tf.labelled_photos import answered, find_labelled, panels, sentences, shown, table
+    from fer_tf.pictures import read_files, summary
+    from fer_tf.prediction_files import output_file
+    from fer_tf.prediction_output import progress_bar
+    from fer_tf.result_plots import plot_predictions
+
+    photos, failures = find_labelled(folder), {}
+    if figure and figure.suffix.lower() != ".png":
+        raise InputError(f"--figure got {figure}; the name of a PNG file is expected.")
+    if figure and folder.resolve() in figure.resolve().parents:
+        raise InputError(f"--figure {figure} lies among the photographs; name another place.")
+    model = find_model(name, models_dir)
+    with output_file(figure) if figure else contextlib.nullcontext() as out:
+        _import_tensorflow()
+        with progress_bar(list(photos), False) as bar:
+            pictures = read_files(bar.track(photos, description="Files"), 1, failures)
+            answers = answered(photos, ExpressionModel(model).predict(pictures))
+        if not answers:
+            raise InputError(summary(failures, len(photos)))
+        Console().print(table(answers))
+        if out:
+            lines = shown(answers)
+            plot_predictions(panels(lines), out)
+    for sentence in [*sentences(answers), f"Answered by {model}"]:
+        typer.echo(sentence)
+    if figure:
+        typer.echo(f"Wrote {figure}: {sum(map(len, lines))} of {len(answers)} photographs")
+    if failures:
+        raise InputError(summary(failures, len(photos)))
 
 
 @app.command()
@@ -657,7 +760,7 @@ def query(
     """Find the faces in photographs and have a running server name their expressions."""
     from rich.console import Console
 
-    from fer_tf.inference import table
+    from fer_tf.prediction_output import table
     from fer_tf.query import Server
     from fer_tf.query import query as run
 
@@ -759,10 +862,9 @@ def _plot_losses(database, folders):
 def _combine(
     databases, recipe, name, replace, runs_dir, models_dir, precision="float32", formats=None
 ):
-    from fer_tf.expressions import MULTI_NETWORK, PATHS
+    from fer_tf.expressions import MULTI_NETWORK
     from fer_tf.formats import convert
     from fer_tf.serving import combine as make
-    from fer_tf.serving import read_manifest
 
     if name and len(databases) > 1:
         raise InputError("--name names one model; name one database with it.")
@@ -772,10 +874,7 @@ def _combine(
         parent = runs_dir / database.name / database.config / recipe
         folders = {network: parent / network for network in MULTI_NETWORK}
         version = make(folders, models_dir / (name or database.name), replace, precision)
-        typer.echo(f"Wrote {version}")
-        covered = read_manifest(version)["warm_up_paths"]
-        for path in (path for path in PATHS if path not in covered):
-            typer.echo(f"Note: BeginNet took path {path} for no drawn face: no warm-up of it.")
+        _tell(version)
         for kind in formats or ():
             try:
                 typer.echo(f"Wrote {convert(version, kind)}")
@@ -784,6 +883,37 @@ def _combine(
     if failed:
         raise InputError(" ".join(failed))
     _next(f"python cli.py evaluate {' '.join(map(str, databases))} --recipe {recipe}")
+
+
+def _combine_any(config, recipe, name, replace, runs_dir, models_dir, precision):
+    from fer_tf.any_occlusion import combine_any_occlusion, find_run_folders
+    from fer_tf.input_pipeline import UNCOVERED
+    from fer_tf.networks import OCCLUSION
+    from fer_tf.occlusion import ANY_OCCLUSION
+
+    folders = find_run_folders(runs_dir, config, recipe)
+    typer.echo(f"{ANY_OCCLUSION}/{config}: combining {', '.join(folders)}, some minutes")
+    if UNCOVERED not in folders:
+        typer.echo(
+            "Note: faces without occlusion will be answered like those with covered eyes; better "
+            f"is `python cli.py train all --database {UNCOVERED}/{config}` before."
+        )
+    own = runs_dir / UNCOVERED / config / OCCLUSION / OCCLUSION
+    model = models_dir / (name or ANY_OCCLUSION)
+    _tell(combine_any_occlusion(own, folders, model, replace, precision))
+    _next(f"python cli.py predict PHOTO... --name {model.name}")
+
+
+def _tell(version):
+    """Tells that a version was written, and which ways through it have no warm-up request."""
+    from fer_tf.versions import read_manifest
+    from fer_tf.warmup import ways
+
+    typer.echo(f"Wrote {version}")
+    manifest = read_manifest(version)
+    for way in ways(manifest["occlusion"] == "any"):
+        if way not in manifest["warm_up_paths"]:
+            typer.echo(f"Note: no drawn face took the path {way}: no warm-up of it.")
 
 
 def _next(command):

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from fer_tf.expressions import PATHS
+from fer_tf.occlusion import OCCLUSIONS
 
 if TYPE_CHECKING:
     from fer_tf.inference import Prediction
@@ -20,9 +21,13 @@ LETTERS = 1 / 7
 LEAST_LETTERS, MOST_LETTERS = 11, 40
 """Height of a line of text in pixels."""
 
-MAP_SHARE = 0.5
-"""Weight of an attention map over its face."""
+MAP_COLOUR = (255, 0, 255)
+"""BGR colour of what a network weighs, magenta: no box and no skin has it."""
 
+MAP_SHARE = 0.6
+"""Weight of that colour where it is strongest."""
+
+_COVERED = {"none": "uncovered"} | {kind: f"{kind} covered" for kind in OCCLUSIONS}
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FONT_HEIGHT = 32  # pixels of a line at scale 1
 
@@ -30,23 +35,23 @@ _FONT_HEIGHT = 32  # pixels of a line at scale 1
 def annotate(
     image: np.ndarray,
     predictions: "Sequence[Prediction]",
-    maps: Sequence[np.ndarray] | None = None,
+    maps: Sequence[np.ndarray | None] | None = None,
 ) -> np.ndarray:
-    """Draw a box around each face, with its expression, probability and path.
+    """Draw a box around each face, with its expression, probability, path and recognised occlusion.
 
     Args:
         image: uint8 [H, W, 3], BGR.
         predictions: of its faces, in any order. Where no face was found the centred square that
             stands for it is drawn.
-        maps: an attention map for each prediction, float [h, w] of any size, not negative, laid
-            over the face as colours from blue to red; None draws none.
+        maps: an attention map for each prediction, or None in its place, which is laid over the
+            face, see `with_attention`; None draws none.
 
     Returns:
         A new picture of the same shape.
     """
     picture = image.copy()
     for number, prediction in enumerate(predictions):
-        if maps is not None:
+        if maps is not None and maps[number] is not None:
             _lay_over(picture, prediction.area(image.shape), maps[number])
     for prediction in predictions:  # After all maps, so that none hides a text.
         _draw(picture, prediction)
@@ -64,6 +69,9 @@ def _draw(picture, prediction):
         f"{prediction.label} {prediction.probability:.2f}",
         f"path {prediction.path} {prediction.path_probabilities[prediction.path]:.2f}",
     ]
+    if prediction.occlusion is not None:
+        covered = prediction.occlusion_probabilities[prediction.occlusion]
+        lines.append(f"{_COVERED[prediction.occlusion]} {covered:.2f}")
     if prediction.square is None:
         lines.append("no face found")
     scale = letters / _FONT_HEIGHT
@@ -78,13 +86,27 @@ def _draw(picture, prediction):
         cv2.putText(picture, line, place, _FONT, scale, (255, 255, 255), stroke, cv2.LINE_AA)
 
 
+def with_attention(face: np.ndarray, attention: np.ndarray) -> np.ndarray:
+    """A face in which what a network weighs is magenta, and the rest as it is.
+
+    Args:
+        face: uint8 [H, W, 3], BGR.
+        attention: float [h, w], 0 to 1; 0.5, the face's mean, and less leave no colour.
+
+    Returns:
+        A new picture of the same shape.
+    """
+    level = cv2.resize(np.asarray(attention, np.float32), face.shape[1::-1])[..., np.newaxis]
+    weight = MAP_SHARE * np.clip(2 * level - 1, 0, 1)
+    return np.uint8(np.rint((1 - weight) * face + weight * np.float32(MAP_COLOUR)))
+
+
 def _lay_over(picture, square, attention):
-    """Mixes the colours of a map into the part of a picture that a square covers."""
-    strongest = float(np.max(attention))
-    levels = np.uint8(np.rint(255 * np.clip(attention / (strongest or 1), 0, 1)))
-    colours = cv2.applyColorMap(cv2.resize(levels, (square.side,) * 2), cv2.COLORMAP_JET)
+    """Colours the part of a picture that a square covers."""
     left, top = max(0, -square.x), max(0, -square.y)  # That lie outside the picture.
     part = picture[square.y + top : square.y + square.side]
     part = part[:, square.x + left : square.x + square.side]
-    colours = colours[top : top + part.shape[0], left : left + part.shape[1]]
-    part[:] = np.rint((1 - MAP_SHARE) * part + MAP_SHARE * colours)
+    face = np.zeros((square.side, square.side, 3), np.uint8)
+    place = np.s_[top : top + part.shape[0], left : left + part.shape[1]]
+    face[place] = part
+    part[:] = with_attention(face, attention)[place]

@@ -179,11 +179,11 @@ def _one_of_each(labels):
 
 def _attention(evaluation, images):
     from fer_tf.checkpoint import load_best
-    from fer_tf.models.expression_net import attention_maps
+    from fer_tf.models.expression_net import attention_maps, has_attention
 
     maps = {}
     for name, folder in evaluation.folders.items():
         network = load_best(folder)
-        if any(layer.name == "attention" for layer in network.layers):
+        if has_attention(network):
             maps[title_of(name)] = attention_maps(network, images)
     return maps

@@ -1,16 +1,69 @@
-"""Writes four networks as ONE SavedModel with the signatures that a server needs."""
+"""Writes trained networks as ONE SavedModel with the signatures that a server needs."""
 
 from pathlib import Path
 
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, PATHS, TASKS
 from fer_tf.faces import FACE_SIZE
-from fer_tf.occlusion import visible_rows
+from fer_tf.occlusion import RECOGNISED
+
+ATTENTION = "attention"
+"""Name of the signature that tells what the networks look at."""
+
+FORMS = (True, False, ATTENTION)
+"""In which networks are combined: routed, all paths, attention."""
 
 MOST_FACES = 1024
 """Faces in a request. More are refused before they are decoded: memory grows with their number."""
 
 
 def export(networks: dict, occlusion: str, folder: Path, precision: str = "float32") -> None:
+    """Writes four networks as a SavedModel, see `write_saved_model`.
+
+    Args:
+        networks: built Keras networks by their names in `MULTI_NETWORK`.
+        occlusion: "upper" or "lower" is blackened in the graph, "eyes" is left to the caller.
+        folder: where to write; must not exist.
+        precision: "float32", or "bfloat16" of the convolutions; see `fer_tf.folding.fold`.
+    """
+    from fer_tf.layers.occlusion_selection import blackened
+
+    # Eyes lie elsewhere in each face, and a graph cannot look for them.
+    kind = "none" if occlusion == "eyes" else occlusion
+    selections = _path_selections(networks, precision)
+    write_saved_model(
+        {form: lambda x, s=s: s(blackened(x, kind)) for form, s in selections.items()}, folder
+    )
+
+
+def export_any_occlusion(
+    occlusion_net, networks: dict[str, dict], folder: Path, precision: str = "float32"
+) -> None:
+    """Writes several multi-networks and what picks one as a SavedModel, see `write_saved_model`.
+
+    Args:
+        occlusion_net: built Keras network, see `fer_tf.layers.occlusion_selection`.
+        networks: kind of occlusion -> built Keras networks by their names in `MULTI_NETWORK`.
+        folder: where to write; must not exist.
+        precision: "float32", or "bfloat16" of the convolutions; see `fer_tf.folding.fold`.
+    """
+    from fer_tf.folding import fold
+    from fer_tf.layers.occlusion_selection import OcclusionSelection
+
+    occlusion_net = fold(occlusion_net, precision)
+    selections = {kind: _path_selections(each, precision) for kind, each in networks.items()}
+    forms = [form for form in FORMS if all(form in each for each in selections.values())]
+    write_saved_model(
+        {
+            form: OcclusionSelection(
+                occlusion_net, {kind: each[form] for kind, each in selections.items()}
+            )
+            for form in forms
+        },
+        folder,
+    )
+
+
+def write_saved_model(layers: dict, folder: Path) -> None:
     """Writes a SavedModel that names the expressions of faces; needs neither Keras nor fer_tf.
 
     | signature | input | evaluates |
@@ -19,39 +72,46 @@ def export(networks: dict, occlusion: str, folder: Path, precision: str = "float
     | `serving_bytes` | `image_bytes` string [N], JPEG or PNG face squares | the same |
     | `all_paths` | `image` uint8 [N, 48, 48, 1] | all four networks |
     | `classify` | `inputs` string [N], tf.Example with `image/encoded` | the selected subnet only |
+    | `attention` | `image` uint8 [N, 48, 48, 1] | BeginNet, of the selected subnet its attention |
 
     The first three return `label` string [N], `class_id` int32 [N], `probability` float32 [N],
-    `path` string [N], `path_probabilities` float32 [N, 3] and `probabilities` float32 [N, 7];
-    `classify` returns `classes` string [N, 7] and `scores` float32 [N, 7]. N may be 0 and is at
-    most `MOST_FACES`. A larger one, a tensor of another shape and a file that `to_face_tf` refuses
-    fail the request, all of it.
+    `path` string [N], `path_probabilities` float32 [N, 3] and `probabilities` float32 [N, 7], and
+    where the occlusion is recognised `occlusion` string [N] and `occlusion_probabilities` float32
+    [N, 4], in the order of `fer_tf.occlusion.RECOGNISED`; `classify` returns `classes` string
+    [N, 7] and `scores` float32 [N, 7]. `attention`, which is there where the networks have
+    attention, returns `path` and `attention` float32 [N, 48, 48], see `PathAttention`. N may be 0
+    and is at most `MOST_FACES`. A larger one, a tensor of another shape and a file that
+    `to_face_tf` refuses fail the request, all of it.
 
     Args:
-        networks: built Keras networks by their names in `MULTI_NETWORK`.
-        occlusion: "upper" or "lower" is blackened in the graph, "eyes" is left to the caller.
+        layers: one of `FORMS` -> a function of images uint8 [N, 48, 48, 1], made of Keras layers,
+            that returns a dict like `PathSelection`, `PathAttention` or `OcclusionSelection`; the
+            last form may be missing.
         folder: where to write; must not exist.
-        precision: "float32", or "bfloat16" of the convolutions; see `fer_tf.folding.fold`.
     """
     import keras
     import tensorflow as tf
 
     shape = (FACE_SIZE, FACE_SIZE, 1)
-    start, stop = visible_rows(occlusion)
-    rows = tf.range(FACE_SIZE)
-    visible = tf.cast((rows >= start) & (rows < stop), tf.int32)[:, None, None]
-    models = _path_selections(networks, shape, precision)
+    models = {}
+    for form, layer in layers.items():
+        images = keras.layers.Input(shape, dtype="uint8")
+        models[form] = keras.Model(images, layer(images))
 
-    def answer(images, routed):
+    def evaluate(images, form):
         # A server does not check requests against the signature's shape.
         images = _limited(tf.ensure_shape(images, (None, *shape)), "image")
-        # As int32, because LiteRT cannot multiply uint8.
-        images = tf.cast(tf.cast(images, tf.int32) * visible, tf.uint8)
-        result = models[routed](images, training=False)
-        return _named(result["path_probabilities"], result["probabilities"], routed)
+        return models[form](images, training=False)
+
+    def attention(image):
+        result = evaluate(image, ATTENTION)
+        return {"path": _path(result), "attention": result["attention"]}
 
     # One function that three signatures call: traced once, not three times.
     image_spec = tf.TensorSpec((None, *shape), tf.uint8, name="image")
-    routed = tf.function(lambda image: answer(image, True), [image_spec], autograph=False)
+    routed = tf.function(
+        lambda image: _named(evaluate(image, True), True), [image_spec], autograph=False
+    )
 
     def classify(inputs):
         feature = {"image/encoded": tf.io.FixedLenFeature([], tf.string)}
@@ -63,16 +123,19 @@ def export(networks: dict, occlusion: str, folder: Path, precision: str = "float
 
     # Without `track`, which would store each weight a second time (Keras 3.15).
     archive = keras.export.ExportArchive()
-    for name, function, spec in (
+    endpoints = [
         ("serving_default", routed, image_spec),
         (
             "serving_bytes",
             lambda image_bytes: routed(_decoded(image_bytes, "image_bytes")),
             tf.TensorSpec((None,), tf.string, "image_bytes"),
         ),
-        ("all_paths", lambda image: answer(image, False), image_spec),
+        ("all_paths", lambda image: _named(evaluate(image, False), False), image_spec),
         ("classify", classify, tf.TensorSpec((None,), tf.string, "inputs")),
-    ):
+    ]
+    if ATTENTION in models:
+        endpoints.append((ATTENTION, attention, image_spec))
+    for name, function, spec in endpoints:
         archive.add_endpoint(name, function, [spec])
     archive.write_out(folder, verbose=False)
     _name_method(folder, "classify", tf.saved_model.CLASSIFY_METHOD_NAME)
@@ -90,22 +153,21 @@ def _name_method(folder, signature, method):
     write_fingerprint(str(folder))  # It is a hash of the signatures, among others.
 
 
-def _path_selections(networks, shape, precision):
-    """The routed (True) and the all-paths (False) model over the same four networks.
+def _path_selections(networks, precision):
+    """The layers of `FORMS` over the same four networks.
 
     Here, and nowhere else, trained networks become what is served.
     """
-    import keras
-
     from fer_tf.folding import fold
+    from fer_tf.layers.path_attention import PathAttention
     from fer_tf.layers.path_selection import PathSelection
+    from fer_tf.models.expression_net import attention_model, has_attention
 
     begin, *subnets = (fold(networks[name], precision) for name in MULTI_NETWORK)
-    models = {}
-    for routed in (True, False):
-        images = keras.layers.Input(shape, dtype="uint8")
-        models[routed] = keras.Model(images, PathSelection(begin, subnets, routed)(images))
-    return models
+    forms = {routed: PathSelection(begin, subnets, routed) for routed in (True, False)}
+    if all(map(has_attention, subnets)):
+        forms[ATTENTION] = PathAttention(begin, map(attention_model, subnets))
+    return forms
 
 
 def _decoded(files, name):
@@ -135,20 +197,32 @@ def _limited(batch, name):
         return tf.identity(batch)
 
 
-def _named(path_probabilities, probabilities, routed):
-    """The six outputs of a signature, N rows each."""
+def _named(result, routed):
+    """The outputs of a signature, N rows each."""
     import tensorflow as tf
 
+    probabilities = result["probabilities"]
     class_id = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
-    if routed:
-        path = tf.argmax(path_probabilities, axis=-1, output_type=tf.int32)
-    else:
-        path = tf.gather(tf.constant(TASKS["begin"].class_of), class_id)
-    return {
+    path = None if routed else tf.gather(tf.constant(TASKS["begin"].class_of), class_id)
+    outputs = {
         "label": tf.gather(tf.constant(EXPRESSIONS), class_id),
         "class_id": class_id,
         "probability": tf.gather(probabilities, class_id, batch_dims=1),
-        "path": tf.gather(tf.constant(list(PATHS)), path),
-        "path_probabilities": path_probabilities,
+        "path": _path(result, path),
+        "path_probabilities": result["path_probabilities"],
         "probabilities": probabilities,
     }
+    if "occlusion_probabilities" in result:
+        occlusion = result["occlusion_probabilities"]
+        outputs["occlusion"] = tf.gather(tf.constant(RECOGNISED), tf.argmax(occlusion, axis=-1))
+        outputs["occlusion_probabilities"] = occlusion
+    return outputs
+
+
+def _path(result, path=None):
+    """Names of paths given by their numbers; else of the most probable ones."""
+    import tensorflow as tf
+
+    if path is None:
+        path = tf.argmax(result["path_probabilities"], axis=-1, output_type=tf.int32)
+    return tf.gather(tf.constant(list(PATHS)), path)

@@ -1,20 +1,20 @@
 """From pictures to predictions by a combined SavedModel."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from fer_tf.errors import InputError
-from fer_tf.export import MOST_FACES
+from fer_tf.export import ATTENTION, MOST_FACES
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.face_detector import detect_faces
 from fer_tf.faces import Square, centred_square, crop_square, read_picture
-from fer_tf.occlusion import occlude
+from fer_tf.occlusion import ANY_OCCLUSION, RECOGNISED, occlude
 from fer_tf.pictures import Frame, Picture
 from fer_tf.preprocessing import to_face
-from fer_tf.serving import find_versions, read_manifest
+from fer_tf.versions import find_versions, read_manifest
 
 FACES_TOGETHER = 32
 """Pictures are held until they have so many faces, which then go through the networks together."""
@@ -38,6 +38,11 @@ class Prediction:
         path_probabilities: path -> probability.
         probabilities: expression -> probability; 0 outside the path taken.
         frame: where in the video; None for a photograph.
+        occlusion: what a model that recognises it took the face for, one of
+            `fer_tf.occlusion.RECOGNISED`; None of other models.
+        occlusion_probabilities: of `RECOGNISED`; None of other models.
+        attention: float [48, 48], 0 to 1, what the subnet on the path weighs most in the face, 0 in
+            rows that it does not look at; None where it was not asked for or the model has none.
     """
 
     photo: str
@@ -49,11 +54,18 @@ class Prediction:
     path_probabilities: dict[str, float]
     probabilities: dict[str, float]
     frame: Frame | None = None
+    occlusion: str | None = None
+    occlusion_probabilities: dict[str, float] | None = None
+    attention: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     def as_dict(self) -> dict:
-        """Plain values for JSON."""
-        square = self.square and self.square._asdict()
-        return asdict(self) | {"square": square}
+        """Plain values for JSON; those on the occlusion where the model recognises it."""
+        plain = asdict(replace(self, attention=None))
+        plain |= {"square": self.square and self.square._asdict()}
+        del plain["attention"]
+        if self.occlusion is None:
+            del plain["occlusion"], plain["occlusion_probabilities"]
+        return plain
 
     def area(self, shape: tuple[int, ...]) -> Square:
         """The square that was classified, in a picture of the shape (height, width, ...)."""
@@ -61,7 +73,9 @@ class Prediction:
 
 
 def find_model(name: str | None, models_dir: Path) -> Path:
-    """The newest version of the model that a user names, or of the only one there is.
+    """The newest version of the model that a user names, else of the one that does for any face.
+
+    That is the only one there is, or among several the one that recognises the occlusion itself.
 
     Raises:
         InputError: if it does not exist, or several do and none is named.
@@ -72,6 +86,8 @@ def find_model(name: str | None, models_dir: Path) -> Path:
             f"{models_dir} holds no model; make one with `python cli.py train all`, or try the "
             "whole chain on drawn faces with `make demo`."
         )
+    if name is None and ANY_OCCLUSION in there:
+        name = ANY_OCCLUSION
     if name is None and len(there) > 1:
         raise InputError(f"{models_dir} holds {', '.join(there)}; choose one with --name.")
     name = name or there[0]
@@ -102,26 +118,55 @@ class ExpressionModel:
         Returns:
             The outputs of the signature serving_default, N rows each.
         """
-        if self._occlusion == "eyes":  # The halves are blackened in the graph.
-            faces = np.stack([occlude(face, "eyes") for face in faces])
-        return self.answer_covered(faces)
+        return self.answer_covered(self._covered(faces))
 
     def answer_covered(self, faces: np.ndarray) -> dict[str, np.ndarray]:
         """The same of faces whose eyes are covered already where the model wants them covered."""
+        return self._ask("serving_default", faces)
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether the model tells what its networks look at.
+
+        Those without attention do not, nor does a model that was combined before there was such a
+        signature.
+        """
+        return ATTENTION in self._model.signatures
+
+    def attention_covered(self, faces: np.ndarray) -> np.ndarray | None:
+        """What the subnet on each face's path looks at.
+
+        Args:
+            faces: as `answer_covered` takes them.
+
+        Returns:
+            float32 [N, 48, 48], see `Prediction`; None where the model does not tell.
+        """
+        return self._ask(ATTENTION, faces)["attention"] if self.has_attention else None
+
+    def _covered(self, faces):
+        if self._occlusion != "eyes":  # The halves are blackened in the graph.
+            return faces
+        return np.stack([occlude(face, "eyes") for face in faces])
+
+    def _ask(self, signature, faces):
         import tensorflow as tf
 
-        ask = self._model.signatures["serving_default"]
+        ask = self._model.signatures[signature]
         parts = [
             ask(image=tf.constant(faces[start : start + MOST_FACES, ..., np.newaxis]))
             for start in range(0, len(faces), MOST_FACES)
         ]
         return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
 
-    def predict(self, pictures: Iterable[Picture]) -> Iterator[tuple[Picture, list[Prediction]]]:
+    def predict(
+        self, pictures: Iterable[Picture], attention: bool = False
+    ) -> Iterator[tuple[Picture, list[Prediction]]]:
         """Finds the faces in pictures and names their expressions.
 
         Args:
             pictures: read one after the other, a few of them are held at a time.
+            attention: whether predictions are to have the attention, where the model tells it.
 
         Yields:
             Each picture with one prediction for each face, the largest first. Where no face is
@@ -135,14 +180,18 @@ class ExpressionModel:
             pixels += picture.image.shape[0] * picture.image.shape[1]
             # What a camera sees is answered at once.
             if faces >= FACES_TOGETHER or pixels >= MOST_PIXELS or picture.live:
-                yield from self._answer_for(held)
+                yield from self._answer_for(held, attention)
                 held, faces, pixels = [], 0, 0
-        yield from self._answer_for(held)
+        yield from self._answer_for(held, attention)
 
-    def _answer_for(self, held):
+    def _answer_for(self, held, attention):
         """The held pictures with their predictions."""
-        images = [image for _, found in held for _, image in found]
-        answer = self.answer(np.stack(images)) if images else {}
+        images, answer = [image for _, found in held for _, image in found], {}
+        if images:
+            faces = self._covered(np.stack(images))
+            answer = self.answer_covered(faces)
+            if attention and self.has_attention:
+                answer["attention"] = self.attention_covered(faces)
         row = 0
         for picture, found in held:
             predictions = []
@@ -170,20 +219,6 @@ def predict(photos: Iterable[Path], version: Path) -> list[Prediction]:
     return [prediction for _, predictions in answered for prediction in predictions]
 
 
-def table(predictions: list[Prediction]):
-    """The predictions as a `rich.table.Table`, a row for each face."""
-    from rich.table import Column, Table
-
-    photo = Column("photo", overflow="fold")  # Never cut a name short.
-    rows = Table(photo, "face (x, y, side)", "expression", "probability", "path")
-    for p in predictions:
-        name = f"{p.photo} at {p.frame.seconds:.2f} s" if p.frame else p.photo
-        face = f"{p.square.x}, {p.square.y}, {p.square.side}" if p.square else "none found: centre"
-        path = f"{p.path} ({p.path_probabilities[p.path]:.2f})"
-        rows.add_row(name, face, p.label, f"{p.probability:.2f}", path)
-    return rows
-
-
 def faces_of(picture: Picture) -> list[tuple[Square | None, np.ndarray]]:
     """The faces that are classified, as pairs of (square, uint8 [48, 48]), the largest first.
 
@@ -200,9 +235,15 @@ def faces_of(picture: Picture) -> list[tuple[Square | None, np.ndarray]]:
 def prediction_of(
     answer: dict, row: int, photo: str, square: Square | None, frame: Frame | None = None
 ) -> Prediction:
-    """One row of a model's answer, which holds an array or list for each output."""
-    texts = {name: answer[name][row] for name in ("label", "path")}
+    """One row of a model's answer, which holds an array or list for each output.
+
+    "attention" may be among them.
+    """
+    texts = {name: answer[name][row] for name in ("label", "path", "occlusion") if name in answer}
     texts = {name: t.decode() if isinstance(t, bytes) else t for name, t in texts.items()}
+    kinds = None
+    if "occlusion" in answer:
+        kinds = named(RECOGNISED, answer["occlusion_probabilities"][row])
     return Prediction(
         photo=photo,
         square=square,
@@ -211,6 +252,8 @@ def prediction_of(
         path_probabilities=named(PATHS, answer["path_probabilities"][row]),
         probabilities=named(EXPRESSIONS, answer["probabilities"][row]),
         frame=frame,
+        occlusion_probabilities=kinds,
+        attention=np.asarray(answer["attention"][row]) if "attention" in answer else None,
         **texts,
     )
 

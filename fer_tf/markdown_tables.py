@@ -21,7 +21,16 @@ _TITLES = {
 def central_tables(collected: dict) -> str:
     """Tables 3 and 4 and the comparisons, configs side by side, with what made them."""
     by_place = {numbers["database"]: numbers for numbers in collected["evaluations"]}
-    made = "{command}; commit {commit}; {machine}; {date}".format(**collected["provenance"])
+    made = {}
+    for name, numbers in by_place.items():
+        source = numbers["provenance"]
+        place = "commit {commit}; {machine}; {date}".format(**source)
+        made.setdefault(source["command"], {}).setdefault(place, []).append(name)
+    made = [
+        f"`{command}`, "
+        + "; ".join(f"{', '.join(names)}: {place}" for place, names in places.items())
+        for command, places in made.items()
+    ]
     found = (len(seeds) for n in by_place.values() for seeds in n["seeds"].values())
     seeds = max(found, default=1)
     images = "; ".join(
@@ -32,7 +41,7 @@ def central_tables(collected: dict) -> str:
     )
     parts = [
         f"Recipe `{collected['recipe']}`, {seeds} seed{'s' * (seeds > 1)} at most. {images}. "
-        f"Percentages with 95 % intervals over these images. Made by `{made}`.",
+        f"Percentages with 95 % intervals over these images. Made by {' and '.join(made)}.",
         f"**Table 3**: each network on its own task.\n\n{_table_3(by_place)}",
         f"**Table 4**: seven expressions. Quoted rows are the paper's, on four sources at 224x224."
         f"\n\n{_table_4(by_place)}",

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 
-from fer_tf.expressions import PATHS, TASKS
+from fer_tf.networks import title_of
 from fer_tf.sources import OFFICIAL_SOURCES
+from fer_tf.warmup import ways
 
 _OCCLUSIONS = {
     "upper": "the upper half (rows 0 to 23 of 48); the model blackens it itself",
     "lower": "the lower half (rows 24 to 47 of 48); the model blackens it itself",
     "eyes": "the eyes; the client blackens them (`fer_tf.occlusion.occlude`), the model does not",
     "none": "nothing: for faces that are not covered, a reference",
+    "any": "the upper half, the lower half, the eyes or nothing: OcclusionNet recognises which, "
+    "the model blackens that half or where eyes usually are, its networks answer",
 }
 
 _RIGHTS = {
@@ -39,14 +42,14 @@ def model_card(name: str, version: int, manifest: dict) -> str:
     return f"""# {name}, version {version}
 
 Names the expression of a partly covered face. BeginNet picks one of three groups of expressions
-(a path), the subnet of that path picks the expression.
+(a path), the subnet of that path picks the expression.{_answering(manifest)}
 
 - Labels, in order: {labels}.
 - Covered: {_OCCLUSIONS[manifest["occlusion"]]}.
 - Trained on {manifest["database"]}/{manifest["config"]} with recipe {manifest["recipe"]}, images of
   {manifest["image_size"]} x {manifest["image_size"]} pixels, fer_tf {manifest["fer_tf"]}.
 - Convolutions compute in {manifest["precision"]}.
-- {_warm_up(manifest["warm_up_paths"])}
+- {_warm_up(manifest)}
 
 ## Use
 
@@ -74,14 +77,21 @@ Whether and how a model trained on these pictures may be used is for their owner
 """
 
 
-def _warm_up(covered):
-    missing = [path for path in PATHS if path not in covered]
+def _answering(manifest):
+    """Which networks answer for which occlusion, where the model recognises it."""
+    pairs = [f"{kind} by {name}" for kind, name in manifest.get("answering", {}).items()]
+    return f" Each occlusion has networks of its own: {', '.join(pairs)}." if pairs else ""
+
+
+def _warm_up(manifest):
+    there = ways(manifest["occlusion"] == "any")
+    missing = [way for way in there if way not in manifest["warm_up_paths"]]
     if not missing:
         return "Warm-up requests cover every signature and path."
     paths = f"{'path' if len(missing) == 1 else 'paths'} {' and '.join(missing)}"
     return (
-        f"Warm-up requests do not cover {paths}, which BeginNet took for no drawn face: the first "
-        "request there is slow."
+        f"Warm-up requests do not cover {paths}, which no drawn face took: the first request there "
+        "is slow."
     )
 
 
@@ -114,10 +124,16 @@ def _results(evaluation):
 
 def _networks(networks):
     rows = [
-        [TASKS[name].title, row["training_images"], row["seed"], row["best_epoch"], row["sha256"]]
+        [_title(name), row["training_images"], row["seed"], row["best_epoch"], row["sha256"]]
         for name, row in networks.items()
     ]
     return markdown_table(["network", "training images", "seed", "best epoch", "SHA-256"], rows)
+
+
+def _title(name):
+    """A network's name in the paper, behind its database's where there are several."""
+    database, _, network = name.rpartition("/")
+    return f"{database}: {title_of(network)}".removeprefix(": ")
 
 
 def markdown_table(head: Sequence, rows: Sequence[Sequence]) -> str:

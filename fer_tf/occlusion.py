@@ -6,12 +6,14 @@ from fer_tf.eyes import USUAL_EYES, find_eyes
 from fer_tf.faces import FACE_SIZE
 
 __all__ = [
+    "ANY_OCCLUSION",
     "DATABASES",
     "OCCLUSIONS",
     "RECOGNISED",
     "USUAL_EYES",
     "find_eyes",
     "occlude",
+    "visible_pixels",
     "visible_rows",
 ]
 
@@ -23,6 +25,9 @@ RECOGNISED = ("none", *OCCLUSIONS)
 
 DATABASES = {"concat_db": "upper", "bconcat_db": "lower", "eye_cdb": "eyes"}
 """Database -> its kind of occlusion: the paper's ConcatDB, BConcatDB and eyeCDB."""
+
+ANY_OCCLUSION = "any_occlusion"
+"""Name of a model that recognises the occlusion and asks the networks of that database."""
 
 _HALF = FACE_SIZE // 2
 _ALL = (0, FACE_SIZE)
@@ -36,6 +41,16 @@ def visible_rows(kind: str) -> tuple[int, int]:
         kind: one of `OCCLUSIONS`, or "none".
     """
     return _VISIBLE_ROWS[kind]
+
+
+def visible_pixels(kind: str) -> np.ndarray:
+    """Which pixels are left uncovered without looking for eyes, bool [48, 48, 1].
+
+    Args:
+        kind: one of `OCCLUSIONS`, or "none"; "eyes" covers the boxes of `USUAL_EYES`.
+    """
+    image = np.ones((FACE_SIZE, FACE_SIZE, 1), np.uint8)
+    return (image if kind == "none" else occlude(image, kind, USUAL_EYES)).astype(bool)
 
 
 def occlude(image: np.ndarray, kind: str, boxes: np.ndarray | None = None) -> np.ndarray:

@@ -58,12 +58,14 @@ class Answer:
         face: uint8 [48, 48], what the networks see.
         prediction: of it.
         recognised: the occlusion that the model took it for, where it has such an output.
+        attention: float [48, 48], what the subnet on the path looks at, where the model tells it.
     """
 
     mask: str
     face: np.ndarray
     prediction: Prediction
     recognised: str | None
+    attention: np.ndarray | None = None
 
 
 def look_at(data: bytes, name: str) -> Seen:
@@ -132,14 +134,13 @@ def answer(
         prediction_of(rows, row, seen.name, square) for row, (_, square, _) in enumerate(asked)
     ]
     count = len(seen.faces)
-    answers = [
-        Answer(mask, image, prediction, _text(rows["occlusion"][row]))
-        if "occlusion" in rows
-        else Answer(mask, image, prediction, None)
-        for row, (mask, image, prediction) in enumerate(
-            zip(MASKS, images[count:], predictions[count:], strict=True), start=count
-        )
-    ]
+    maps = models.attention(name, images[count:])
+    answers = []
+    for number, mask in enumerate(MASKS):
+        row = count + number
+        recognised = _text(rows["occlusion"][row]) if "occlusion" in rows else None
+        attention = None if maps is None else maps[number]
+        answers.append(Answer(mask, images[row], predictions[row], recognised, attention))
     return predictions[:count], answers
 
 

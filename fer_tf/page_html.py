@@ -7,7 +7,7 @@ from html import escape
 import cv2
 import numpy as np
 
-from fer_tf.annotation import annotate
+from fer_tf.annotation import annotate, with_attention
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.inference import Prediction
 from fer_tf.page_answers import MASKS, NONE, Answer, Seen
@@ -24,6 +24,7 @@ STYLE = """
 .fer .card { border: 1px solid var(--border-color-primary); border-radius: 8px; padding: 0.75rem; }
 .fer .card h3 { margin: 0 0 0.5rem; font-size: 1rem; }
 .fer .card img { image-rendering: pixelated; }
+.fer .faces { display: flex; flex-wrap: wrap; gap: 0.5rem; }
 .fer .label { font-size: 1.2rem; font-weight: 600; margin: 0.4rem 0 0; }
 .fer .path, .fer .note { font-size: 0.9rem; margin: 0.2rem 0 0.5rem; }
 .fer table { width: 100%; border-collapse: collapse; font-size: 0.9rem; margin: 0; }
@@ -87,13 +88,19 @@ def results(
         )
     first = answers[0].prediction.label
     cards = "".join(_card(each, first) for each in answers)
+    told = " In magenta: what the subnet of the path taken weighs more than on the face's mean."
+    if all(each.attention is None for each in answers):
+        told = (
+            " This version does not tell what its networks look at; one that is combined anew "
+            "does, unless they have no attention."
+        )
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
     title = f"Face {chosen + 1} of {len(seen.faces)}" if len(seen.faces) > 1 else "The face"
     return (
         f'<div class="fer" role="region" aria-label="Answers"><figure>{photo}</figure>{notes}'
         f'<h2>{title}, covered in four ways</h2><div class="cards">{cards}</div>'
         '<p class="note">The probability is that of the path times that of the expression given '
-        "the path; expressions of the other paths are not weighed and have 0.</p></div>"
+        f"the path; expressions of the other paths are not weighed and have 0.{told}</p></div>"
     )
 
 
@@ -123,10 +130,14 @@ def _card(answer, first):
     )
     face = cv2.resize(answer.face, (FACE_SHOWN,) * 2, interpolation=cv2.INTER_NEAREST)
     title = MASKS[answer.mask]
+    seen = _image(face, ".png", f"The face, {title}, as the networks see it")
+    if answer.attention is not None:
+        coloured = with_attention(cv2.cvtColor(face, cv2.COLOR_GRAY2BGR), answer.attention)
+        seen += _image(coloured, ".png", f"The same, what path {said.path} weighs most in magenta")
     bars = "".join(_bar(name, said) for name in EXPRESSIONS)
     return (
         f'<section class="card" data-mask="{answer.mask}"><h3>{title.capitalize()}</h3>'
-        f"{_image(face, '.png', f'The face, {title}, as the networks see it')}"
+        f'<div class="faces">{seen}</div>'
         f'<p class="label">{said.label} {said.probability:.2f}{changed}</p>'
         f'<p class="path">Path {said.path} of {paths}</p>{recognised}'
         f"<table><tbody>{bars}</tbody></table></section>"

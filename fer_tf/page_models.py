@@ -8,16 +8,14 @@ import numpy as np
 
 from fer_tf.errors import InputError
 from fer_tf.evaluation import COMBINED
+from fer_tf.export import ATTENTION
 from fer_tf.inference import ExpressionModel
 from fer_tf.model_card import sources_of
-from fer_tf.occlusion import DATABASES
+from fer_tf.occlusion import ANY_OCCLUSION, DATABASES
 from fer_tf.query import ask
-from fer_tf.rest_client import Server, ServerRefusal, model_path
-from fer_tf.serving import find_versions, read_manifest
+from fer_tf.rest_client import Server, ServerRefusal, SignatureMissing, model_path
 from fer_tf.sources.drawn import NAME as DRAWN
-
-ANY_OCCLUSION = "any_occlusion"
-"""Name of a model that recognises the occlusion itself; its answers have the output `occlusion`."""
+from fer_tf.versions import find_versions, read_manifest
 
 TRAINED_ON_DRAWN = "Trained on drawn faces: its answers say nothing about real ones."
 
@@ -49,6 +47,18 @@ class Models(Protocol):
             The outputs of the signature serving_default, N rows each.
         """
 
+    def attention(self, name: str, faces: np.ndarray) -> np.ndarray | None:
+        """What the subnet on each face's path looks at.
+
+        Args:
+            name: of `names`.
+            faces: as `answer` takes them.
+
+        Returns:
+            float [N, 48, 48], see `fer_tf.inference.Prediction`; None where the model does not
+            tell.
+        """
+
 
 class LocalModels:
     """The newest version of each model in a folder, loaded when it is first asked.
@@ -70,7 +80,7 @@ class LocalModels:
                 "--models-dir build/demo/saved_models shows, and `python cli.py train all` one of "
                 "your own."
             )
-        return sorted(there, key=lambda name: name not in DATABASES)
+        return sorted(there, key=lambda name: (name != ANY_OCCLUSION, name not in DATABASES))
 
     def describe(self, name: str) -> list[str]:
         """See `Models`."""
@@ -95,6 +105,10 @@ class LocalModels:
         """See `Models`."""
         return self._load(self._newest(name)).answer_covered(faces)
 
+    def attention(self, name: str, faces: np.ndarray) -> np.ndarray | None:
+        """See `Models`."""
+        return self._load(self._newest(name)).attention_covered(faces)
+
     def _newest(self, name):
         versions = find_versions(self._folder / name)
         if not versions:
@@ -115,7 +129,7 @@ class ServedModels:
     def names(self) -> list[str]:
         """See `Models`."""
         there = []
-        for name in (*DATABASES, ANY_OCCLUSION):
+        for name in (ANY_OCCLUSION, *DATABASES):
             try:
                 self._server.request(model_path(name, None))
             except ServerRefusal:
@@ -143,3 +157,11 @@ class ServedModels:
     def answer(self, name: str, faces: np.ndarray) -> dict:
         """See `Models`."""
         return ask(self._server, model_path(name, None), "serving_default", faces)
+
+    def attention(self, name: str, faces: np.ndarray) -> np.ndarray | None:
+        """See `Models`."""
+        try:
+            told = ask(self._server, model_path(name, None), ATTENTION, faces)
+        except SignatureMissing:
+            return None
+        return np.array(told[ATTENTION], np.float32)

@@ -6,14 +6,15 @@ import io
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
-import numpy as np
 
 from fer_tf.annotation import annotate
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.inference import Prediction
+from fer_tf.occlusion import RECOGNISED
 from fer_tf.pictures import Picture
 from fer_tf.runs import written_beside
 
@@ -21,12 +22,31 @@ COLUMNS = (
     *("photo", "frame", "seconds", "x", "y", "side", "label", "class_id", "probability", "path"),
     *(f"path_{path}" for path in PATHS),
     *(name.lower() for name in EXPRESSIONS),
+    *("occlusion", *(f"occlusion_{kind}" for kind in RECOGNISED)),
 )
 """Of the table: a row for each face; frame and seconds are empty for photographs, x, y and side
-where no face was found."""
+where no face was found, the occlusion where the model does not recognise it."""
 
 QUALITY = 92
 """Of the annotated JPEG files, 0 to 100."""
+
+
+@contextlib.contextmanager
+def output_file(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file that is there, whole, when the block ends.
+
+    Raises:
+        InputError: at the beginning, if it cannot be written.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            out = stack.enter_context(written_beside(path))
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be written ({error.strerror}); name a file in a folder that exists "
+                "and can be written."
+            ) from error
+        yield out
 
 
 @contextlib.contextmanager
@@ -39,14 +59,7 @@ def csv_file(path: Path) -> Iterator[Callable[[Iterable[Prediction]], None]]:
     Raises:
         InputError: at the beginning, if the file cannot be written.
     """
-    with contextlib.ExitStack() as stack:
-        try:
-            out = stack.enter_context(written_beside(path))
-        except OSError as error:
-            raise InputError(
-                f"{path} cannot be written ({error.strerror}); name a file in a folder that exists "
-                "and can be written."
-            ) from error
+    with output_file(path) as out:
         text = io.TextIOWrapper(out, "utf-8", newline="", write_through=True)
         writer = csv.writer(text)
         writer.writerow(COLUMNS)
@@ -88,18 +101,12 @@ class AnnotatedFolder:
         self.count = 0
         self._names: set[str] = set()
 
-    def write(
-        self,
-        picture: Picture,
-        predictions: list[Prediction],
-        maps: list[np.ndarray] | None = None,
-    ) -> Path:
+    def write(self, picture: Picture, predictions: list[Prediction]) -> Path:
         """Write one picture as JPEG, named after its file and, in a video, its frame.
 
         Args:
             picture: the picture.
-            predictions: of its faces.
-            maps: see `fer_tf.annotation.annotate`.
+            predictions: of its faces; their attention, where they have it, is laid over them.
 
         Returns:
             Where it stands.
@@ -112,6 +119,7 @@ class AnnotatedFolder:
         names = (f"{stem}{tail}.jpg" for tail in tails)
         file = next(name for name in names if name.lower() not in self._names)
         self._names.add(file.lower())
+        maps = [prediction.attention for prediction in predictions]
         drawn = annotate(picture.image, predictions, maps)
         _, data = cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         with written_beside(self.folder / file) as out:
@@ -125,4 +133,7 @@ def _row(p: Prediction) -> list:
     square = p.square or ("", "", "")
     numbers = [p.probability, *p.path_probabilities.values(), *p.probabilities.values()]
     probability, *others = (f"{number:.6f}" for number in numbers)
-    return [p.photo, *frame, *square, p.label, p.class_id, probability, p.path, *others]
+    kinds = p.occlusion_probabilities or dict.fromkeys(RECOGNISED)
+    covered = ["" if value is None else f"{value:.6f}" for value in kinds.values()]
+    said = [p.label, p.class_id, probability, p.path, *others]
+    return [p.photo, *frame, *square, *said, p.occlusion or "", *covered]

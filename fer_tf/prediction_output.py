@@ -8,8 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column, Table
 
-from fer_tf.inference import Prediction, table
+from fer_tf.inference import Prediction
 from fer_tf.pictures import Picture
 from fer_tf.prediction_files import AnnotatedFolder, csv_file
 
@@ -91,6 +92,24 @@ class Outputs(contextlib.ExitStack):
             elif len(self._rows) < MOST_ROWS:
                 self._rows.append(prediction)
             self._count += 1
+
+
+def table(predictions: list[Prediction]) -> Table:
+    """The predictions, a row for each face."""
+    photo = Column("photo", overflow="fold")  # Never cut a name short.
+    recognised = any(p.occlusion for p in predictions)
+    rows = Table(photo, "face (x, y, side)", *["covered"] * recognised)
+    for title in ("expression", "probability", "path"):
+        rows.add_column(title)
+    for p in predictions:
+        name = f"{p.photo} at {p.frame.seconds:.2f} s" if p.frame else p.photo
+        face = f"{p.square.x}, {p.square.y}, {p.square.side}" if p.square else "none found: centre"
+        path = f"{p.path} ({p.path_probabilities[p.path]:.2f})"
+        said = [p.label, f"{p.probability:.2f}", path]
+        if recognised:
+            said.insert(0, f"{p.occlusion} ({p.occlusion_probabilities[p.occlusion]:.2f})")
+        rows.add_row(name, face, *said)
+    return rows
 
 
 def progress_bar(files: Sequence[Path], as_json: bool) -> Progress:

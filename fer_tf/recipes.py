@@ -80,6 +80,8 @@ class Recipe:
         warmup_epochs: epochs of linear warm-up.
         cosine_decay: whether the learning rate falls to 0 along a cosine.
         augmentation: returns the Keras layers that stand before a network while it is trained.
+        usual_eyes: share of eyeCDB's images that are, while a network is trained, also black where
+            eyes usually are: what a model that recognises the occlusion blackens.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Recipe:
     warmup_epochs: float = 0.0
     cosine_decay: bool = False
     augmentation: Callable[[], list] = list
+    usual_eyes: float = 0.0
 
     def as_dict(self, network: str) -> dict:
         """What of the recipe concerns one network, as plain values for `run.json`.
@@ -218,6 +221,7 @@ def from_scratch() -> Recipe:
         warmup_epochs=1,
         cosine_decay=True,
         augmentation=_small_changes,
+        usual_eyes=0.5,
     )
 
 
@@ -243,6 +247,7 @@ def demo() -> Recipe:
         warmup_epochs=0.5,
         cosine_decay=True,
         augmentation=_flip,
+        usual_eyes=0.5,
     )
 
 

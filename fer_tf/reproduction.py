@@ -1,5 +1,6 @@
 """Every table of the paper from evaluations of trained networks, as files."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from fer_tf.trained_runs import check_runs, groups_of, predict_logits
 
 BEGIN, END = "<!-- made by `python cli.py reproduce --readme` -->", "<!-- end -->"
 """Lines of a Markdown file between which the tables go."""
+
+REPRODUCTION = "reproduction.json"
+"""In the folder of the tables: everything from which they are made."""
 
 _TABLES = (
     *("table_1", "table_2", "table_3", "table_4", "methods", "sources", "comparisons"),
@@ -76,10 +80,11 @@ def collect(
         note: is told what is done.
 
     Returns:
-        Plain values: "provenance", "recipe", "evaluations" (what `fer_tf.evaluation.evaluate`
-        returned, a list), "table_1" (config -> sources of its inspection) and "table_2" (a list
-        of dicts "network", "recipe", "config", "task", "split" and those of
-        `fer_tf.metrics.scores`), which holds the networks of Table 2 whatever their recipe.
+        Plain values: "provenance", "recipe", "evaluations" (a list of what
+        `fer_tf.evaluation.evaluate` returned, each with its "provenance"), "table_1" (config ->
+        sources of its inspection) and "table_2" (a list of dicts "network", "recipe", "config",
+        "task", "split" and those of `fer_tf.metrics.scores`), which holds the networks of Table 2
+        whatever their recipe.
     """
     found = {"provenance": provenance, "recipe": recipe}
     found |= {"evaluations": [], "table_1": {}, "table_2": []}
@@ -88,11 +93,57 @@ def collect(
         note(f"{database}: evaluating the networks of recipe {recipe}")
         evaluation = evaluate(database, parent)
         write_evaluation(evaluation, parent, provenance)
-        found["evaluations"].append(evaluation.numbers)
+        found["evaluations"].append(evaluation.numbers | {"provenance": provenance})
         found["table_1"][database.config] = read_inspection(database.folder)["sources"]
         if database.name == "concat_db":
             found["table_2"] += _table_2(database, parent.parent)
     return found
+
+
+def with_earlier(collected: dict, folder: Path, note: Callable[[str], None]) -> dict:
+    """Adds what an earlier call wrote of databases whose runs are not here: on other machines.
+
+    Args:
+        collected: of `collect`.
+        folder: where the tables are to go.
+        note: is told what is kept.
+
+    Returns:
+        The same with these evaluations in the databases' order, each with its own "provenance".
+
+    Raises:
+        InputError: if the earlier file is no JSON.
+    """
+    path = folder / REPRODUCTION
+    if not path.is_file():
+        return collected
+    try:
+        earlier = json.loads(path.read_text())
+    except ValueError as error:
+        raise InputError(f"{path} is no JSON ({error}); remove or mend it.") from error
+    if earlier["recipe"] != collected["recipe"]:
+        return collected
+    here = {numbers["database"] for numbers in collected["evaluations"]}
+    kept = [n for n in earlier["evaluations"] if n["database"] not in here]
+    kept = [{"provenance": earlier["provenance"]} | numbers for numbers in kept]
+    for numbers in kept:
+        made = "commit {commit}, {date}".format(**numbers["provenance"])
+        note(f"{numbers['database']}: its runs are not here; kept from {path} ({made})")
+    names = (*DATABASES, UNCOVERED)
+    evaluations = sorted(
+        [*collected["evaluations"], *kept],
+        key=lambda numbers: names.index(numbers["database"].partition("/")[0]),
+    )
+    rows = {_cell_of(row): row for row in (*earlier["table_2"], *collected["table_2"])}
+    return collected | {
+        "evaluations": evaluations,
+        "table_1": earlier["table_1"] | collected["table_1"],
+        "table_2": list(rows.values()),
+    }
+
+
+def _cell_of(row):
+    return tuple(row[key] for key in ("network", "recipe", "config", "task"))
 
 
 def tables(collected: dict) -> dict[str, list[dict]]:
@@ -138,8 +189,8 @@ def write_tables(folder: Path, collected: dict) -> list[Path]:
         The files. Those of tables that have become empty are removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "reproduction.json", collected)
-    written = [folder / "reproduction.json"]
+    write_json(folder / REPRODUCTION, collected)
+    written = [folder / REPRODUCTION]
     for name, rows in tables(collected).items():
         path = folder / f"{name}.csv"
         if rows:

@@ -17,8 +17,9 @@ import cv2
 import numpy as np
 
 from fer_tf.errors import InputError
-from fer_tf.occlusion import DATABASES
-from fer_tf.server_errors import explain, plain, short
+from fer_tf.export import ATTENTION
+from fer_tf.occlusion import ANY_OCCLUSION, DATABASES
+from fer_tf.server_errors import SIGNATURE_MISSING, explain, plain, short
 
 
 class Server:
@@ -52,17 +53,19 @@ class Server:
         self.timeout = timeout
 
     def find_model(self) -> str:
-        """The only one of our databases' names under which a model is served.
+        """The only one of our names under which a model is served, or the one for any face.
 
         Raises:
-            InputError: if there is none, or several.
+            InputError: if there is none, or several and none that recognises the occlusion itself.
         """
         found = []
-        for name in DATABASES:
+        for name in (ANY_OCCLUSION, *DATABASES):
             try:
                 self.request(f"models/{name}")
             except ServerRefusal:
                 continue
+            if name == ANY_OCCLUSION:
+                return name
             found.append(name)
         if len(found) != 1:
             what = f"{', '.join(found)}; choose one" if found else "none of our databases' names"
@@ -113,14 +116,15 @@ class Server:
 
         Args:
             model: its path under `/v1/`, see `model_path`.
-            signature: one of `SIGNATURES`.
+            signature: one of `SIGNATURES`, or `fer_tf.export.ATTENTION`.
             images: uint8 [N, 48, 48], N at least 1.
 
         Returns:
-            Output name -> N values, see `fer_tf.export.export`.
+            Output name -> N values, see `fer_tf.export.write_saved_model`.
 
         Raises:
-            InputError: whatever goes wrong.
+            SignatureMissing: if the model has no such signature.
+            InputError: whatever else goes wrong.
         """
         if signature == "serving_bytes":
             files = [cv2.imencode(".png", image)[1].tobytes() for image in images]
@@ -130,6 +134,8 @@ class Server:
         answer = self.request(f"{model}:predict", {"signature_name": signature, "instances": rows})
         rows = answer.get("predictions") if isinstance(answer, dict) else None
         expected = {"label", "class_id", "probability", "path"}
+        if signature == ATTENTION:
+            expected = {ATTENTION, "path"}
         if not rows or not isinstance(rows[0], dict) or not expected <= rows[0].keys():
             raise InputError(
                 f"{model} at {self.url} does not answer with {', '.join(sorted(expected))}: it is "
@@ -166,7 +172,8 @@ class Server:
         if status >= 300:
             message = answer.get("error", answer) if isinstance(answer, dict) else answer
             message = plain(str(message))
-            raise ServerRefusal(
+            missing = re.search(SIGNATURE_MISSING, message)
+            raise (SignatureMissing if missing else ServerRefusal)(
                 f"{self.url} answers {short(message)!r} to {path}: {explain(message)}."
             )
         return answer
@@ -218,6 +225,10 @@ class Server:
 
 class ServerRefusal(InputError):
     """The server itself refused a request."""
+
+
+class SignatureMissing(ServerRefusal):
+    """The model has no signature of this name."""
 
 
 def model_path(name: str, version: str | None) -> str:

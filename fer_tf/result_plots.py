@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -18,7 +19,7 @@ class Panel:
     """A face and what was said of it.
 
     Attributes:
-        image: uint8 [48, 48].
+        image: uint8 [S, S], gray, or [S, S, 3], red, green, blue.
         truth: its label, 0 to 6.
         predicted: the label said.
         probability: P(path) * P(expression given the path).
@@ -96,13 +97,13 @@ def plot_reliability(curves: Mapping[str, Mapping[str, dict]], path: Path, title
     figure.savefig(path, dpi=DPI)
 
 
-def plot_predictions(rows: Sequence[Sequence[Panel | None]], path: Path):
+def plot_predictions(rows: Sequence[Sequence[Panel | None]], path: Path | BinaryIO):
     """Draws faces with what was said of them (cf. Fig. 7): green where right, red where wrong.
 
     Args:
         rows: lines of panels, None where a place is to stay empty. A picture of real faces must not
             be passed on.
-        path: where the PNG goes.
+        path: where the PNG goes, or an open file.
     """
     from matplotlib.figure import Figure
 
@@ -122,7 +123,7 @@ def plot_predictions(rows: Sequence[Sequence[Panel | None]], path: Path):
             colour = _RIGHT if right else _WRONG
             box = None if right else {"edgecolor": colour, "facecolor": "none", "pad": 1.5}
             axis.set_title(said + true, fontsize=8, color=colour, bbox=box)
-    figure.savefig(path, dpi=DPI)
+    figure.savefig(path, dpi=DPI, format="png")
 
 
 def plot_attention(

@@ -55,12 +55,14 @@ class RunKey:
 
     def as_dict(self, network: str) -> dict:
         """Plain values that go into `run.json` and must not change while a run goes on."""
+        recipe = self.recipe.as_dict(network)
+        recipe["usual_eyes"] *= self.occlusion == "eyes"  # Nothing to the others.
         values = {
             "database": self.database,
             "config": self.config,
             "data_fingerprint": self.fingerprint,
             "occlusion": self.occlusion,
-            "recipe": self.recipe.as_dict(network),
+            "recipe": recipe,
             "seed": self.seed,
             "training_precision": self.precision,
             "network": network,
@@ -104,7 +106,7 @@ def _completed(run):
     """A run begun before there was a choice, with what was then the only one."""
     run = {"training_precision": "float32", "paths": PAPER_PATHS} | run
     if "backbone" in run.get("recipe", {}):
-        run["recipe"] = {"start_from": None} | run["recipe"]
+        run["recipe"] = {"start_from": None, "usual_eyes": 0.0} | run["recipe"]
         run["recipe"]["backbone"] = {"expansion": 2, "bottleneck": True} | run["recipe"]["backbone"]
     return json.loads(json.dumps(run))  # As they are read back.
 

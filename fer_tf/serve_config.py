@@ -16,7 +16,7 @@ from pathlib import Path
 from fer_tf import server_files as texts
 from fer_tf.errors import InputError
 from fer_tf.server_files import POLL_SECONDS, ServedModel
-from fer_tf.serving import find_versions
+from fer_tf.versions import find_versions
 
 _SEAL = "# Written by `python cli.py serve-config`; sha256 of the lines above: "
 

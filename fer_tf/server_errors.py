@@ -10,6 +10,8 @@ from fer_tf.export import MOST_FACES
 SIGNATURES = ("serving_default", "serving_bytes", "all_paths")
 """The signatures that answer with predictions."""
 
+SIGNATURE_MISSING = r"[Ss]erving signature (name|key): ?\"?.*not found|signature.*not found"
+
 EXPLANATIONS = (
     (
         r"Could not find any versions of model|Servable not found for request: Latest",
@@ -27,9 +29,9 @@ EXPLANATIONS = (
         "`python cli.py serve-config`",
     ),
     (
-        r"[Ss]erving signature (name|key): ?\"?.*not found|signature.*not found",
+        SIGNATURE_MISSING,
         f"the model has no such signature; those made by `python cli.py combine` have "
-        f"{', '.join(SIGNATURES)} and classify",
+        f"{', '.join(SIGNATURES)}, classify and, if their networks have attention, attention",
     ),
     (
         r"base64",

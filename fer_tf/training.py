@@ -156,6 +156,7 @@ def _fit(network, key, train, validation, folder, start, strategy, verbose, prog
     from fer_tf.checkpoint import Checkpoint
     from fer_tf.compiling import computing_in, make_loss, make_optimizer
     from fer_tf.failures import StopOnBadLoss
+    from fer_tf.layers.random_usual_eyes import RandomUsualEyes
     from fer_tf.reports import Watch, reports
 
     keras.utils.set_random_seed(key.seed)
@@ -167,6 +168,9 @@ def _fit(network, key, train, validation, folder, start, strategy, verbose, prog
         if start:
             _begin_from(net, start)
         augmentation = key.recipe.augmentation()
+        if key.occlusion == "eyes" and key.recipe.usual_eyes:
+            # First, so that what moves the face moves the boxes with it.
+            augmentation.insert(0, RandomUsualEyes(key.recipe.usual_eyes))
     replicas = strategy.num_replicas_in_sync if strategy else 1
     plain = replicas == 1 and key.precision == "float32"
     checkpoint = Checkpoint(

@@ -14,8 +14,10 @@ import numpy as np
 
 from fer_tf.c_api import Failed, Model, find_library, tensor_names
 from fer_tf.errors import InputError
+from fer_tf.export import ATTENTION
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.faces import FACE_SIZE
+from fer_tf.occlusion import RECOGNISED, visible_pixels
 
 WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
 """Where TensorFlow Serving looks for a version's requests."""
@@ -34,8 +36,9 @@ def write_warm_up(version: Path) -> list[str]:
         version: the SavedModel's folder, not yet published.
 
     Returns:
-        The paths, of "A", "B" and "C", that are covered. A path is left out when BeginNet sends
-        none of some hundred images along it, which a network that learnt little may do.
+        What is covered: paths, e.g. "A", or where the model recognises the occlusion kinds and
+        paths, e.g. "upper A"; all there are: `ways`. One is left out when the model sends none of
+        some hundred images along it, which a network that learnt little may do.
 
     Raises:
         InputError: if the model cannot be loaded or answers a request with an error, with numbers
@@ -44,7 +47,7 @@ def write_warm_up(version: Path) -> list[str]:
     import tensorflow as tf
 
     with _loaded(version) as run:
-        images = find_images(lambda images: run("serving_default", images)["path_probabilities"])
+        images = _find_all_images(lambda images: run("serving_default", images))
         if not images:
             raise InputError(
                 "The combined model answers drawn faces with no finite probability; nothing was "
@@ -53,18 +56,47 @@ def write_warm_up(version: Path) -> list[str]:
         path = version / WARM_UP
         path.parent.mkdir(exist_ok=True)
         with tf.io.TFRecordWriter(str(path)) as out:
-            for signature in ("serving_default", "serving_bytes", "all_paths", "classify"):
+            for signature in _signatures(version):
                 for image in images.values():
                     out.write(_request(signature, image).SerializeToString())
         _replay(path, run, list(images))
     return list(images)
 
 
-def find_images(path_probabilities) -> dict[str, np.ndarray]:
+def ways(recognises: bool) -> list[str]:
+    """All ways that a face can take through a model.
+
+    Args:
+        recognises: whether the model recognises the occlusion.
+    """
+    return [f"{kind} {path}" for kind in RECOGNISED for path in PATHS] if recognises else [*PATHS]
+
+
+def _find_all_images(answer):
+    """Way -> an image that takes it, as far as one was found."""
+    face = np.zeros((1, FACE_SIZE, FACE_SIZE, 1), np.uint8)
+    if "occlusion" not in answer(face):
+        return find_images(lambda images: answer(images)["path_probabilities"])
+    found = {}
+    for kind in RECOGNISED:
+
+        def probabilities(images, kind=kind):
+            """Of the paths, where another kind is recognised none of them ahead of the others."""
+            said = answer(images)
+            return said["path_probabilities"] * (said["occlusion"] == kind.encode())[:, np.newaxis]
+
+        found |= {
+            f"{kind} {path}": image for path, image in find_images(probabilities, kind).items()
+        }
+    return found
+
+
+def find_images(path_probabilities, kind: str = "none") -> dict[str, np.ndarray]:
     """One image for each path that the networks take, drawn and then varied until one is found.
 
     Args:
         path_probabilities: function of images uint8 [N, 48, 48, 1] that returns float32 [N, 3].
+        kind: how the drawn faces are covered, one of `fer_tf.occlusion.RECOGNISED`.
 
     Returns:
         Path -> uint8 [1, 48, 48, 1], in the order of `PATHS`, without the paths not found.
@@ -73,7 +105,7 @@ def find_images(path_probabilities) -> dict[str, np.ndarray]:
 
     random = np.random.default_rng(0)
     faces = [draw_face(i, i % len(EXPRESSIONS), 0) for i in range(_CANDIDATES)]
-    images = np.stack(faces)[..., np.newaxis]
+    images = np.stack(faces)[..., np.newaxis] * visible_pixels(kind).astype(np.uint8)
     leads = dict.fromkeys(PATHS, -np.inf)
     nearest = {}
     for _ in range(_ROUNDS):
@@ -153,6 +185,12 @@ def _through_python(version, config, _library):
         yield lambda fed, value, fetched: session.run(fetched, {fed: value})
 
 
+def _signatures(version):
+    """Those that a user may ask; of attention where the model has it."""
+    asked = ("serving_default", "serving_bytes", "all_paths", "classify", ATTENTION)
+    return [signature for signature in asked if signature in tensor_names(version)]
+
+
 def _request(signature, image):
     """A `PredictionLog` that asks a signature for one image, uint8 [1, 48, 48, 1]."""
     import tensorflow as tf
@@ -165,6 +203,7 @@ def _request(signature, image):
         "serving_default": ("image", image),
         "serving_bytes": ("image_bytes", [png]),
         "all_paths": ("image", image),
+        ATTENTION: ("image", image),
         "classify": ("inputs", [example.SerializeToString()]),
     }[signature]
     log = PredictionLog()
@@ -183,14 +222,20 @@ def _replay(path, run, expected):
         signature = request.model_spec.signature_name
         (value,) = request.inputs.values()
         answer = run(signature, tf.make_ndarray(value))
-        scores = answer["scores" if signature == "classify" else "probabilities"]
-        if scores.shape != (1, len(EXPRESSIONS)) or not np.isfinite(scores).all():
+        output, shape = {
+            "classify": ("scores", [len(EXPRESSIONS)]),
+            ATTENTION: ("attention", [FACE_SIZE, FACE_SIZE]),
+        }.get(signature, ("probabilities", [len(EXPRESSIONS)]))
+        scores = answer[output]
+        if scores.shape != (1, *shape) or not np.isfinite(scores).all():
             raise InputError(
                 f"The combined model answers a drawn face through {signature} with {scores}; "
                 "nothing was published. Train the networks again with --restart."
             )
         if signature in ("serving_default", "serving_bytes"):
             taken = answer["path"][0].decode()
+            if "occlusion" in answer:
+                taken = f"{answer['occlusion'][0].decode()} {taken}"
             if taken != expected[i % len(expected)]:
                 raise InputError(
                     f"The combined model sends one drawn face along path "

@@ -19,6 +19,7 @@ SIGNATURES = {
     "serving_bytes": "image_bytes",
     "all_paths": "image",
     "classify": "inputs",
+    "attention": "image",
 }
 """Signature -> name of its input."""
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -42,6 +43,27 @@ def models(tmp_path_factory):
     tf.saved_model.save(module, version, signatures=answer_surprise)
     (version / "assets.extra").mkdir()
     (version / "assets.extra" / "manifest.json").write_text(json.dumps({"occlusion": "upper"}))
+    return folder
+
+
+@tf.function(input_signature=[tf.TensorSpec((None, 48, 48, 1), tf.uint8, "image")])
+def look_right(image):
+    """Stands for networks that look at the right half of a face."""
+    count = tf.shape(image)[0]
+    halves = tf.repeat([[[0.0, 1.0]]], [24, 24], axis=2)
+    return {"path": tf.fill([count], "C"), "attention": tf.tile(halves, [count, 48, 1])}
+
+
+@pytest.fixture(scope="module")
+def looking(models, tmp_path_factory):
+    """The same model combined today: it tells what it looks at."""
+    folder = tmp_path_factory.mktemp("looking")
+    shutil.copytree(models, folder, dirs_exist_ok=True)
+    module = tf.Module()
+    module.serve, module.look = answer_surprise, look_right
+    signatures = {"serving_default": answer_surprise, "attention": look_right}
+    version = folder / "concat_db" / "1"
+    tf.saved_model.save(module, version, signatures=signatures)
     return folder
 
 
@@ -94,6 +116,32 @@ def test_a_folder_is_answered_as_a_table_json_csv_and_pictures(models, folder, t
 
     table = ask(models, f"{folder}/*.jpg")
     assert "none found" in table.stdout and "Answered by" in table.stdout
+
+
+def test_attention_colours_the_faces_of_annotated_pictures_where_it_is_asked_for(
+    looking, models, folder, tmp_path
+):
+    def drawn(models, *options):
+        result = ask(models, folder, "--json", "--annotate", tmp_path / "drawn", *options)
+        assert result.exit_code == 0, result.output
+        squares = [answer["square"] for answer in json.loads(result.stdout)[:2]]
+        picture = cv2.imread(str(tmp_path / "drawn" / "a two.jpg")).astype(int)
+        return result, picture, squares
+
+    plain = drawn(looking)[1]
+    result, coloured, squares = drawn(looking, "--attention")
+    assert "In magenta" in result.stderr and "No attention" not in result.stderr
+    for square in squares:
+        x, y, side = square["x"], square["y"], square["side"]
+        change = np.abs(coloured - plain)[y + side // 4 : y + side // 2, x : x + side].max(axis=2)
+        assert np.median(change[:, side // 8 : side // 3]) < 10
+        assert np.median(change[:, side * 2 // 3 : -side // 8]) > 50
+
+    result, unchanged, _ = drawn(models, "--attention")  # A version from before.
+    np.testing.assert_array_equal(unchanged, plain)
+    assert (
+        "No attention is drawn: the model does not tell it. One that is combined" in result.stderr
+    )
 
 
 def test_one_bad_file_is_told_at_the_end_and_the_others_are_answered(models, folder, tmp_path):
@@ -168,6 +216,7 @@ def test_ctrl_c_keeps_what_was_answered(models, folder, tmp_path, monkeypatch, s
         (["{folder}", "--csv", "{folder}/none/a.csv"], "a.csv cannot be written (No such file"),
         (["{folder}", "--annotate", "{folder}/b.jpg"], "b.jpg cannot be written"),
         (["{folder}", "--annotate", "{folder}"], "holds the pictures themselves"),
+        (["{folder}", "--attention"], "--attention colours the pictures of --annotate FOLDER"),
         (["--camera", 9], "Camera 9 cannot be opened"),
     ],
 )

@@ -62,9 +62,9 @@ class PathSelection(keras.layers.Layer):
         return {"path_probabilities": path_probabilities, "probabilities": probabilities}
 
     def _evaluate_all(self, images):
-        path_probabilities = _probabilities(self.begin, images)
+        path_probabilities = probabilities_of(self.begin, images)
         joint = [
-            path_probabilities[:, i : i + 1] * _probabilities(subnet, images)
+            path_probabilities[:, i : i + 1] * probabilities_of(subnet, images)
             for i, subnet in enumerate(self.subnets)
         ]
         probabilities = ops.take(ops.concatenate(joint, axis=-1), _LABEL_ORDER, axis=-1)
@@ -77,7 +77,7 @@ class PathSelection(keras.layers.Layer):
     def _evaluate_selected(self, images):
         import tensorflow as tf
 
-        path_probabilities = _probabilities(self.begin, images)
+        path_probabilities = probabilities_of(self.begin, images)
         path = tf.argmax(path_probabilities, axis=-1, output_type=tf.int32)
         count = len(self.subnets)
         positions = tf.dynamic_partition(tf.range(tf.shape(images)[0]), path, count)
@@ -87,7 +87,7 @@ class PathSelection(keras.layers.Layer):
         ):
             own = tf.cond(
                 tf.shape(part)[0] > 0,
-                lambda subnet=subnet, part=part: _probabilities(subnet, part),
+                lambda subnet=subnet, part=part: probabilities_of(subnet, part),
                 lambda width=subnet.output_shape[-1]: tf.zeros([0, width]),
             )
             own *= tf.gather(path_probabilities[:, i : i + 1], positions[i])
@@ -132,6 +132,7 @@ _LABEL_ORDER = [_COLUMNS.index(label) for label in range(len(EXPRESSIONS))]
 _ON_PATH = [[float(i in labels_of(path)) for i in range(len(EXPRESSIONS))] for path in PATHS]
 
 
-def _probabilities(network, images):
+def probabilities_of(network, images):
+    """The softmax of a network's logits, float32 [N, classes]."""
     logits = network(images, training=False)  # Trained networks are combined, never trained here.
     return ops.softmax(ops.cast(logits, "float32"), axis=-1)

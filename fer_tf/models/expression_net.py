@@ -59,6 +59,28 @@ def expression_net(
     return keras.Model(images, logits, name=name)
 
 
+def has_attention(net: keras.Model) -> bool:
+    """Whether a network has spatial attention."""
+    return any(layer.name == "attention" for layer in net.layers)
+
+
+def attention_model(net: keras.Model) -> keras.Model:
+    """What a network's spatial attention weighs: its own layers, without the backbone.
+
+    Args:
+        net: of `expression_net`, with attention; or such a one folded.
+
+    Returns:
+        A model of the same input whose output is float [B, 48, 48], see `attention_maps`, but 0 in
+        rows that the network does not look at.
+    """
+    attention = net.get_layer("attention")
+    top, bottom = _hidden_rows(net)
+    masks = attention.mask(attention.input)
+    masks = ops.image.resize(masks, (FACE_SIZE - top - bottom, FACE_SIZE), "bilinear")
+    return keras.Model(net.input, ops.pad(masks[..., 0], ((0, 0), (top, bottom), (0, 0))))
+
+
 def attention_maps(net: keras.Model, images) -> np.ndarray:
     """What a network's spatial attention weighs, as maps over the face.
 
@@ -70,11 +92,13 @@ def attention_maps(net: keras.Model, images) -> np.ndarray:
         float [N, 48, 48], 0 to 1, at least 0.5 where the weight is above the face's mean; NaN in
         rows that the network does not look at.
     """
-    attention = net.get_layer("attention")
-    masks = attention.mask(keras.Model(net.input, attention.input)(images))
-    cropped = [layer for layer in net.layers if layer.name == "visible_rows"]
-    top, bottom = cropped[0].cropping[0] if cropped else (0, 0)
-    masks = ops.image.resize(masks, (FACE_SIZE - top - bottom, FACE_SIZE), "bilinear")
-    maps = np.full((len(masks), FACE_SIZE, FACE_SIZE), np.nan, np.float32)
-    maps[:, top : FACE_SIZE - bottom] = ops.convert_to_numpy(masks)[..., 0]
+    maps = np.array(ops.convert_to_numpy(attention_model(net)(images)), np.float32)
+    top, bottom = _hidden_rows(net)
+    maps[:, :top] = maps[:, FACE_SIZE - bottom :] = np.nan
     return maps
+
+
+def _hidden_rows(net):
+    """How many rows at the top and at the bottom a network leaves out."""
+    cropped = [layer for layer in net.layers if layer.name == "visible_rows"]
+    return cropped[0].cropping[0] if cropped else (0, 0)

@@ -48,14 +48,18 @@ def test_squares_beyond_the_border_are_drawn(picture, square):
     assert drawn.shape == picture.shape and (drawn != picture).any()
 
 
-def test_a_map_is_warm_where_it_is_high_and_only_within_the_face(picture):
-    attention = np.zeros((2, 2), np.float32)
-    attention[:, 1] = 3.0  # Any scale.
+def magenta(pixel):
+    blue, green, red = map(int, pixel)
+    return blue > 180 and red > 180 and green < 80
 
-    drawn = annotate(picture, [prediction(Square(40, 10, 60))], [attention]).astype(int)
 
-    blue, red = drawn[40, 50], drawn[40, 90]
-    assert blue[0] > blue[2] and red[2] > red[0]
+def test_a_map_colours_what_is_above_the_mean_and_only_within_the_face(picture):
+    attention = np.array([[0.0, 0.3, 0.5, 1.0]] * 4, np.float32)
+
+    drawn = annotate(picture, [prediction(Square(40, 10, 60))], [attention])
+
+    assert magenta(drawn[40, 95])
+    assert (drawn[20:60, 45:70] == 128).all()  # At the mean and below the face stays.
     assert (drawn[:, :38] == 128).all()
 
 
@@ -63,7 +67,14 @@ def test_a_map_over_the_border_stays_in_its_place(picture):
     attention = np.zeros((2, 2), np.float32)
     attention[:, 1] = 1.0
 
-    drawn = annotate(picture, [prediction(Square(-40, -20, 100))], [attention]).astype(int)
+    drawn = annotate(picture, [prediction(Square(-40, -20, 100))], [attention])
 
-    blue, red = drawn[40, 4], drawn[40, 40]
-    assert blue[0] > blue[2] and red[2] > red[0]
+    assert (drawn[20:60, 4] == 128).all() and magenta(drawn[40, 50])
+
+
+def test_a_face_without_a_map_stays_beside_one_that_has_it(picture):
+    faces = [prediction(Square(10, 10, 50)), prediction(Square(90, 10, 50))]
+
+    drawn = annotate(picture, faces, [None, np.ones((48, 48), np.float32)])
+
+    assert (drawn[20:40, 20:50] == 128).all() and magenta(drawn[30, 110])

@@ -14,8 +14,8 @@ from fer_tf.faces import Square, crop_square
 from fer_tf.inference import predict
 from fer_tf.preprocessing import to_face
 from fer_tf.runs import write_json
-from fer_tf.serving import MANIFEST
 from fer_tf.sources.drawn import draw_portrait
+from fer_tf.versions import MANIFEST
 from tests.networks import brightness_router, images_for
 from tests.served import SIGNATURES, as_example, as_request, run_python
 

@@ -105,3 +105,24 @@ def test_every_face_of_a_picture_is_cut_out():
 
     assert len(faces) == 2 and all(face.shape == (48, 48) for _, face in faces)
     assert {square.x > 160 for square, _ in faces} == {True, False}
+
+
+def test_attention_comes_with_the_faces_it_belongs_to_in_parts_as_the_answers_do(
+    asked, monkeypatch
+):
+    model, _ = asked
+    monkeypatch.setattr(inference, "MOST_FACES", 2)
+    levels = [40, 90, 140]
+    pictures = [Picture(f"{k}.png", np.full((20, 20, 3), k, np.uint8)) for k in levels]
+
+    def look(image):
+        return {"attention": (image.numpy()[..., 0] / 255).view(Answer)}
+
+    assert not model.has_attention
+    assert all(p.attention is None for _, (p,) in model.predict(pictures, attention=True))
+    model._model.signatures["attention"] = look
+    assert all(p.attention is None for _, (p,) in model.predict(pictures))
+    found = [p for _, (p,) in model.predict(pictures, attention=True)]
+    for level, prediction in zip(levels, found, strict=True):
+        np.testing.assert_allclose(prediction.attention, level / 255)
+        assert "attention" not in prediction.as_dict()

@@ -1,7 +1,9 @@
 """What the page says, without a browser; most of it without Gradio too."""
 
+import base64
 import json
 import os
+import re
 import sys
 from types import SimpleNamespace
 
@@ -17,17 +19,20 @@ from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.occlusion import occlude
 from fer_tf.page_answers import MASKS, answer, covered, look_at
 from fer_tf.page_models import TRAINED_ON_DRAWN, LocalModels, ServedModels
-from fer_tf.rest_client import Server, ServerRefusal
+from fer_tf.rest_client import Server, ServerRefusal, SignatureMissing
 from fer_tf.sources.drawn import draw_face, draw_portrait
 
 HAPPINESS, SURPRISE = EXPRESSIONS.index("Happiness"), EXPRESSIONS.index("Surprise")
 
 
 class Fake:
-    """Answers Surprise where the upper half is black, else Happiness, and keeps what it is sent."""
+    """Answers Surprise where the upper half is black, else Happiness, and keeps what it is sent.
 
-    def __init__(self, kind="none", **extra):
-        self.kind, self.extra = kind, extra
+    Its networks look at the right half, if it tells.
+    """
+
+    def __init__(self, kind="none", tells=True, **extra):
+        self.kind, self.tells, self.extra = kind, tells, extra
 
     def names(self):
         return ["concat_db"]
@@ -51,6 +56,12 @@ class Fake:
             "path_probabilities": np.full((count, len(PATHS)), 1 / 3, np.float32),
             "probabilities": 0.75 * np.eye(len(EXPRESSIONS), dtype=np.float32)[class_id],
         } | {name: np.array([value] * count) for name, value in self.extra.items()}
+
+    def attention(self, name, faces):
+        self.looked = faces
+        return (
+            np.tile(np.repeat(np.float32([0, 1]), 24), (len(faces), 48, 1)) if self.tells else None
+        )
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +98,8 @@ def test_the_models_own_occlusion_comes_on_top_with_the_eyes_found_before():
 
 
 def test_the_html_shows_label_path_bars_changes_and_an_extra_output(two):
-    models = Fake("upper", occlusion=b"lower")
+    told = np.array([0.1, 0.1, 0.7, 0.1], np.float32)
+    models = Fake("upper", occlusion=b"lower", occlusion_probabilities=told)
     html = page.ask(models, "concat_db", look_at(two, "<two>.png"), 0)
 
     assert html.count("<section") == 4 and html.count("<tr") == 4 * len(EXPRESSIONS)
@@ -97,6 +109,33 @@ def test_the_html_shows_label_path_bars_changes_and_an_extra_output(two):
     assert "&lt;two&gt;.png" in html and "<two>" not in html
     assert "Path C of A 0.33, B 0.33, C 0.33" in html
     assert page.ask(Fake(), "concat_db", look_at(two, "two.png"), 0).count("(changed)") == 1
+
+
+def test_each_card_also_shows_the_attention_on_its_own_face(two):
+    models, seen = Fake("upper"), look_at(two, "two.png")
+
+    html = page.ask(models, "concat_db", seen, 1)
+
+    _, answers = answer(Fake("upper"), "concat_db", seen, chosen=1)
+    np.testing.assert_array_equal(models.looked, [each.face for each in answers])
+    cards = html.split("<section")[1:]
+    for card, each in zip(cards, answers, strict=True):
+        face, coloured = (
+            cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
+            for data in re.findall(r"data:image/png;base64,([^\"]+)", card)
+        )
+        np.testing.assert_array_equal(face[::3, ::3, 0], each.face)
+        np.testing.assert_array_equal(coloured[:, :60], face[:, :60])
+        assert (coloured[:, 84:, 2] >= 0.6 * 255 - 1).all()
+        assert f"what path {each.prediction.path} weighs most" in card
+    assert "In magenta: what the subnet" in html
+
+
+def test_a_version_that_tells_no_attention_says_how_one_is_had(two):
+    html = page.ask(Fake(tells=False), "concat_db", look_at(two, "two.png"), 0)
+
+    assert html.count('class="face"') == 4 and "magenta" not in html
+    assert "does not tell what its networks look at; one that is combined anew does" in html
 
 
 def test_large_pictures_are_shown_smaller_with_their_squares(monkeypatch, two):
@@ -177,7 +216,7 @@ def models_dir(tmp_path):
 def test_local_models_tell_what_they_were_trained_on(models_dir):
     models = LocalModels(models_dir)
 
-    assert models.names() == ["concat_db", "any_occlusion"]
+    assert models.names() == ["any_occlusion", "concat_db"]
     first, second = models.describe("concat_db")
     assert first == "concat_db, version 10: trained on concat_db/drawn with recipe demo."
     assert second == TRAINED_ON_DRAWN
@@ -205,7 +244,8 @@ def test_without_gradio_one_sentence_names_the_extra(models_dir, monkeypatch):
     assert "install the extra named app" in str(result.exception)
 
 
-def test_a_server_is_asked_for_our_names(monkeypatch, two):
+@pytest.mark.parametrize("missing", [False, True], ids=["attention", "an older version"])
+def test_a_server_is_asked_for_our_names(monkeypatch, two, missing):
     asked = []
 
     def request(self, path, body=None):
@@ -215,7 +255,11 @@ def test_a_server_is_asked_for_our_names(monkeypatch, two):
 
     def predict(self, model, signature, images):
         asked.append((model, signature, len(images)))
+        if signature == "attention" and missing:
+            raise SignatureMissing("Serving signature name: not found")
         rows = Fake().answer("", images)
+        if signature == "attention":
+            rows = {"attention": Fake().attention("", images)}
         return {
             key: [v.decode() if isinstance(v, bytes) else v for v in values.tolist()]
             for key, values in rows.items()
@@ -227,7 +271,9 @@ def test_a_server_is_asked_for_our_names(monkeypatch, two):
 
     assert models.names() == ["eye_cdb"]
     html = page.ask(models, "eye_cdb", look_at(two, "two.png"), 0)
-    assert asked == [("models/eye_cdb", "serving_default", 6)]
+    asked_for = [(signature, count) for _, signature, count in asked]
+    assert asked_for == [("serving_default", 6), ("attention", 4)]
+    assert html.count('class="face"') == (4 if missing else 8)
     assert "trained with the eyes covered" in html and "Happiness 0.75" in html
     assert "does not tell what its model was trained on" in page.about(models, "eye_cdb")
 

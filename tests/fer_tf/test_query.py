@@ -16,8 +16,11 @@ from typer.testing import CliRunner
 import cli
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS, PATHS
-from fer_tf.inference import predict
+from fer_tf.faces import read_picture
+from fer_tf.inference import ExpressionModel, faces_of, predict
 from fer_tf.occlusion import occlude
+from fer_tf.page_models import ServedModels
+from fer_tf.pictures import Picture
 from fer_tf.query import query
 from fer_tf.rest_client import Server, model_path
 from fer_tf.serve_config import POLL_SECONDS, choose_versions, write_files
@@ -101,6 +104,29 @@ def test_a_server_answers_as_predict_does(server, exported, photos, signature):
     assert list(answers[0].path_probabilities) == list(PATHS)
 
 
+def test_the_page_has_the_same_attention_of_a_server_and_of_a_version(server, exported, photos):
+    faces = np.stack([face for _, face in faces_of(Picture("two.png", read_picture(photos[0])))])
+    models = ServedModels(Server(server.url))
+
+    attention = models.attention("concat_db", faces)
+
+    assert attention.shape == (2, 48, 48) and attention.std() > 0.01
+    expected = ExpressionModel(exported).attention_covered(faces)
+    np.testing.assert_allclose(attention, expected, atol=1e-5)
+
+
+def test_a_served_model_without_attention_still_answers_the_page(tmp_path):
+    save_answering(tmp_path / "concat_db" / "1", 4)
+    stand_in = StandIn(tmp_path)
+    try:
+        models = ServedModels(Server(stand_in.url))
+        faces = np.zeros((2, 48, 48), np.uint8)
+        assert models.attention("concat_db", faces) is None
+        assert models.answer("concat_db", faces)["label"] == [EXPRESSIONS[4]] * 2
+    finally:
+        stand_in.stop()
+
+
 def test_many_faces_go_in_several_requests(server, photos, monkeypatch):
     expected, _ = query(photos, Server(server.url), "concat_db")
     sent = []
@@ -160,6 +186,11 @@ def test_the_only_model_is_found_and_several_are_listed(server):
         assert there.find_model() == "concat_db"
     finally:
         server.models["eye_cdb"] = other
+    server.models["any_occlusion"] = other
+    try:
+        assert there.find_model() == "any_occlusion"
+    finally:
+        del server.models["any_occlusion"]
 
 
 def test_a_canary_is_rolled_out_and_back_without_an_unanswered_request(tmp_path, photos):

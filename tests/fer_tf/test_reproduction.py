@@ -12,6 +12,7 @@ from fer_tf.reproduction import (
     find_evaluable,
     tables,
     update_readme,
+    with_earlier,
     write_tables,
 )
 from fer_tf.runs import RUN_FILE, write_json
@@ -42,6 +43,7 @@ def numbers(database, accuracy):
 
     curve = {"ece": 0.1, "bins": []}
     return {
+        "provenance": PROVENANCE,
         "database": database,
         "split": "test",
         "recipe": "quick",
@@ -102,6 +104,51 @@ def test_measured_numbers_stand_beside_the_papers(collected):
     )
 
 
+def test_what_was_trained_elsewhere_stays_with_its_own_provenance(collected, tmp_path):
+    other = PROVENANCE | {"commit": "later"}
+    write_tables(tmp_path, collected)
+    new = collected | {
+        "evaluations": [],
+        "table_1": {"kdef": {}},
+        "table_2": [],
+        "provenance": other,
+    }
+    for place, accuracy in (("uncovered/fer2013", 0.7), ("concat_db/fer2013", 0.55)):
+        new["evaluations"].append(numbers(place, accuracy) | {"provenance": other})
+    told = []
+    merged = with_earlier(new, tmp_path, told.append)
+    accuracies = {n["database"]: n["methods"][0]["accuracy"] for n in merged["evaluations"]}
+    assert list(accuracies.items()) == [
+        ("concat_db/fer2013", 0.55),
+        ("concat_db/fer2013-leakfree", 0.45),
+        ("eye_cdb/fer2013-leakfree", 0.6),
+        ("uncovered/fer2013", 0.7),
+    ]
+    assert list(merged["table_1"]) == ["fer2013", "kdef"] and len(merged["table_2"]) == 1
+    assert len(told) == 2 and "concat_db/fer2013-leakfree: its runs are not here" in told[0]
+    text = central_tables(merged)
+    assert (
+        "Made by `python cli.py reproduce`, concat_db/fer2013, uncovered/fer2013: commit later; "
+        in text
+    )
+    assert "concat_db/fer2013-leakfree, eye_cdb/fer2013-leakfree: commit abc; a; b." in text
+    # An earlier file written before each evaluation had its own.
+    for evaluation in collected["evaluations"]:
+        del evaluation["provenance"]
+    write_json(tmp_path / "reproduction.json", collected)
+    assert with_earlier(new, tmp_path, told.append) == merged
+
+
+def test_tables_of_another_recipe_or_broken_ones_are_not_mixed_in(collected, tmp_path):
+    write_json(tmp_path / "reproduction.json", collected | {"recipe": "paper"})
+    new = collected | {"evaluations": []}
+    assert with_earlier(new, tmp_path, print) is new
+    assert with_earlier(new, tmp_path / "none", print) is new
+    (tmp_path / "reproduction.json").write_text("{")
+    with pytest.raises(InputError, match="reproduction.json is no JSON"):
+        with_earlier(new, tmp_path, print)
+
+
 def test_configs_stand_side_by_side_and_what_was_not_run_is_called_so(collected):
     lines = central_tables(collected).splitlines()
     assert (
@@ -132,7 +179,8 @@ def test_files_name_what_made_them(collected, tmp_path):
     rows = list(csv.DictReader(open(tmp_path / "results" / "methods.csv")))
     assert [row["config"] for row in rows[::2]] == ["fer2013", *["fer2013-leakfree"] * 2]
     text = (tmp_path / "results" / "tables.md").read_text()
-    assert "Made by `python cli.py reproduce; commit abc; a; b`." in text
+    assert "Made by `python cli.py reproduce`, concat_db/fer2013, " in text
+    assert "eye_cdb/fer2013-leakfree: commit abc; a; b." in text
 
 
 def test_a_table_that_has_become_empty_is_removed(collected, tmp_path):

@@ -4,19 +4,13 @@ import os
 import numpy as np
 import pytest
 
-from fer_tf import serving
+from fer_tf import versions
 from fer_tf.checkpoint import BEST
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.runs import RUN_FILE, RunKey, write_json
-from fer_tf.serving import (
-    MODEL_CARD,
-    checkpoint_sha256,
-    combine,
-    find_versions,
-    read_manifest,
-    record_evaluation,
-)
+from fer_tf.serving import checkpoint_sha256, combine
+from fer_tf.versions import MODEL_CARD, find_versions, read_manifest, record_evaluation
 from fer_tf.warmup import WARM_UP
 from tests.networks import TINY_RECIPE
 
@@ -84,7 +78,7 @@ def test_what_another_process_writes_is_let_be_and_old_remains_are_removed(
     (models / "writing-now").mkdir(parents=True)
     (models / "writing-long ago").mkdir()
     os.utime(models / "writing-long ago", (0, 0))
-    described = serving._describe
+    described = versions._describe
     faster = []
 
     def while_another_publishes(*arguments):
@@ -93,7 +87,7 @@ def test_what_another_process_writes_is_let_be_and_old_remains_are_removed(
             faster.append(models / "1")
             (models / "1" / "variables").mkdir(parents=True)
 
-    monkeypatch.setattr(serving, "_describe", while_another_publishes)
+    monkeypatch.setattr(versions, "_describe", while_another_publishes)
     version = combine(folders, models)
     assert version == models / "2"
     assert (version / MODEL_CARD).read_text().startswith("# models, version 2\n")
@@ -245,7 +239,7 @@ def test_an_export_that_fails_leaves_no_version(networks, tmp_path, no_export, m
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(serving, "write_json", full)
+    monkeypatch.setattr(versions, "write_json", full)
     with pytest.raises(OSError, match="No space"):
         combine(folders, tmp_path / "models")
     assert not list((tmp_path / "models").iterdir())

@@ -263,3 +263,23 @@ def test_a_restart_that_was_killed_does_not_go_on_from_what_it_threw_away(interr
     (folder / RUN_FILE).unlink()  # Goes first.
     run = open_run(folder, KEY.as_dict("subnet_y"))
     assert not run["finished"] and [path.name for path in folder.iterdir()] == [RUN_FILE]
+
+
+def test_eyes_are_also_covered_where_they_usually_are(tmp_path):
+    weights = {}
+    for occlusion in ("eyes", "upper"):
+        for rate in (0.0, 1.0):
+            recipe = dataclasses.replace(TINY_RECIPE, usual_eyes=rate)
+            key = dataclasses.replace(KEY, occlusion=occlusion, recipe=recipe)
+            folder = tmp_path / occlusion / str(rate)
+            run = train(folder, key)
+            assert run["recipe"]["usual_eyes"] == (rate if occlusion == "eyes" else 0)
+            weights[occlusion, rate] = load_best(key.folder(folder, "subnet_y")).get_weights()
+    same = {
+        occlusion: all(
+            np.allclose(one, other, atol=1e-6)
+            for one, other in zip(weights[occlusion, 0.0], weights[occlusion, 1.0], strict=True)
+        )
+        for occlusion in ("eyes", "upper")
+    }
+    assert same == {"eyes": False, "upper": True}

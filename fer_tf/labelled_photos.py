@@ -1,0 +1,178 @@
+"""A model asked about a user's own photographs, sorted into folders named after expressions."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fer_tf.errors import InputError
+from fer_tf.expressions import EXPRESSIONS
+from fer_tf.faces import crop_square, read_picture
+from fer_tf.inference import Prediction
+from fer_tf.pictures import PICTURE_SUFFIXES, Picture
+from fer_tf.result_plots import Panel
+
+MOST_SHOWN = 8
+"""Photographs of each expression in the figure."""
+
+SHOWN_SIDE = 240
+"""Pixels to which larger face squares are reduced for the figure."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A labelled photograph and what was said of it.
+
+    Attributes:
+        photo: the file.
+        truth: its label, 0 to 6, by its folder.
+        prediction: of the largest face; where none was found of the largest centred square.
+        faces: how many were found.
+    """
+
+    photo: Path
+    truth: int
+    prediction: Prediction
+    faces: int
+
+    @property
+    def right(self) -> bool:
+        """Whether the label was said."""
+        return self.prediction.class_id == self.truth
+
+
+def find_labelled(folder: Path) -> dict[Path, int]:
+    """Finds the photographs in a folder's sub-folders, one for each expression.
+
+    Args:
+        folder: holds `Happiness/`, `Sadness/` and so on, not all of them, written in any case.
+            Pictures in folders below them belong to them; what begins with a dot is left out.
+
+    Returns:
+        File -> its label, 0 to 6; label by label, then by name.
+
+    Raises:
+        InputError: it is no folder, a sub-folder has another name, or there is no picture.
+    """
+    expected = f"{', '.join(EXPRESSIONS[:-1])} or {EXPRESSIONS[-1]}"
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder} is no folder; name one whose sub-folders are called {expected}."
+        )
+    labels = {name.lower(): label for label, name in enumerate(EXPRESSIONS)}
+    below = [path for path in sorted(folder.iterdir()) if path.is_dir() and _is_shown(path)]
+    if unknown := [path.name for path in below if path.name.lower() not in labels]:
+        raise InputError(
+            f"{folder} has a sub-folder {unknown[0]!r}; {expected} is expected, by which the "
+            "pictures in it are labelled: rename it or move it away."
+        )
+    found = {path: labels[sub.name.lower()] for sub in below for path in _pictures(sub)}
+    if not found:
+        raise InputError(
+            f"{folder} has no picture in a sub-folder called {expected}; put the photographs of "
+            f"each expression into its own, e.g. {folder / EXPRESSIONS[0] / 'a.jpg'}."
+        )
+    return dict(sorted(found.items(), key=lambda item: (item[1], item[0])))
+
+
+def answered(
+    photos: dict[Path, int], predicted: Iterable[tuple[Picture, list[Prediction]]]
+) -> list[Answered]:
+    """Puts predictions beside labels; no picture is kept.
+
+    Args:
+        photos: of `find_labelled`.
+        predicted: what `fer_tf.inference.ExpressionModel.predict` yields of them.
+    """
+    return [
+        Answered(
+            Path(picture.photo),
+            photos[Path(picture.photo)],
+            predictions[0],
+            sum(each.square is not None for each in predictions),
+        )
+        for picture, predictions in predicted
+    ]
+
+
+def table(answers: list[Answered]):
+    """Right answers of each expression as a `rich.table.Table`, those without photographs too."""
+    from rich.table import Column, Table
+
+    right, count = (Column(name, justify="right") for name in ("right", "photographs"))
+    rows = Table("expression", right, count)
+    for label, name in enumerate(EXPRESSIONS):
+        own = [each.right for each in answers if each.truth == label]
+        rows.add_row(name, str(sum(own)), str(len(own)))
+    return rows
+
+
+def sentences(answers: list[Answered]) -> list[str]:
+    """The accuracy with its 95 % interval (Wilson's), and what was done about the faces.
+
+    Args:
+        answers: at least one.
+    """
+    from scipy.stats import binomtest
+
+    right, count = sum(each.right for each in answers), len(answers)
+    interval = binomtest(right, count).proportion_ci(method="wilson")
+    most = np.bincount([each.truth for each in answers]).argmax()
+    floor = sum(each.truth == most for each in answers) / count
+    said = [
+        f"{right} of {count} photographs right: {100 * right / count:.1f} % (95 % interval "
+        f"{100 * interval.low:.1f} to {100 * interval.high:.1f}); always {EXPRESSIONS[most]}: "
+        f"{100 * floor:.1f} %."
+    ]
+    if none := sum(each.faces == 0 for each in answers):
+        said.append(f"In {none} no face was found: the largest centred square was taken.")
+    if several := sum(each.faces > 1 for each in answers):
+        said.append(f"In {several} several faces were found: the largest was taken.")
+    return said
+
+
+def shown(answers: list[Answered]) -> list[list[Answered]]:
+    """What the figure shows: a line for each expression, at most `MOST_SHOWN` long.
+
+    Of more, some in equal steps by name are taken, whatever was said of them, the same in every
+    run.
+    """
+    lines = [[each for each in answers if each.truth == label] for label in range(len(EXPRESSIONS))]
+    return [
+        [line[i] for i in np.linspace(0, len(line) - 1, min(MOST_SHOWN, len(line))).astype(int)]
+        for line in lines
+        if line
+    ]
+
+
+def panels(lines: list[list[Answered]]) -> list[list[Panel]]:
+    """The faces of photographs, read again, as `fer_tf.result_plots.plot_predictions` takes them.
+
+    Raises:
+        InputError: a photograph is no longer there.
+    """
+    return [[_panel(each) for each in line] for line in lines]
+
+
+def _panel(each):
+    picture = read_picture(each.photo)
+    square = each.prediction.area(picture.shape)
+    side = min(SHOWN_SIDE, square.side)
+    face = cv2.resize(crop_square(picture, square), (side, side), interpolation=cv2.INTER_AREA)
+    said = each.prediction
+    colours = cv2.cvtColor(face, cv2.COLOR_BGR2RGB)
+    return Panel(colours, each.truth, said.class_id, said.probability, said.path)
+
+
+def _pictures(folder):
+    for path in folder.rglob("*"):
+        inner = path.relative_to(folder)
+        known = path.suffix.lower() in PICTURE_SUFFIXES
+        if known and path.is_file() and all(map(_is_shown, (*inner.parents, inner))):
+            yield path
+
+
+def _is_shown(path):
+    return not path.name.startswith(".")

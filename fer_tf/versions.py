@@ -1,0 +1,146 @@
+"""The versions of served models: how one is published, found and described."""
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from fer_tf.errors import InputError
+from fer_tf.runs import write_json, written_beside
+
+MANIFEST = Path("assets.extra") / "manifest.json"
+"""What a version is made of, beside its graph; servers ignore the folder's other files."""
+
+MODEL_CARD = Path("assets.extra") / "model_card.md"
+"""The same for readers."""
+
+_STALE = 24 * 60 * 60
+"""Seconds after which what an interrupted `combine` left is removed; none takes as long."""
+
+
+def publish(folder: Path, write: Callable[[Path], None], manifest: dict) -> Path:
+    """Writes the next version of a model beside and renames it when it is whole.
+
+    Args:
+        folder: the model's, e.g. `saved_models/concat_db`.
+        write: writes a SavedModel into a folder that does not exist.
+        manifest: what the version is made of; "warm_up_paths" is added.
+
+    Returns:
+        The new version's folder.
+
+    Raises:
+        InputError: if the model fails a warm-up request.
+    """
+    from fer_tf.warmup import write_warm_up
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob("writing-*"):
+        if time.time() - left.stat().st_mtime > _STALE:
+            shutil.rmtree(left, ignore_errors=True)
+    # A folder of its own for each process; the version within has the usual permissions.
+    with tempfile.TemporaryDirectory(dir=folder, prefix="writing-") as own:
+        beside = Path(own) / "version"
+        write(beside)
+        return _publish(beside, folder, manifest | {"warm_up_paths": write_warm_up(beside)})
+
+
+def _publish(beside, folder, manifest):
+    """Renames a finished version to the next number that is free when it is finished."""
+    while True:
+        number = max((int(version.name) for version in find_versions(folder)), default=0) + 1
+        _describe(beside, folder.name, number, manifest)
+        try:
+            os.rename(beside, folder / str(number))
+        except OSError:
+            if (folder / str(number)).is_dir():
+                continue  # Another process was faster.
+            raise
+        return folder / str(number)
+
+
+def _describe(version, name, number, manifest):
+    """Writes manifest and model card, each beside and renamed."""
+    from fer_tf.model_card import model_card
+
+    write_json(version / MANIFEST, manifest)
+    with written_beside(version / MODEL_CARD) as out:
+        out.write(model_card(name, number, manifest).encode())
+
+
+def record_evaluation(models_dir: Path, numbers: dict) -> list[Path]:
+    """Writes test accuracies into manifest and card of the versions that were measured.
+
+    Args:
+        models_dir: holds `<name>/<integer version>/`.
+        numbers: what `fer_tf.evaluation.evaluate` returned.
+
+    Returns:
+        The versions made of the very networks that were measured, by their SHA-256.
+    """
+    recorded = []
+    for version in sorted(path for name in models_dir.glob("*") for path in find_versions(name)):
+        if not (version / MANIFEST).is_file():
+            continue
+        manifest = read_manifest(version)
+        sha256 = {network: row["sha256"] for network, row in manifest["networks"].items()}
+        if evaluation := evaluation_of(numbers, sha256):
+            manifest["evaluation"] = evaluation
+            _describe(version, version.parent.name, int(version.name), manifest)
+            recorded.append(version)
+    return recorded
+
+
+def find_versions(folder: Path) -> list[Path]:
+    """The versions of a model, oldest first: its integer sub-folders."""
+    found = [path for path in folder.glob("*") if path.name.isdecimal() and path.is_dir()]
+    return sorted(found, key=lambda path: int(path.name))
+
+
+def read_manifest(version: Path) -> dict:
+    """What a version was made of.
+
+    Raises:
+        InputError: if the version holds no manifest, so was not written by `combine`.
+    """
+    path = version / MANIFEST
+    if not path.is_file():
+        raise InputError(f"{path} is missing; make the model again with `python cli.py combine`.")
+    return json.loads(path.read_text())
+
+
+def refuse_stranger(folder: Path, manifest: dict) -> None:
+    """Refuses a version beside others that are made of something else.
+
+    Args:
+        folder: the model's; may not exist.
+        manifest: of the new version.
+
+    Raises:
+        InputError: if the newest version has another database, config or recipe.
+    """
+    for newest in find_versions(folder)[-1:]:
+        there = read_manifest(newest)
+        for name in ("database", "config", "recipe"):
+            if there[name] != manifest[name]:
+                raise InputError(
+                    f"{newest} was made with {name} {there[name]}, the new version with "
+                    f"{manifest[name]}: it would become the newest served. Choose another --name, "
+                    "or give --replace."
+                )
+
+
+def evaluation_of(numbers: dict, sha256: Mapping[str, str]) -> dict | None:
+    """What a manifest tells of an evaluation, None where it was of other networks.
+
+    Args:
+        numbers: what `fer_tf.evaluation.evaluate` returned.
+        sha256: network -> of its checkpoint.
+    """
+    measured = numbers.get("sha256", {})
+    if any(measured.get(network) != value for network, value in sha256.items()):
+        return None
+    return {"split": numbers["split"], "results": numbers["results"]}
