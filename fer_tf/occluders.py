@@ -9,7 +9,7 @@ from fer_tf import occluder_decoys as decoys
 from fer_tf import occluder_shapes as shapes
 from fer_tf.faces import FACE_SIZE
 from fer_tf.occluder_canvas import Canvas
-from fer_tf.occlusion import USUAL_EYES, occlude, visible_rows
+from fer_tf.occlusion import USUAL_EYES, occlude
 
 BLACK = ("black", "usual eyes black")
 """The occluders that do to a face what the databases of the paper do."""
@@ -93,10 +93,9 @@ def _flat(kind):
             moved[:, 2:] += size
             area = occlude(area, kind, np.maximum(moved, 0))
         else:
-            begin, end = visible_rows(kind)
             border = 2 * random.integers(-2, 3) if random.random() < 0.6 else 0
             area = np.roll(occlude(area, kind), border, axis=0) if border else occlude(area, kind)
-            area[:2], area[-2:] = area[2], area[-3]
+            area[:4], area[-4:] = area[4], area[-5]  # What went over an edge came in at the other.
         paint = Canvas(face, np.array([(15.0, 18), (32, 18)]), random)
         shade = paint.shade()
         if random.random() < 0.5:

@@ -184,7 +184,7 @@ def quick() -> Recipe:
         schedules=_schedules(
             begin=Schedule(epochs=5, batch_size=64, learning_rate=0.05),
             subnet_x=Schedule(epochs=5, batch_size=64, learning_rate=0.1),
-            subnet_y=Schedule(epochs=3, batch_size=64, learning_rate=0.1),
+            subnet_y=Schedule(epochs=8, batch_size=64, learning_rate=0.1),
             subnet_z=Schedule(epochs=8, batch_size=64, learning_rate=0.05),
             flat=Schedule(epochs=12, batch_size=64, learning_rate=0.1),
         ),
@@ -263,7 +263,7 @@ def occlusion() -> Recipe:
     """
     return Recipe(
         name="occlusion",
-        schedules={"occlusion": Schedule(epochs=3, batch_size=64, learning_rate=0.1)},
+        schedules={"occlusion": Schedule(epochs=6, batch_size=64, learning_rate=0.1)},
         backbone=demo().backbone,
         image_size=48,
         attention=False,

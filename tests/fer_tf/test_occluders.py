@@ -95,3 +95,12 @@ def test_eyes_anywhere_can_be_drawn_at():
         for kind, name in ALL:
             for seed in range(3):
                 draw_occluder(face, boxes, kind, np.random.default_rng(seed), name)
+
+
+@pytest.mark.parametrize("kind", ["upper", "lower"])
+def test_a_flat_half_reaches_its_own_edge_of_the_face_and_not_the_other(kind, face, steady):
+    for seed in range(60):
+        picture = draw_occluder(face, BOXES, kind, np.random.default_rng(seed), "flat")
+        rows = (picture != face).mean(axis=1)
+        own, other = (rows[:5], rows[-5:]) if kind == "upper" else (rows[-5:], rows[:5])
+        assert own.min() > 0.7 and other.max() == 0
