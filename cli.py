@@ -41,7 +41,6 @@ Databases = Annotated[
 DataDir = Annotated[Path, typer.Option(help="Where prepared databases live.")]
 RunsDir = Annotated[Path, typer.Option(help="Where training runs live.")]
 ModelsDir = Annotated[Path, typer.Option(help="Where combined models live.")]
-RecipeName = Annotated[str, typer.Option("--recipe", help="paper, quick, from_scratch or demo.")]
 RunName = Annotated[
     str,
     typer.Option(
@@ -255,6 +254,11 @@ def train(
     names = database or ([UNCOVERED] if tells_occlusion else _databases(None))
     if tells_occlusion:
         refuse_covered(names)
+        if seed or backbone:
+            raise InputError(
+                "--seed and --network are for the networks of expressions: of each config there is "
+                "one OcclusionNet, which `combine any_occlusion` takes. Leave them out."
+            )
     found = [find_database(db, data_dir) for db in names]
 
     _import_tensorflow()
@@ -318,7 +322,7 @@ def train(
     if tells_occlusion:
         for db in found:
             _tell_accuracies(db, runs_dir / db.name / db.config / run_name(chosen.name, seed), seed)
-        _next("python cli.py combine any_occlusion")
+        _next(f"python cli.py combine any_occlusion/{found[-1].config}")
         return
     if network != "all":
         _next(f"python cli.py evaluate {' '.join(map(str, found))} --recipe {parent.name}")
@@ -437,8 +441,15 @@ def combine(
         raise InputError(
             f"--format converts models of one database; {ANY_OCCLUSION} is a SavedModel only."
         )
-    first = f"concat_db/{asked_any[0]}".removesuffix("/") if asked_any else None
-    found = [find_database(db, data_dir) for db in ([first] if first else _databases(databases))]
+    if name == ANY_OCCLUSION and not asked_any:
+        raise InputError(f"--name {ANY_OCCLUSION} is for the model of all databases; take another.")
+    if asked_any:
+        try:
+            found = [find_database(f"concat_db/{asked_any[0]}".removesuffix("/"), data_dir)]
+        except InputError as error:
+            raise InputError(f"{error} Here write {ANY_OCCLUSION}/CONFIG.") from error
+    else:
+        found = [find_database(db, data_dir) for db in _databases(databases)]
     _import_tensorflow()
     from fer_tf.folding import PRECISIONS
     from fer_tf.formats import check_format
@@ -529,6 +540,7 @@ def reproduce(
         copy_figures,
         find_evaluable,
         marked_parts,
+        read_earlier,
         update_readme,
         with_earlier,
         write_tables,
@@ -537,8 +549,9 @@ def reproduce(
     if readme:
         marked_parts(readme)  # Refused before anything is done.
     found = find_evaluable(recipe, runs_dir, data_dir, typer.echo)
+    earlier = read_earlier(results_dir, recipe)  # Refused before anything is done.
     collected = collect(found, recipe, runs_dir, provenance(), typer.echo)
-    collected = with_earlier(collected, results_dir, typer.echo)
+    collected = with_earlier(collected, earlier, typer.echo)
     written = write_tables(results_dir, collected)
     written += copy_figures(results_dir, found, recipe, runs_dir)
     if readme:
@@ -886,10 +899,10 @@ def _combine(
 
 
 def _combine_any(config, recipe, name, replace, runs_dir, models_dir, precision):
-    from fer_tf.any_occlusion import combine_any_occlusion, find_run_folders
+    from fer_tf.any_occlusion import combine_any_occlusion, find_run_folders, occlusion_folder
     from fer_tf.input_pipeline import UNCOVERED
-    from fer_tf.networks import OCCLUSION
     from fer_tf.occlusion import ANY_OCCLUSION
+    from fer_tf.versions import read_manifest
 
     folders = find_run_folders(runs_dir, config, recipe)
     typer.echo(f"{ANY_OCCLUSION}/{config}: combining {', '.join(folders)}, some minutes")
@@ -898,9 +911,15 @@ def _combine_any(config, recipe, name, replace, runs_dir, models_dir, precision)
             "Note: faces without occlusion will be answered like those with covered eyes; better "
             f"is `python cli.py train all --database {UNCOVERED}/{config}` before."
         )
-    own = runs_dir / UNCOVERED / config / OCCLUSION / OCCLUSION
     model = models_dir / (name or ANY_OCCLUSION)
-    _tell(combine_any_occlusion(own, folders, model, replace, precision))
+    own = occlusion_folder(runs_dir, config)
+    version = combine_any_occlusion(own, folders, model, replace, precision)
+    _tell(version)
+    if not read_manifest(version)["usual_eyes"]:
+        typer.echo(
+            f"Note: the networks of {folders['eye_cdb']['begin'].parent} were not trained with "
+            "black boxes where eyes usually are, which they will see; recipe quick does that."
+        )
     _next(f"python cli.py predict PHOTO... --name {model.name}")
 
 

@@ -28,16 +28,16 @@ from occlusion_recognition import KIND_OF, draw_large
 from rich.console import Console
 from rich.table import Table
 
-from fer_tf.any_occlusion import find_run_folders
+from fer_tf.any_occlusion import find_run_folders, occlusion_folder
 from fer_tf.checkpoint import load_best
 from fer_tf.expressions import PATHS, labels_of
-from fer_tf.input_pipeline import UNCOVERED, evaluation_batches, find_database
+from fer_tf.input_pipeline import KINDS, UNCOVERED, evaluation_batches, find_database
 from fer_tf.integration import FLAT, JOINT, PATH_SELECTION
 from fer_tf.layers.path_selection import PathSelection
 from fer_tf.metrics import Bootstrap, compare, scores
 from fer_tf.networks import OCCLUSION
 from fer_tf.occluders import draw_occluder
-from fer_tf.occlusion import DATABASES, RECOGNISED, occlude, visible_pixels
+from fer_tf.occlusion import RECOGNISED, occlude, visible_pixels
 from fer_tf.occlusion_net import eye_boxes
 from fer_tf.provenance import provenance
 from fer_tf.runs import is_finished, read_run, write_json
@@ -162,10 +162,9 @@ class Networks:
     """OcclusionNet and the multi-networks of one recipe."""
 
     def __init__(self, runs_dir, config, recipe):
-        kinds = DATABASES | {UNCOVERED: "none"}
         folders = find_run_folders(runs_dir, config, recipe)
-        self.kinds = {kinds[name]: joint(own) for name, own in folders.items()}
-        own = runs_dir / UNCOVERED / config / OCCLUSION / OCCLUSION
+        self.kinds = {KINDS[name]: joint(own) for name, own in folders.items()}
+        own = occlusion_folder(runs_dir, config)
         self._occlusion_net = load_best(own)
         flat = runs_dir / UNCOVERED / config / recipe / FLAT
         self.flat = load_best(flat) if is_finished(flat) else None

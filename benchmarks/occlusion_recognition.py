@@ -27,10 +27,10 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import binomtest
 
+from fer_tf.any_occlusion import occlusion_folder
 from fer_tf.checkpoint import load_best
 from fer_tf.faces import FACE_SIZE
 from fer_tf.input_pipeline import UNCOVERED, evaluation_batches, find_database
-from fer_tf.networks import OCCLUSION
 from fer_tf.occluders import OCCLUDERS, draw_occluder
 from fer_tf.occlusion import RECOGNISED
 from fer_tf.occlusion_net import draw_split, eye_boxes
@@ -53,7 +53,7 @@ def main():
     arguments = parser.parse_args()
 
     database = find_database(arguments.database, arguments.data_dir)
-    folder = arguments.runs_dir / database.name / database.config / OCCLUSION / OCCLUSION
+    folder = occlusion_folder(arguments.runs_dir, database.config)
     run, network = read_run(folder), load_best(folder)
 
     def measure(images, kind):

@@ -41,7 +41,7 @@ PORTRAITS = (
 )
 """Person, expression (anger, happiness, surprise, sadness), occluder and its shade."""
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = shutil.which("chromium")
 BEGIN, END = "<!-- made by `python docs/make_screenshots.py` -->", "<!-- end -->"
 
 

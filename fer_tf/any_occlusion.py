@@ -5,21 +5,26 @@ from pathlib import Path
 
 from fer_tf.errors import InputError
 from fer_tf.expressions import MULTI_NETWORK
-from fer_tf.input_pipeline import UNCOVERED
+from fer_tf.input_pipeline import KINDS, UNCOVERED
 from fer_tf.networks import OCCLUSION
 from fer_tf.occlusion import ANY_OCCLUSION, DATABASES
 from fer_tf.runs import RUN_FILE, is_finished
 from fer_tf.serving import (
     common_facts,
     describe_networks,
-    find_evaluation,
     finished_run,
     finished_runs,
+    read_evaluation,
 )
-from fer_tf.versions import publish, refuse_stranger
+from fer_tf.versions import add_evaluation, publish, refuse_stranger
 
 _SAME = ("config", "training_precision", "labels", "paths")
 """What all runs must share, by their keys in `run.json`."""
+
+
+def occlusion_folder(runs_dir: Path, config: str) -> Path:
+    """The folder of OcclusionNet's run, which has a recipe of its own."""
+    return runs_dir / UNCOVERED / config / OCCLUSION / OCCLUSION
 
 
 def find_run_folders(runs_dir: Path, config: str, recipe: str) -> dict[str, dict[str, Path]]:
@@ -33,6 +38,9 @@ def find_run_folders(runs_dir: Path, config: str, recipe: str) -> dict[str, dict
     Returns:
         Database -> network in `MULTI_NETWORK` -> run's folder, for each of `DATABASES`, and for
         `UNCOVERED` where all four were trained on it too.
+
+    Raises:
+        InputError: if one of the others is not trained to its end.
     """
     folders = {
         name: {network: runs_dir / name / config / recipe / network for network in MULTI_NETWORK}
@@ -40,11 +48,18 @@ def find_run_folders(runs_dir: Path, config: str, recipe: str) -> dict[str, dict
     }
     if not all(map(is_finished, folders[UNCOVERED].values())):
         del folders[UNCOVERED]
+    for name, own in folders.items():
+        for network, folder in own.items():
+            if not is_finished(folder):
+                raise InputError(
+                    f"{folder} holds no {network} that is trained to its end; give `python cli.py "
+                    f"train all --database {name}/{config}` with the recipe of the others first."
+                )
     return folders
 
 
 def combine_any_occlusion(
-    occlusion_folder: Path,
+    recogniser_folder: Path,
     run_folders: Mapping[str, Mapping[str, Path]],
     folder: Path,
     replace: bool = False,
@@ -53,7 +68,7 @@ def combine_any_occlusion(
     """Writes the next version of a SavedModel that recognises the occlusion itself.
 
     Args:
-        occlusion_folder: run folder of OcclusionNet.
+        recogniser_folder: run folder of OcclusionNet.
         run_folders: of `find_run_folders`.
         folder: the model's folder, e.g. `saved_models/any_occlusion`.
         replace: whether a version of another config or recipe may become the newest.
@@ -70,26 +85,26 @@ def combine_any_occlusion(
     from fer_tf.checkpoint import load_best
     from fer_tf.export import export_any_occlusion
 
-    recogniser = finished_run(OCCLUSION, occlusion_folder)
+    recogniser = finished_run(OCCLUSION, recogniser_folder)
     runs = {name: finished_runs(folders) for name, folders in run_folders.items()}
     first = runs["concat_db"]["begin"]
     for name, own in runs.items():
         _refuse_strangers(first, own["begin"], run_folders[name]["begin"])
-    # The same faces, hence the same splits: no face that one network learnt is another's test.
-    if recogniser["data_fingerprint"] != first["data_fingerprint"]:
-        raise InputError(
-            f"{occlusion_folder / RUN_FILE} was trained on other faces than "
-            f"{run_folders['concat_db']['begin']}; give `python cli.py train occlusion --database "
-            f"{UNCOVERED}/{first['config']} --restart`."
-        )
-    evaluation = []
-    networks = describe_networks({OCCLUSION: recogniser}, {OCCLUSION: occlusion_folder}, first)
+    begins = {name: (own["begin"], run_folders[name]["begin"]) for name, own in runs.items()}
+    del begins["eye_cdb"]  # Its fingerprint is of the black boxes too.
+    for run, folder_of_run in (*begins.values(), (recogniser, recogniser_folder)):
+        # The same faces, hence the same splits: no face that one network learnt is another's test.
+        if run["data_fingerprint"] != first["data_fingerprint"]:
+            raise InputError(
+                f"{folder_of_run / RUN_FILE} was trained on other faces than "
+                f"{run_folders['concat_db']['begin']}; build the databases again where they are "
+                f"old, then give `python cli.py train {run['network']} --database "
+                f"{run['database']}/{run['config']} --restart`."
+            )
+    networks = describe_networks({OCCLUSION: recogniser}, {OCCLUSION: recogniser_folder}, first)
     for name, own in runs.items():
         described = describe_networks(own, run_folders[name], first)
         networks |= {f"{name}/{network}": row for network, row in described.items()}
-        sha256 = {network: row["sha256"] for network, row in described.items()}
-        if found := find_evaluation(run_folders[name]["begin"].parent, sha256):
-            evaluation += [row | {"name": f"{name}: {row['name']}"} for row in found["results"]]
     answering = {kind: name for name, kind in DATABASES.items()}
     answering = {"none": UNCOVERED if UNCOVERED in runs else answering["eyes"], **answering}
     made = {
@@ -99,18 +114,21 @@ def combine_any_occlusion(
         **{name: first[name] for name in _SAME},
         **common_facts(first),
         "answering": answering,
+        "usual_eyes": runs["eye_cdb"]["begin"]["recipe"]["usual_eyes"],
         "networks": networks,
-        "evaluation": {"split": "test", "results": evaluation} if evaluation else None,
+        "evaluation": None,
         "precision": precision,
     }
+    for own in run_folders.values():
+        if numbers := read_evaluation(own["begin"].parent):
+            add_evaluation(made, numbers)
     if not replace:
         refuse_stranger(folder, made)
-    kinds = DATABASES | {UNCOVERED: "none"}
     loaded = {
-        kinds[name]: {network: load_best(each) for network, each in folders.items()}
+        KINDS[name]: {network: load_best(each) for network, each in folders.items()}
         for name, folders in run_folders.items()
     }
-    net = load_best(occlusion_folder)
+    net = load_best(recogniser_folder)
     return publish(
         folder, lambda beside: export_any_occlusion(net, loaded, beside, precision), made
     )

@@ -13,6 +13,9 @@ from fer_tf.records import StoredImages, fits_memory, index_records
 UNCOVERED = "uncovered"
 """The database of the same faces without occlusion, a reference."""
 
+KINDS = DATABASES | {UNCOVERED: "none"}
+"""Database -> how its faces are covered, one of `fer_tf.occlusion.RECOGNISED`."""
+
 EVALUATION_BATCH = 256
 """Images per step where nothing is learnt; any size gives the same numbers."""
 

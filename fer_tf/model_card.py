@@ -46,7 +46,7 @@ Names the expression of a partly covered face. BeginNet picks one of three group
 
 - Labels, in order: {labels}.
 - Covered: {_OCCLUSIONS[manifest["occlusion"]]}.
-- Trained on {manifest["database"]}/{manifest["config"]} with recipe {manifest["recipe"]}, images of
+- Trained on {trained_on(manifest)} with recipe {manifest["recipe"]}, images of
   {manifest["image_size"]} x {manifest["image_size"]} pixels, fer_tf {manifest["fer_tf"]}.
 - Convolutions compute in {manifest["precision"]}.
 - {_warm_up(manifest)}
@@ -63,7 +63,7 @@ of people was not measured.
 
 ## Results
 
-{_results(manifest["evaluation"])}
+{_results(manifest)}
 
 ## Networks
 
@@ -95,13 +95,22 @@ def _warm_up(manifest):
     )
 
 
+def trained_on(manifest: dict) -> str:
+    """The databases of a version: "concat_db/drawn", or several of one config."""
+    if "answering" not in manifest:
+        return f"{manifest['database']}/{manifest['config']}"
+    names = dict.fromkeys(manifest["answering"].values())
+    return ", ".join(f"{name}/{manifest['config']}" for name in names)
+
+
 def sources_of(config: str) -> Sequence[str]:
     """The sources of a config by its name, e.g. "fer2013+kdef-leakfree"."""
     name = config.split("-")[0]
     return OFFICIAL_SOURCES if name == "paper" else name.split("+")
 
 
-def _results(evaluation):
+def _results(manifest):
+    evaluation = manifest["evaluation"]
     if evaluation is None:
         return "Not evaluated: `python cli.py evaluate` had not measured these networks yet."
     rows = [
@@ -117,9 +126,14 @@ def _results(evaluation):
         for row in evaluation["results"]
     ]
     head = ["network", "images", "accuracy, %", "largest class alone", "balanced accuracy"]
-    return (
-        f"On the {evaluation['split']} split, with 95 % intervals:\n\n{markdown_table(head, rows)}"
-    )
+    how = ""
+    if "answering" in manifest:
+        how = (
+            " each database by itself, its occlusion known and eyes black where each face has "
+            "them, so not of this model as a whole,"
+        )
+    table = markdown_table(head, rows)
+    return f"On the {evaluation['split']} split,{how} with 95 % intervals:\n\n{table}"
 
 
 def _networks(networks):

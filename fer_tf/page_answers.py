@@ -55,16 +55,14 @@ class Answer:
 
     Attributes:
         mask: a key of `MASKS`.
-        face: uint8 [48, 48], what the networks see.
+        face: uint8 [48, 48], as the model is asked.
         prediction: of it.
-        recognised: the occlusion that the model took it for, where it has such an output.
         attention: float [48, 48], what the subnet on the path looks at, where the model tells it.
     """
 
     mask: str
     face: np.ndarray
     prediction: Prediction
-    recognised: str | None
     attention: np.ndarray | None = None
 
 
@@ -138,9 +136,8 @@ def answer(
     answers = []
     for number, mask in enumerate(MASKS):
         row = count + number
-        recognised = _text(rows["occlusion"][row]) if "occlusion" in rows else None
         attention = None if maps is None else maps[number]
-        answers.append(Answer(mask, images[row], predictions[row], recognised, attention))
+        answers.append(Answer(mask, images[row], predictions[row], attention))
     return predictions[:count], answers
 
 
@@ -171,8 +168,3 @@ def _size(data, name):
 
 def _scaled(square, scale):
     return Square(round(scale * square.x), round(scale * square.y), round(scale * square.side))
-
-
-def _text(value):
-    value = value.decode() if isinstance(value, bytes) else value
-    return MASKS.get(value, str(value))

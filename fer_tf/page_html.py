@@ -86,6 +86,11 @@ def results(
             f"This model was trained with the {_part(covers)} covered: every face is covered so "
             "before the networks see it, as the pictures below show."
         )
+    if covers == "any":
+        notes.append(
+            "This model recognises what is covered and blackens it before the networks see it; the "
+            "pictures below show what it was sent."
+        )
     first = answers[0].prediction.label
     cards = "".join(_card(each, first) for each in answers)
     told = " In magenta: what the subnet of the path taken weighs more than on the face's mean."
@@ -124,13 +129,11 @@ def _card(answer, first):
     changed = "" if said.label == first else " (changed)"
     paths = ", ".join(f"{path} {said.path_probabilities[path]:.2f}" for path in PATHS)
     recognised = (
-        f'<p class="note">Recognised as: {escape(answer.recognised)}</p>'
-        if answer.recognised
-        else ""
+        f'<p class="note">Recognised as: {MASKS[said.occlusion]}</p>' if said.occlusion else ""
     )
     face = cv2.resize(answer.face, (FACE_SHOWN,) * 2, interpolation=cv2.INTER_NEAREST)
     title = MASKS[answer.mask]
-    seen = _image(face, ".png", f"The face, {title}, as the networks see it")
+    seen = _image(face, ".png", f"The face, {title}, as the model is asked")
     if answer.attention is not None:
         coloured = with_attention(cv2.cvtColor(face, cv2.COLOR_GRAY2BGR), answer.attention)
         seen += _image(coloured, ".png", f"The same, what path {said.path} weighs most in magenta")

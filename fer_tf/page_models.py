@@ -10,7 +10,7 @@ from fer_tf.errors import InputError
 from fer_tf.evaluation import COMBINED
 from fer_tf.export import ATTENTION
 from fer_tf.inference import ExpressionModel
-from fer_tf.model_card import sources_of
+from fer_tf.model_card import sources_of, trained_on
 from fer_tf.occlusion import ANY_OCCLUSION, DATABASES
 from fer_tf.query import ask
 from fer_tf.rest_client import Server, ServerRefusal, SignatureMissing, model_path
@@ -87,7 +87,7 @@ class LocalModels:
         version = self._newest(name)
         made = read_manifest(version)
         sentences = [
-            f"{name}, version {version.name}: trained on {made['database']}/{made['config']} with "
+            f"{name}, version {version.name}: trained on {trained_on(made)} with "
             f"recipe {made['recipe']}."
         ]
         if DRAWN in sources_of(made["config"]):
@@ -137,8 +137,8 @@ class ServedModels:
             there.append(name)
         if not there:
             raise InputError(
-                f"{self._server.url} serves none of {', '.join(DATABASES)}; `python cli.py "
-                "serve-config` prints the command that starts a server with them."
+                f"{self._server.url} serves none of {ANY_OCCLUSION}, {', '.join(DATABASES)}; "
+                "`python cli.py serve-config` prints the command that starts a server with them."
             )
         return there
 

@@ -88,6 +88,8 @@ class Outputs(contextlib.ExitStack):
                 print(",\n" if self._count else "[\n", item, sep="", end="", flush=True)
             elif picture.live:  # Told at once.
                 said = f"{prediction.label} {prediction.probability:.2f}, path {prediction.path}"
+                if prediction.occlusion:
+                    said += f", covered: {prediction.occlusion}"
                 print(f"{picture.frame.seconds:.2f} s: {said}", flush=True)
             elif len(self._rows) < MOST_ROWS:
                 self._rows.append(prediction)

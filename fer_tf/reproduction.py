@@ -100,50 +100,62 @@ def collect(
     return found
 
 
-def with_earlier(collected: dict, folder: Path, note: Callable[[str], None]) -> dict:
-    """Adds what an earlier call wrote of databases whose runs are not here: on other machines.
+def read_earlier(folder: Path, recipe: str) -> dict | None:
+    """What an earlier call wrote into a folder, see `collect`; None where there was none.
 
     Args:
-        collected: of `collect`.
         folder: where the tables are to go.
-        note: is told what is kept.
-
-    Returns:
-        The same with these evaluations in the databases' order, each with its own "provenance".
+        recipe: the name of the runs' folders.
 
     Raises:
-        InputError: if the earlier file is no JSON.
+        InputError: if it is of another recipe, whose tables would be overwritten, or no JSON.
     """
     path = folder / REPRODUCTION
     if not path.is_file():
-        return collected
+        return None
     try:
         earlier = json.loads(path.read_text())
     except ValueError as error:
         raise InputError(f"{path} is no JSON ({error}); remove or mend it.") from error
-    if earlier["recipe"] != collected["recipe"]:
+    if earlier["recipe"] != recipe:
+        raise InputError(
+            f"{folder} holds the tables of recipe {earlier['recipe']}, not {recipe}; give another "
+            "--results-dir."
+        )
+    return earlier
+
+
+def with_earlier(collected: dict, earlier: dict | None, note: Callable[[str], None]) -> dict:
+    """Adds what an earlier call wrote of databases whose runs are not here: on other machines.
+
+    Args:
+        collected: of `collect`.
+        earlier: of `read_earlier`.
+        note: is told what is kept.
+
+    Returns:
+        The same with these evaluations in the databases' order, each with its own "provenance".
+    """
+    if earlier is None:
         return collected
     here = {numbers["database"] for numbers in collected["evaluations"]}
     kept = [n for n in earlier["evaluations"] if n["database"] not in here]
     kept = [{"provenance": earlier["provenance"]} | numbers for numbers in kept]
     for numbers in kept:
         made = "commit {commit}, {date}".format(**numbers["provenance"])
-        note(f"{numbers['database']}: its runs are not here; kept from {path} ({made})")
+        note(f"{numbers['database']}: its runs are not here; what was measured stays ({made})")
     names = (*DATABASES, UNCOVERED)
     evaluations = sorted(
         [*collected["evaluations"], *kept],
         key=lambda numbers: names.index(numbers["database"].partition("/")[0]),
     )
-    rows = {_cell_of(row): row for row in (*earlier["table_2"], *collected["table_2"])}
+    # Those of Table 2 are measured with concat_db, or stay with it.
+    rows = [row for row in earlier["table_2"] if f"concat_db/{row['config']}" not in here]
     return collected | {
         "evaluations": evaluations,
         "table_1": earlier["table_1"] | collected["table_1"],
-        "table_2": list(rows.values()),
+        "table_2": rows + collected["table_2"],
     }
-
-
-def _cell_of(row):
-    return tuple(row[key] for key in ("network", "recipe", "config", "task"))
 
 
 def tables(collected: dict) -> dict[str, list[dict]]:

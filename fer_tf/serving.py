@@ -8,7 +8,7 @@ from pathlib import Path
 from fer_tf.errors import InputError
 from fer_tf.expressions import MULTI_NETWORK, PATHS
 from fer_tf.runs import RUN_FILE, difference, read_run
-from fer_tf.versions import evaluation_of, publish, refuse_stranger
+from fer_tf.versions import add_evaluation, publish, refuse_stranger
 
 _SAME = (
     "database",
@@ -180,14 +180,15 @@ def finished_run(network: str, folder: Path, fields: Sequence[str] = _RECORDED) 
 
 def _manifest(runs, run_folders):
     begin = runs["begin"]
-    networks = describe_networks(runs, run_folders, begin)
-    sha256 = {network: row["sha256"] for network, row in networks.items()}
-    return {
+    manifest = {
         **{name: begin[name] for name in _SAME},
         **common_facts(begin),
-        "networks": networks,
-        "evaluation": find_evaluation(run_folders["begin"].parent, sha256),
+        "networks": describe_networks(runs, run_folders, begin),
+        "evaluation": None,
     }
+    if numbers := read_evaluation(run_folders["begin"].parent):
+        add_evaluation(manifest, numbers)
+    return manifest
 
 
 def common_facts(run: dict) -> dict:
@@ -222,12 +223,7 @@ def _other_versions(begin, run):
     return {key: run[key] for key in ("fer_tf", "packages") if run[key] != begin[key]}
 
 
-def find_evaluation(folder: Path, sha256: Mapping[str, str]) -> dict | None:
-    """What a manifest tells of the evaluation of some networks, None where there was none yet.
-
-    Args:
-        folder: of a recipe's runs.
-        sha256: network -> of its checkpoint.
-    """
+def read_evaluation(folder: Path) -> dict | None:
+    """What `evaluate` wrote into the folder of a recipe's runs, None where it was not run."""
     path = folder / "evaluation.json"
-    return evaluation_of(json.loads(path.read_text()), sha256) if path.is_file() else None
+    return json.loads(path.read_text()) if path.is_file() else None

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from fer_tf.errors import InputError
@@ -86,9 +86,7 @@ def record_evaluation(models_dir: Path, numbers: dict) -> list[Path]:
         if not (version / MANIFEST).is_file():
             continue
         manifest = read_manifest(version)
-        sha256 = {network: row["sha256"] for network, row in manifest["networks"].items()}
-        if evaluation := evaluation_of(numbers, sha256):
-            manifest["evaluation"] = evaluation
+        if add_evaluation(manifest, numbers):
             _describe(version, version.parent.name, int(version.name), manifest)
             recorded.append(version)
     return recorded
@@ -133,14 +131,34 @@ def refuse_stranger(folder: Path, manifest: dict) -> None:
                 )
 
 
-def evaluation_of(numbers: dict, sha256: Mapping[str, str]) -> dict | None:
-    """What a manifest tells of an evaluation, None where it was of other networks.
+def add_evaluation(manifest: dict, numbers: dict) -> bool:
+    """Puts test accuracies into a manifest if they are of its networks, by their SHA-256.
+
+    In the manifest of a model of several databases each row is named after its database, and the
+    rows of the others stay.
 
     Args:
+        manifest: is changed.
         numbers: what `fer_tf.evaluation.evaluate` returned.
-        sha256: network -> of its checkpoint.
+
+    Returns:
+        Whether they are.
     """
+    several = "answering" in manifest
+    mark = f"{numbers['database'].partition('/')[0]}/" if several else ""
+    sha256 = {
+        network.removeprefix(mark): row["sha256"]
+        for network, row in manifest["networks"].items()
+        if network.startswith(mark)
+    }
     measured = numbers.get("sha256", {})
-    if any(measured.get(network) != value for network, value in sha256.items()):
-        return None
-    return {"split": numbers["split"], "results": numbers["results"]}
+    if not sha256 or any(measured.get(network) != value for network, value in sha256.items()):
+        return False
+    results = numbers["results"]
+    if several:
+        mark = mark.replace("/", ": ")
+        before = (manifest["evaluation"] or {}).get("results", [])
+        results = [row | {"name": f"{mark}{row['name']}"} for row in results]
+        results = [row for row in before if not row["name"].startswith(mark)] + results
+    manifest["evaluation"] = {"split": numbers["split"], "results": results}
+    return True

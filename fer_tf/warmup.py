@@ -83,6 +83,11 @@ def _find_all_images(answer):
         def probabilities(images, kind=kind):
             """Of the paths, where another kind is recognised none of them ahead of the others."""
             said = answer(images)
+            if not np.isfinite(said["path_probabilities"]).all():
+                raise InputError(
+                    f"The networks for {kind} answer drawn faces with no finite probability; "
+                    "nothing was published. Train them again with --restart."
+                )
             return said["path_probabilities"] * (said["occlusion"] == kind.encode())[:, np.newaxis]
 
         found |= {

@@ -43,7 +43,7 @@ def test_occlusion_is_trained_on_the_uncovered_faces(place, monkeypatch):
     assert f"Wrote {folder}" in lines
     assert "uncovered/fer2013: recognised in validation, on drawn occluders: none " in lines[-2]
     assert all(f"{kind} " in lines[-2] for kind in ("upper", "lower", "eyes"))
-    assert lines[-1] == "Next: python cli.py combine any_occlusion"
+    assert lines[-1] == "Next: python cli.py combine any_occlusion/fer2013"
     run = json.loads((folder / "run.json").read_text())
     assert run["finished"] and run["training_images"] == 4 * 56
     assert run["network"] == "occlusion" and run["database"] == "uncovered"
@@ -61,3 +61,9 @@ def test_occlusion_is_trained_on_the_uncovered_faces(place, monkeypatch):
 )
 def test_what_does_not_go_together_is_refused(place, arguments, message):
     assert message in str(train(place, *arguments).exception)
+
+
+@pytest.mark.parametrize("option", [("--seed", "1"), ("--network", "resnet18")])
+def test_there_is_one_occlusion_net_for_each_config(place, option):
+    done = train(place, "occlusion", *option)
+    assert isinstance(done.exception, InputError) and "Leave them out" in str(done.exception)

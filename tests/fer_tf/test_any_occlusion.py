@@ -2,6 +2,7 @@ import csv
 import json
 
 import cv2
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,19 +14,17 @@ from fer_tf.checkpoint import BEST
 from fer_tf.errors import InputError
 from fer_tf.expressions import MULTI_NETWORK
 from fer_tf.inference import find_model
-from fer_tf.input_pipeline import Database
+from fer_tf.input_pipeline import KINDS, Database
 from fer_tf.networks import OCCLUSION
 from fer_tf.occlusion import DATABASES, RECOGNISED
 from fer_tf.recipes import get_recipe
 from fer_tf.runs import RUN_FILE, RunKey, write_json
 from fer_tf.serving import checkpoint_sha256
 from fer_tf.sources.drawn import draw_portrait
-from fer_tf.versions import MODEL_CARD, read_manifest
+from fer_tf.versions import MODEL_CARD, read_manifest, record_evaluation
 from fer_tf.warmup import ways
 from tests.networks import TINY_RECIPE, corner_net, faces_of_kinds
 from tests.served import SIGNATURES, as_request
-
-KINDS = DATABASES | {"uncovered": "none"}
 
 
 def make_run(runs_dir, key, name, network):
@@ -114,6 +113,35 @@ def test_a_version_tells_what_it_is_made_of(version, networks):
     assert "| OcclusionNet |" in card
 
 
+def test_an_evaluation_of_one_database_reaches_its_card(version, networks):
+    sha256 = {
+        name.removeprefix("eye_cdb/"): row["sha256"]
+        for name, row in read_manifest(version)["networks"].items()
+        if name.startswith("eye_cdb/")
+    }
+    row = {"name": "combined", "images": 9, "floor": 0.2, "balanced_accuracy": 0.4}
+    numbers = {"database": "eye_cdb/drawn", "split": "test", "sha256": sha256}
+    numbers |= {"results": [row | {"accuracy": 0.5, "accuracy_95": [0.4, 0.6]}]}
+    for _ in range(2):  # Once more it stands in the place of what was.
+        assert record_evaluation(version.parents[1], numbers) == [version]
+    card = (version / MODEL_CARD).read_text()
+    assert card.count("eye_cdb: combined | 9 | 50.0 (40.0 to 60.0)") == 1
+    assert "not of this model as a whole" in card
+    other = numbers | {"sha256": sha256 | {"begin": "another"}}
+    assert record_evaluation(version.parents[1], other) == []
+
+
+def test_networks_that_answer_with_no_number_are_not_published(networks, tmp_path):
+    broken = keras.models.clone_model(networks["begin"])
+    broken.set_weights([np.full(w.shape, np.nan) for w in networks["begin"].get_weights()])
+    own = make_runs(tmp_path, networks)
+    folders = find_run_folders(tmp_path, "drawn", "tiny")
+    broken.save(folders["bconcat_db"]["begin"] / BEST)
+    with pytest.raises(InputError, match="no finite probability; nothing was published"):
+        combine_any_occlusion(own, folders, tmp_path / "models")
+    assert list((tmp_path / "models").iterdir()) == []
+
+
 def test_it_is_asked_where_no_model_is_named(version):
     other = version.parents[1] / "concat_db" / "1"
     other.mkdir(parents=True, exist_ok=True)
@@ -172,6 +200,7 @@ def test_the_command_combines_what_the_runs_hold(version, tmp_path, prepared, mo
     [
         (["any_occlusion", "concat_db"], "name it alone"),
         (["any_occlusion", "--format", "onnx"], "a SavedModel only"),
+        (["concat_db", "--name", "any_occlusion"], "is for the model of all databases"),
     ],
 )
 def test_what_the_command_cannot_do_is_said(prepared, arguments, message):
@@ -191,12 +220,13 @@ def test_networks_for_faces_without_occlusion_are_taken_where_they_are_trained(
     folders = find_run_folders(tmp_path, "drawn", "tiny")
     sha256 = {name: checkpoint_sha256(each) for name, each in folders["eye_cdb"].items()}
     measured = {"split": "test", "results": [{"name": "combined"}], "sha256": sha256}
-    write_json(folders["eye_cdb"]["begin"].parent / "evaluation.json", measured)
-    other = measured | {"sha256": sha256 | {"begin": "another"}}
-    write_json(folders["concat_db"]["begin"].parent / "evaluation.json", other)
+    for name, begin in (("eye_cdb", sha256["begin"]), ("concat_db", "another")):
+        other = measured | {"database": f"{name}/drawn", "sha256": sha256 | {"begin": begin}}
+        write_json(folders[name]["begin"].parent / "evaluation.json", other)
     _, manifest = combine_any_occlusion(own, folders, tmp_path / "models")
     assert set(made) == set(RECOGNISED) and manifest["answering"]["none"] == "uncovered"
     assert manifest["evaluation"]["results"] == [{"name": "eye_cdb: combined"}]
+    assert manifest["usual_eyes"] == 0
     (folders["uncovered"]["subnet_x"] / RUN_FILE).unlink()
     assert "uncovered" not in find_run_folders(tmp_path, "drawn", "tiny")
 
@@ -220,9 +250,16 @@ def test_what_does_not_belong_together_is_refused(networks, tmp_path):
     refused("trained on other faces.*train occlusion --database uncovered/drawn --restart")
     change(own, data_fingerprint="faces")
     for network in MULTI_NETWORK:
+        change(folders["bconcat_db"][network], data_fingerprint="older faces")
+    refused("trained on other faces.*train begin --database bconcat_db/drawn --restart")
+    for network in MULTI_NETWORK:
+        change(folders["bconcat_db"][network], data_fingerprint="faces")
+    for network in MULTI_NETWORK:
         change(folders["bconcat_db"][network], training_precision="bfloat16")
     refused("training_precision bfloat16, concat_db with float32")
     change(folders["eye_cdb"]["subnet_y"], finished=False)
     refused("subnet_y .*eye_cdb.* is not finished")
+    with pytest.raises(InputError, match="no subnet_y .*train all --database eye_cdb/drawn"):
+        find_run_folders(tmp_path / "runs", "drawn", "tiny")
     (own / RUN_FILE).unlink()
     refused("run of occlusion .* is missing; run `python cli.py train occlusion`")

@@ -10,6 +10,7 @@ from fer_tf.reproduction import (
     BEGIN,
     END,
     find_evaluable,
+    read_earlier,
     tables,
     update_readme,
     with_earlier,
@@ -116,7 +117,7 @@ def test_what_was_trained_elsewhere_stays_with_its_own_provenance(collected, tmp
     for place, accuracy in (("uncovered/fer2013", 0.7), ("concat_db/fer2013", 0.55)):
         new["evaluations"].append(numbers(place, accuracy) | {"provenance": other})
     told = []
-    merged = with_earlier(new, tmp_path, told.append)
+    merged = with_earlier(new, read_earlier(tmp_path, "quick"), told.append)
     accuracies = {n["database"]: n["methods"][0]["accuracy"] for n in merged["evaluations"]}
     assert list(accuracies.items()) == [
         ("concat_db/fer2013", 0.55),
@@ -124,7 +125,7 @@ def test_what_was_trained_elsewhere_stays_with_its_own_provenance(collected, tmp
         ("eye_cdb/fer2013-leakfree", 0.6),
         ("uncovered/fer2013", 0.7),
     ]
-    assert list(merged["table_1"]) == ["fer2013", "kdef"] and len(merged["table_2"]) == 1
+    assert list(merged["table_1"]) == ["fer2013", "kdef"] and merged["table_2"] == []
     assert len(told) == 2 and "concat_db/fer2013-leakfree: its runs are not here" in told[0]
     text = central_tables(merged)
     assert (
@@ -136,17 +137,25 @@ def test_what_was_trained_elsewhere_stays_with_its_own_provenance(collected, tmp
     for evaluation in collected["evaluations"]:
         del evaluation["provenance"]
     write_json(tmp_path / "reproduction.json", collected)
-    assert with_earlier(new, tmp_path, told.append) == merged
+    assert with_earlier(new, read_earlier(tmp_path, "quick"), told.append) == merged
 
 
-def test_tables_of_another_recipe_or_broken_ones_are_not_mixed_in(collected, tmp_path):
-    write_json(tmp_path / "reproduction.json", collected | {"recipe": "paper"})
-    new = collected | {"evaluations": []}
-    assert with_earlier(new, tmp_path, print) is new
-    assert with_earlier(new, tmp_path / "none", print) is new
+def test_rows_of_table_2_go_with_their_config(collected, tmp_path):
+    write_tables(tmp_path, collected)
+    here = collected | {"table_2": []}
+    merged = with_earlier(here, read_earlier(tmp_path, "quick"), print)
+    assert merged["table_2"] == []  # concat_db/fer2013 is measured anew, and they are not there.
+
+
+def test_tables_of_another_recipe_or_broken_ones_are_not_overwritten(collected, tmp_path):
+    write_json(tmp_path / "reproduction.json", collected)
+    with pytest.raises(InputError, match="tables of recipe quick, not paper; .*results-dir"):
+        read_earlier(tmp_path, "paper")
+    assert read_earlier(tmp_path / "none", "paper") is None
+    assert with_earlier(collected, None, print) is collected
     (tmp_path / "reproduction.json").write_text("{")
     with pytest.raises(InputError, match="reproduction.json is no JSON"):
-        with_earlier(new, tmp_path, print)
+        read_earlier(tmp_path, "quick")
 
 
 def test_configs_stand_side_by_side_and_what_was_not_run_is_called_so(collected):
