@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 import cli
 from fer_tf import occlusion_net, recipes
 from fer_tf.checkpoint import load_best
+from fer_tf.errors import InputError
 from fer_tf.recipes import Schedule
 from tests.helpers import draw_fer2013
 from tests.networks import TINY_RECIPE
