@@ -45,6 +45,7 @@ from fer_tf.serving import checkpoint_sha256
 from fer_tf.trained_runs import groups_of
 
 OWN_EYES, USUAL = "eyes black where they are", "eyes black where they usually are"
+RECORDED = ("commit", "seed", "best_epoch", "weights", "training_images", "seconds")
 ON_PATH = np.array([[label in labels_of(path) for label in range(7)] for path in PATHS])
 
 
@@ -173,10 +174,7 @@ class Networks:
             listed |= {f"{name}/{network}": folder for network, folder in each.items()}
         self.described = {
             name: {
-                **{
-                    key: read_run(folder)[key]
-                    for key in ("commit", "seed", "best_epoch", "weights")
-                },
+                **{key: read_run(folder)[key] for key in RECORDED},
                 "sha256": checkpoint_sha256(folder),
             }
             for name, folder in listed.items()
