@@ -62,9 +62,8 @@ def _draw(picture, prediction):
     square = prediction.area(picture.shape)
     colour = COLOURS[prediction.path]
     letters = int(np.clip(LETTERS * square.side, LEAST_LETTERS, MOST_LETTERS))
-    stroke = max(1, letters // 9)
     ends = (square.x, square.y), (square.x + square.side - 1, square.y + square.side - 1)
-    cv2.rectangle(picture, *ends, colour, 2 * stroke)
+    cv2.rectangle(picture, *ends, colour, 2 * _stroke(letters))
     lines = [
         f"{prediction.label} {prediction.probability:.2f}",
         f"path {prediction.path} {prediction.path_probabilities[prediction.path]:.2f}",
@@ -74,8 +73,11 @@ def _draw(picture, prediction):
         lines.append(f"{_COVERED[prediction.occlusion]} {covered:.2f}")
     if prediction.square is None:
         lines.append("no face found")
-    scale = letters / _FONT_HEIGHT
-    width = max(cv2.getTextSize(line, _FONT, scale, stroke)[0][0] for line in lines) + letters // 2
+    width = _width(lines, letters)
+    if width > picture.shape[1]:  # Smaller, lest a narrow picture cut them.
+        letters = max(LEAST_LETTERS, int(letters * picture.shape[1] / width))
+        width = _width(lines, letters)
+    scale, stroke = letters / _FONT_HEIGHT, _stroke(letters)
     height = letters * len(lines) + letters // 2
     # Below the box, or as far down as the picture reaches.
     x = int(np.clip(square.x, 0, max(0, picture.shape[1] - width)))
@@ -99,6 +101,16 @@ def with_attention(face: np.ndarray, attention: np.ndarray) -> np.ndarray:
     level = cv2.resize(np.asarray(attention, np.float32), face.shape[1::-1])[..., np.newaxis]
     weight = MAP_SHARE * np.clip(2 * level - 1, 0, 1)
     return np.uint8(np.rint((1 - weight) * face + weight * np.float32(MAP_COLOUR)))
+
+
+def _width(lines, letters):
+    """Pixels that lines of text take, with a margin."""
+    fit = letters / _FONT_HEIGHT, _stroke(letters)
+    return max(cv2.getTextSize(line, _FONT, *fit)[0][0] for line in lines) + letters // 2
+
+
+def _stroke(letters):
+    return max(1, letters // 9)
 
 
 def _lay_over(picture, square, attention):

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,15 @@ def test_what_is_said_depends_on_the_label(picture):
     said = [annotate(picture, [prediction(Square(40, 20, 60), "A", k)]) for k in (0, 1)]
 
     assert (said[0] != said[1]).any()
+
+
+def test_a_narrow_picture_does_not_cut_what_is_said():
+    narrow = np.full((200, 170, 3), 128, np.uint8)
+    told = {"occlusion": "lower", "occlusion_probabilities": {"lower": 0.9}}
+    drawn = annotate(narrow, [dataclasses.replace(prediction(Square(5, 0, 160), "B"), **told)])
+
+    white = (drawn == 255).all(axis=-1)
+    assert white.any() and not white[:, -4:].any()
 
 
 def test_no_face_no_change(picture):
