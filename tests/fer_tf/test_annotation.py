@@ -42,7 +42,7 @@ def test_a_narrow_picture_does_not_cut_what_is_said():
     told = {"occlusion": "lower", "occlusion_probabilities": {"lower": 0.9}}
     drawn = annotate(narrow, [dataclasses.replace(prediction(Square(5, 0, 160), "B"), **told)])
 
-    white = (drawn == 255).all(axis=-1)
+    white = drawn.min(axis=-1) > 180
     assert white.any() and not white[:, -4:].any()
 
 
