@@ -263,7 +263,7 @@ def train(
 
     _import_tensorflow()
     from fer_tf.parallel import run_on_devices, visible_gpus
-    from fer_tf.runs import RunKey, run_name
+    from fer_tf.runs import RunKey, is_finished, run_name
     from fer_tf.strategies import listed_workers, make_strategy
     from fer_tf.workers import is_chief
 
@@ -302,7 +302,11 @@ def train(
                 key = RunKey(
                     db.name, db.config, db.fingerprint(), db.occlusion, chosen, seed, precision
                 )
-                data = _drawn(db, seed) if tells_occlusion else _as_stored(db, stream)
+                if tells_occlusion:
+                    done = not restart and is_finished(key.folder(runs_dir, OCCLUSION))
+                    data = _drawn(db, seed, done)
+                else:
+                    data = _as_stored(db, stream)
                 _train_networks(networks, key, data, runs_dir, scope, restart, deterministic)
     except KeyboardInterrupt:
         typer.echo(
@@ -358,13 +362,19 @@ def _as_stored(database, stream):
     return lambda network: [split.for_task(TASKS[network]) for split in splits]
 
 
-def _drawn(database, seed):
-    """The same of OcclusionNet: uncovered faces, into which occluders are drawn."""
+def _drawn(database, seed, done):
+    """The same of OcclusionNet: uncovered faces, into which occluders are drawn.
+
+    Of a run that is done no training image is looked at, so none is drawn.
+    """
     from fer_tf.occlusion_net import draw_split
 
-    typer.echo("Drawing masks, glasses, headsets and hands into the faces, about a minute")
-    splits = [draw_split(database, split, seed) for split in ("train", "validation")]
-    return lambda _: splits
+    validation = draw_split(database, "validation", seed)
+    if done:
+        return lambda _: [validation, validation]
+    typer.echo("Drawing masks, glasses, headsets and hands into the faces, some minutes")
+    train = draw_split(database, "train", seed)
+    return lambda _: [train, validation]
 
 
 def _tell_accuracies(database, parent, seed):

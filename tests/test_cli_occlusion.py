@@ -50,6 +50,17 @@ def test_occlusion_is_trained_on_the_uncovered_faces(place, monkeypatch):
     assert run["network"] == "occlusion" and run["database"] == "uncovered"
     assert load_best(folder).output_shape == (None, 4)
 
+    drawn = []
+    draw = occlusion_net.draw_split
+    monkeypatch.setattr(
+        occlusion_net,
+        "draw_split",
+        lambda db, split, seed: drawn.append(split) or draw(db, split, seed),
+    )
+    again = train(place, "occlusion")  # Nothing is trained, nor drawn for it.
+    assert again.exception is None and again.stdout.splitlines()[-2:] == lines[-2:]
+    assert "train" not in drawn and json.loads((folder / "run.json").read_text()) == run
+
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
