@@ -1,10 +1,10 @@
 """Makes the pictures and the terminal output of this folder anew, of drawn faces only.
 
-    make demo                          # once: models of drawn faces
+    python cli.py combine any_occlusion --recipe demo    # of networks trained on real faces
     python docs/make_screenshots.py    # wants Gradio, Playwright and Chromium: requirements-all.txt
 
 Writes `annotated.jpg` (what `predict --annotate` draws), `page.png` (the page in a browser) and,
-between its marks in `docs/README.md`, what `predict` prints. With another model than that of
+between its marks in `docs/README.md`, what `predict` prints. With another model, e.g. concat_db of
 `make demo`, correct what the texts beside the pictures say of it.
 """
 
@@ -48,8 +48,8 @@ BEGIN, END = "<!-- made by `python docs/make_screenshots.py` -->", "<!-- end -->
 def main() -> None:
     """Draws, predicts, opens the page, writes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models-dir", type=Path, default=ROOT / "build/demo/saved_models")
-    parser.add_argument("--name", default="concat_db", help="the model that is asked")
+    parser.add_argument("--models-dir", type=Path, default=ROOT / "saved_models")
+    parser.add_argument("--name", default="any_occlusion", help="the model that is asked")
     arguments = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as folder:
