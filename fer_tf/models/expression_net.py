@@ -5,6 +5,7 @@ import numpy as np
 from keras import layers, ops
 
 from fer_tf.faces import FACE_SIZE
+from fer_tf.layers.attention_map import AttentionMap
 from fer_tf.layers.spatial_attention import SpatialAttention
 from fer_tf.models.resnext import ResNeXt
 
@@ -75,10 +76,8 @@ def attention_model(net: keras.Model) -> keras.Model:
         rows that the network does not look at.
     """
     attention = net.get_layer("attention")
-    top, bottom = _hidden_rows(net)
-    masks = attention.mask(attention.input)
-    masks = ops.image.resize(masks, (FACE_SIZE - top - bottom, FACE_SIZE), "bilinear")
-    return keras.Model(net.input, ops.pad(masks[..., 0], ((0, 0), (top, bottom), (0, 0))))
+    maps = AttentionMap(attention, _hidden_rows(net), name="attention_map")(attention.input)
+    return keras.Model(net.input, maps)
 
 
 def attention_maps(net: keras.Model, images) -> np.ndarray:

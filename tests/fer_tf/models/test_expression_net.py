@@ -73,3 +73,12 @@ def test_attention_maps_lie_where_the_network_looks():
     brighter = faces(2)
     brighter[:, 40:, 30:] = 255
     assert np.abs(attention_maps(net, brighter) - maps)[:, 24:].max() > 0.01
+
+
+def test_a_network_of_another_process_that_resizes_is_mapped():
+    """The names that its process gave to operations are given again in this one."""
+    keras.backend.clear_session()
+    net = expression_net(3, 32, TINY)
+    keras.backend.clear_session()
+    maps = attention_maps(net, faces(2))
+    assert maps.shape == (2, 48, 48) and np.isfinite(maps).all()
