@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from fer_tf.layers.path_selection import probabilities_of
 from fer_tf.occlusion import OCCLUSIONS, RECOGNISED, visible_pixels
 
 
@@ -71,8 +72,7 @@ class OcclusionSelection(keras.layers.Layer):
 
     def _recognise(self, images):
         """The softmax of OcclusionNet and the number of the selection for each image."""
-        logits = self.occlusion_net(images, training=False)
-        probabilities = ops.softmax(ops.cast(logits, "float32"), axis=-1)
+        probabilities = probabilities_of(self.occlusion_net, images)
         kind = ops.argmax(probabilities, axis=-1)
         return probabilities, ops.take(ops.convert_to_tensor(self.branch_of, "int32"), kind)
 
