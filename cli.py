@@ -815,10 +815,13 @@ def open_page(
 ):
     """Open a page on which a picture is dropped and its faces are covered and answered."""
     from fer_tf.page import import_gradio, serve
-    from fer_tf.page_models import LocalModels, ServedModels
+    from fer_tf.page_models import LocalModels, ServedModels, folder_with_models
     from fer_tf.rest_client import Server
 
-    models = ServedModels(Server(url)) if url else LocalModels(models_dir)
+    there = models_dir if url else folder_with_models(models_dir)
+    models = ServedModels(Server(url)) if url else LocalModels(there)
+    if there != models_dir:
+        typer.echo(f"Note: {models_dir} holds no model; those of drawn faces in {there} are shown.")
     models.names()  # Missing models and packages are told before anything is loaded.
     import_gradio()
     if not url:

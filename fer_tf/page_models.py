@@ -20,6 +20,18 @@ from fer_tf.versions import find_versions, read_manifest
 TRAINED_ON_DRAWN = "Trained on drawn faces: its answers say nothing about real ones."
 
 
+DEMO_DIR = Path("build/demo/saved_models")
+"""Where `make demo` leaves models of drawn faces."""
+
+
+def folder_with_models(folder: Path) -> Path:
+    """The folder itself, or that of `make demo` where only that one holds models."""
+    for each in (folder, DEMO_DIR):
+        if any(map(find_versions, each.glob("*"))):
+            return each
+    return folder
+
+
 class Models(Protocol):
     """Models that can be asked."""
 
