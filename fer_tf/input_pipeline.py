@@ -291,4 +291,7 @@ def _fetch(batches_of_rows, arrays):
     dataset = batches_of_rows.map(lambda rows: tuple(fetch(rows) for fetch in fetchers))
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
+    # There is nothing to tune, and the thread that would may sleep for half a minute while Keras
+    # waits for it to drop the iterator, as it does before each validation (TensorFlow 2.21).
+    options.autotune.enabled = False
+    return dataset.with_options(options).prefetch(2)

@@ -55,6 +55,13 @@ def test_a_run_that_goes_on_sees_the_order_it_would_have_seen(make):
         np.testing.assert_array_equal(ours[1], theirs[1])
 
 
+@pytest.mark.parametrize(
+    "make", [lambda *a, **k: training_batches(*a, seed=0, **k), evaluation_batches]
+)
+def test_no_thread_tunes_batches_that_keras_would_wait_for(make):
+    assert make(*numbered(10), batch_size=4).options().autotune.enabled is False
+
+
 def test_evaluation_keeps_the_order():
     images, classes = numbered(10)
     (batch,) = evaluation_batches(images, classes)
