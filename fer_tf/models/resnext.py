@@ -29,6 +29,8 @@ class ResNeXt:
         stem_kernel: its kernel size; its stride is 2.
         stem_pool: whether a max pooling of stride 2 follows it. ImageNet networks have a 7x7
             convolution and the pooling; for small images a 3x3 convolution alone does.
+        batch_norm_momentum: what the moving statistics keep of themselves at each step. With small
+            batches a higher one makes them, and so every answer, less noisy.
     """
 
     blocks: tuple[int, ...] = (3, 4, 6, 3)
@@ -39,6 +41,7 @@ class ResNeXt:
     stem_filters: int = 64
     stem_kernel: int = 7
     stem_pool: bool = True
+    batch_norm_momentum: float = 0.9
 
     def __call__(self, inputs):
         """Applies the backbone to float [B, H, W, C] and returns the last feature map."""
@@ -52,7 +55,7 @@ class ResNeXt:
             kernel_initializer="he_normal",
             name="stem",
         )(x)
-        x = _batch_norm("stem_bn")(x)
+        x = self._batch_norm("stem_bn")(x)
         x = layers.ReLU(name="stem_relu")(x)
         if self.stem_pool:
             # A max pooling of values >= 0 may be padded with zeros, as the reference does.
@@ -70,13 +73,13 @@ class ResNeXt:
         shortcut = x
         if strides > 1 or x.shape[-1] != self.expansion * width:
             shortcut = PointwiseConv2D(self.expansion * width, strides, name=f"{name}_shortcut")(x)
-            shortcut = _batch_norm(f"{name}_shortcut_bn")(shortcut)
+            shortcut = self._batch_norm(f"{name}_shortcut_bn")(shortcut)
         if self.bottleneck:
             x = PointwiseConv2D(width, name=f"{name}_reduce")(x)
-            x = _batch_norm(f"{name}_reduce_bn")(x)
+            x = self._batch_norm(f"{name}_reduce_bn")(x)
             x = layers.ReLU(name=f"{name}_reduce_relu")(x)
         x = GroupedConv2D(width, self.groups, strides=strides, name=f"{name}_grouped")(x)
-        x = _batch_norm(f"{name}_grouped_bn")(x)
+        x = self._batch_norm(f"{name}_grouped_bn")(x)
         x = layers.ReLU(name=f"{name}_grouped_relu")(x)
         if self.bottleneck:
             x = PointwiseConv2D(self.expansion * width, name=f"{name}_expand")(x)
@@ -84,19 +87,18 @@ class ResNeXt:
             x = GroupedConv2D(width, self.groups, name=f"{name}_expand")(x)
         # A block starts as the identity: deep networks from scratch train more steadily (Goyal et
         # al. 2017, section 5.1).
-        x = _batch_norm(f"{name}_expand_bn", gamma_initializer="zeros")(x)
+        x = self._batch_norm(f"{name}_expand_bn", gamma_initializer="zeros")(x)
         x = layers.Add(name=f"{name}_add")([x, shortcut])
         return layers.ReLU(name=f"{name}_relu")(x)
 
-
-def _batch_norm(name, gamma_initializer="ones"):
-    return BatchNormalization(
-        momentum=0.9,
-        epsilon=1e-5,
-        gamma_initializer=gamma_initializer,
-        synchronized=_several_replicas(),
-        name=name,
-    )
+    def _batch_norm(self, name, gamma_initializer="ones"):
+        return BatchNormalization(
+            momentum=self.batch_norm_momentum,
+            epsilon=1e-5,
+            gamma_initializer=gamma_initializer,
+            synchronized=_several_replicas(),
+            name=name,
+        )
 
 
 def _several_replicas():

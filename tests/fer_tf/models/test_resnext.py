@@ -54,3 +54,11 @@ def test_blocks_begin_as_the_identity():
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 16)).astype("float32")
     before = keras.Model(inputs, model.get_layer("stage_1_block_1_relu").output)
     np.testing.assert_array_equal(model(x), before(x))
+
+
+@pytest.mark.parametrize("momentum", [0.9, 0.99])
+def test_every_batch_norm_keeps_as_much_as_asked(momentum):
+    inputs = keras.Input((8, 8, 1))
+    backbone = ResNeXt((1, 1), 2, 4, stem_filters=16, batch_norm_momentum=momentum)
+    norms = [each for each in keras.Model(inputs, backbone(inputs)).layers if "bn" in each.name]
+    assert len(norms) == 8 and {each.momentum for each in norms} == {momentum}
