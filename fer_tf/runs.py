@@ -107,7 +107,8 @@ def _completed(run):
     run = {"training_precision": "float32", "paths": PAPER_PATHS} | run
     if "backbone" in run.get("recipe", {}):
         run["recipe"] = {"start_from": None, "usual_eyes": 0.0} | run["recipe"]
-        run["recipe"]["backbone"] = {"expansion": 2, "bottleneck": True} | run["recipe"]["backbone"]
+        usual = {"expansion": 2, "bottleneck": True, "batch_norm_momentum": 0.9}
+        run["recipe"]["backbone"] = usual | run["recipe"]["backbone"]
     return json.loads(json.dumps(run))  # As they are read back.
 
 

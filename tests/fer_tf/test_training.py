@@ -120,7 +120,8 @@ def test_a_run_begun_before_there_was_a_choice_is_continued(tmp_path, interrupte
     path = KEY.folder(interrupted, "subnet_y") / RUN_FILE
     run = json.loads(path.read_text())
     del run["paths"], run["training_precision"], run["recipe"]["start_from"]
-    del run["recipe"]["backbone"]["expansion"], run["recipe"]["backbone"]["bottleneck"]
+    for name in ("expansion", "bottleneck", "batch_norm_momentum"):
+        del run["recipe"]["backbone"][name]
     write_json(path, run)
     assert train(interrupted)["epochs_done"] == 2
 
