@@ -262,9 +262,10 @@ def train(
     found = [find_database(db, data_dir) for db in names]
 
     _import_tensorflow()
-    from fer_tf.parallel import run_on_devices, visible_gpus
-    from fer_tf.runs import RunKey, is_finished, run_name
+    from fer_tf.parallel import visible_gpus
+    from fer_tf.runs import RunKey, run_name
     from fer_tf.strategies import listed_workers, make_strategy
+    from fer_tf.training_jobs import train_in_turn, train_side_by_side
     from fer_tf.workers import is_chief
 
     gpus = visible_gpus() if parallel else []
@@ -276,38 +277,31 @@ def train(
             options = {
                 "--recipe": recipe,
                 "--network": backbone,
+                "--no-attention": not attention,
                 "--mixed-precision": mixed_precision,
                 "--batch-size": batch_size,
                 "--learning-rate": learning_rate,
                 "--seed": seed,
+                "--deterministic": deterministic,
+                "--restart": restart,
+                "--stream": stream is True,
+                "--no-stream": stream is False,
                 "--data-dir": data_dir,
                 "--runs-dir": runs_dir,
             }
-            flags = {
-                "--deterministic": deterministic,
-                "--restart": restart,
-                "--no-attention": not attention,
-                "--stream": stream is True,
-                "--no-stream": stream is False,
-            }
-            for part in filter(None, _in_order(networks, chosen.start_from)):
-                commands = _train_commands(found, part, options, flags)
-                run_on_devices(commands, gpus, typer.echo)
+            command = sys.executable, __file__, "train"
+            train_side_by_side(
+                networks, found, chosen.start_from, command, options, gpus, typer.echo
+            )
         else:
             if strategy in ("auto", "multi-worker") and (workers := listed_workers()):
                 typer.echo(f"Waiting until all {len(workers)} workers have started", err=True)
             scope = make_strategy(strategy)
-            precision = mixed_precision or "float32"
             for db in found:
-                key = RunKey(
-                    db.name, db.config, db.fingerprint(), db.occlusion, chosen, seed, precision
+                key = RunKey.of(db, chosen, seed, mixed_precision or "float32")
+                train_in_turn(
+                    networks, db, key, runs_dir, scope, restart, deterministic, stream, typer.echo
                 )
-                if tells_occlusion:
-                    done = not restart and is_finished(key.folder(runs_dir, OCCLUSION))
-                    data = _drawn(db, seed, done)
-                else:
-                    data = _as_stored(db, stream)
-                _train_networks(networks, key, data, runs_dir, scope, restart, deterministic)
     except KeyboardInterrupt:
         typer.echo(
             "\nInterrupted. The same command, without --restart, goes on from the last finished "
@@ -334,49 +328,6 @@ def train(
     _combine(found, parent.name, name, replace, runs_dir, models_dir)
 
 
-def _in_order(networks, first):
-    """The networks in two parts: the one from which others start, and the others."""
-    return [n for n in networks if n == first], [n for n in networks if n != first]
-
-
-def _train_commands(databases, networks, options, flags):
-    """The command that trains each network alone, on one device."""
-    shared = [flag for flag, is_set in flags.items() if is_set]
-    for option, value in options.items():
-        shared += [] if value is None else [option, str(value)]
-    return {
-        f"{db} {network}": [
-            *(sys.executable, __file__, "train", network),
-            *("--database", str(db), "--strategy", "one", *shared),
-        ]
-        for db in databases
-        for network in networks
-    }
-
-
-def _as_stored(database, stream):
-    """Function of an expression network: what it is trained and validated on."""
-    from fer_tf.expressions import TASKS
-
-    splits = [database.read(split, stream) for split in ("train", "validation")]
-    return lambda network: [split.for_task(TASKS[network]) for split in splits]
-
-
-def _drawn(database, seed, done):
-    """The same of OcclusionNet: uncovered faces, into which occluders are drawn.
-
-    Of a run that is done no training image is looked at, so none is drawn.
-    """
-    from fer_tf.occlusion_net import draw_split
-
-    validation = draw_split(database, "validation", seed)
-    if done:
-        return lambda _: [validation, validation]
-    typer.echo("Drawing masks, glasses, headsets and hands into the faces, some minutes")
-    train = draw_split(database, "train", seed)
-    return lambda _: [train, validation]
-
-
 def _tell_accuracies(database, parent, seed):
     from fer_tf.networks import OCCLUSION
     from fer_tf.occlusion_net import validation_accuracies
@@ -384,29 +335,6 @@ def _tell_accuracies(database, parent, seed):
     shares = validation_accuracies(database, parent / OCCLUSION, seed)
     told = ", ".join(f"{kind} {share:.1%}" for kind, share in shares.items())
     typer.echo(f"{database}: recognised in validation, on drawn occluders: {told}")
-
-
-def _train_networks(networks, key, data, runs_dir, strategy, restart, deterministic):
-    """One network after the other; the first of several workers shows how they come along."""
-    from fer_tf.progress import Progress
-    from fer_tf.training import train_network
-    from fer_tf.workers import is_chief
-
-    title = f"{key.database}/{key.config}, recipe {key.recipe.name}"
-    shown = Progress(title, networks) if is_chief(strategy) else contextlib.nullcontext()
-    with shown as progress:
-        for network in networks:
-            train_network(
-                network,
-                key,
-                *data(network),
-                runs_dir,
-                strategy,
-                restart,
-                verbose=0,
-                progress=progress,
-                deterministic=deterministic,
-            )
 
 
 @app.command()

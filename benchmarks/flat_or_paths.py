@@ -64,7 +64,7 @@ def main():
         ("no attention", with_changes(recipe, attention=False), (FLAT,)),
         ("quarter", quarter, quarter.multi_network),
     ):
-        key = key_of(database, variant)
+        key = RunKey.of(database, variant)
         for network in networks:
             parts = (split.for_task(TASKS[network]) for split in splits.values())
             train_network(network, key, *parts, arguments.runs_dir, verbose=2)
@@ -73,7 +73,7 @@ def main():
         parent = key.folder(arguments.runs_dir, FLAT).parent
         weights[name] = {n: read_run(parent / n)["weights"] for n in networks}
     for name, variant in (("full", recipe), ("quarter", quarter)):
-        parent = key_of(database, variant).folder(arguments.runs_dir, FLAT).parent
+        parent = RunKey.of(database, variant).folder(arguments.runs_dir, FLAT).parent
         evaluations[name] = evaluate(database, parent)
 
     numbers = measure(database, evaluations, weights) | {"provenance": provenance()}
@@ -84,17 +84,11 @@ def main():
 
 def train_longer(database, recipe, splits, runs_dir):
     """Goes on with the flat network as BeginNet does."""
-    start = load_best(key_of(database, recipe).folder(runs_dir, FLAT))
+    start = load_best(RunKey.of(database, recipe).folder(runs_dir, FLAT))
     schedules = recipe.schedules | {FLAT: recipe.schedules["begin"]}
     longer = dataclasses.replace(recipe, name=f"{recipe.name}{LONGER}", schedules=schedules)
     parts = (split.for_task(TASKS[FLAT]) for split in splits.values())
-    train_network(FLAT, key_of(database, longer), *parts, runs_dir, verbose=2, start=start)
-
-
-def key_of(database, recipe):
-    return RunKey(
-        *(database.name, database.config, database.fingerprint(), database.occlusion), recipe
-    )
+    train_network(FLAT, RunKey.of(database, longer), *parts, runs_dir, verbose=2, start=start)
 
 
 def measure(database, evaluations: dict[str, Evaluation], weights) -> dict:

@@ -57,10 +57,7 @@ def train(arguments):
     from fer_tf.training import train_network
 
     database = find_database(arguments.database, arguments.data_dir)
-    key = RunKey(
-        *(database.name, database.config, database.fingerprint(), database.occlusion),
-        get_recipe(arguments.recipe),
-    )
+    key = RunKey.of(database, get_recipe(arguments.recipe))
     runs_dir = arguments.runs_dir / "other_partition"
     flat = key.folder(runs_dir, "flat")
     copy_run(key.folder(arguments.runs_dir, "flat"), flat)

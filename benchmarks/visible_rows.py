@@ -54,9 +54,7 @@ def main():
     }
     rows, right = {}, {}
     for name, recipe in recipes.items():
-        key = RunKey(
-            database.name, database.config, database.fingerprint(), database.occlusion, recipe
-        )
+        key = RunKey.of(database, recipe)
         run = train_network(
             arguments.network, key, train, validation, arguments.runs_dir, verbose=2
         )

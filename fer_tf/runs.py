@@ -48,6 +48,12 @@ class RunKey:
     seed: int = 0
     precision: str = "float32"
 
+    @classmethod
+    def of(cls, database, recipe: Recipe, seed: int = 0, precision: str = "float32") -> "RunKey":
+        """Of what is trained on a `fer_tf.input_pipeline.Database`."""
+        faces = database.name, database.config, database.fingerprint(), database.occlusion
+        return cls(*faces, recipe, seed, precision)
+
     def folder(self, runs_dir: Path, network: str) -> Path:
         """Where the run of one network lives under the runs directory."""
         folder = run_name(self.recipe.name, self.seed)

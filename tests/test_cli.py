@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import cli
-from fer_tf import parallel, recipes, training
+from fer_tf import parallel, recipes, training, training_jobs
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.records import StoredImages
@@ -259,7 +259,9 @@ def test_parallel_on_one_device_says_that_it_would_not_help(place, trained, told
 def test_parallel_trains_each_network_in_a_process_of_its_own(place, trained, told, monkeypatch):
     started = {}
     monkeypatch.setattr(parallel, "visible_gpus", lambda: ["0", "1"])
-    monkeypatch.setattr(parallel, "run_on_devices", lambda commands, *_: started.update(commands))
+    monkeypatch.setattr(
+        training_jobs, "run_on_devices", lambda commands, *_: started.update(commands)
+    )
     given = ("--recipe", "tiny", "--database", "concat_db", "--parallel", "--batch-size", "8")
     run(place, "train", "all", *given)  # And combines what was trained before.
     assert [name.split()[1] for name in started] == ["begin", "subnet_x", "subnet_y", "subnet_z"]
@@ -278,7 +280,9 @@ def test_parallel_trains_first_what_others_start_from(place, trained, told, monk
     monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: recipe)
     started = []
     monkeypatch.setattr(parallel, "visible_gpus", lambda: ["0", "1"])
-    monkeypatch.setattr(parallel, "run_on_devices", lambda commands, *_: started.append(commands))
+    monkeypatch.setattr(
+        training_jobs, "run_on_devices", lambda commands, *_: started.append(commands)
+    )
     run(place, "train", "all", "--recipe", "tiny", "--database", "concat_db", "--parallel")
     assert [[name.split()[1] for name in part] for part in started] == [
         ["flat"],
