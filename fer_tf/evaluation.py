@@ -29,6 +29,7 @@ from fer_tf.trained_runs import (
     check_runs,
     find_runs,
     groups_of,
+    how_trained,
     other_seeds,
     predict_logits,
 )
@@ -80,8 +81,9 @@ def evaluate(database: Database, parent: Path, split: str = "test") -> Evaluatio
 
     Returns:
         Its numbers are the names of database, split and recipe; "images" and "groups";
-        "sha256" of each checkpoint; "results", a dict for each network on its own images and one
-        for the combination (see `fer_tf.metrics.scores`, and "name"; the combination also has
+        "sha256" of each checkpoint; "training", network -> how its run went (see
+        `fer_tf.trained_runs.how_trained`); "results", a dict for each network on its own images and
+        one for the combination (see `fer_tf.metrics.scores`, and "name"; the combination also has
         "confusion_matrix", rows true labels); "methods", the same for each of
         `fer_tf.integration.methods` on all images, with "path_right" and "right_given_path", the
         shares of images whose label's path is answered and of right labels among these,
@@ -120,6 +122,7 @@ def evaluate(database: Database, parent: Path, split: str = "test") -> Evaluatio
         "images": len(data.labels),
         "groups": bootstrap.groups,
         "sha256": {name: checkpoint_sha256(folder) for name, folder in folders.items()},
+        "training": {name: how_trained(folder) for name, folder in folders.items()},
         "results": results,
         "methods": [_of_method(m, answers[m.name], data, bootstrap) for m in found],
         "comparisons": [

@@ -4,6 +4,7 @@ from fer_tf.evaluation_files import sentences
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, TASKS
 from fer_tf.input_pipeline import UNCOVERED
 from fer_tf.model_card import markdown_table
+from fer_tf.networks import title_of
 from fer_tf.occlusion import DATABASES
 from fer_tf.quoted import MODELS, RESNET18_SEVEN_CLASSES, TABLE_2, TABLE_3, TABLE_4
 from fer_tf.recipes import BACKBONES
@@ -61,6 +62,8 @@ def other_tables(collected: dict) -> str:
     for numbers in collected["evaluations"]:
         title = f"## {numbers['database']}, recipe {numbers['recipe']}: ways to combine, %"
         parts.append(f"{title}\n\n{_methods(numbers)}")
+        if runs := numbers.get("training"):
+            parts.append(f"Their training:\n\n{_training(runs)}")
     return "\n\n".join(parts)
 
 
@@ -143,6 +146,21 @@ def _methods(numbers):
         lines.append([row["name"], row["networks"], *cells, *ece])
     head = ["method", "networks", "accuracy", "balanced accuracy", "macro-F1", "P(path right)"]
     return markdown_table([*head, "P(label right \\| path right)", "ECE", "ECE, scaled"], lines)
+
+
+def _training(runs):
+    lines = []
+    for network, run in runs.items():
+        loss, seconds = run["best_validation_loss"], run["seconds"]
+        lines.append(
+            [
+                *(title_of(network), run["weights"], run["training_images"], run["epochs_done"]),
+                *(run["best_epoch"], f"{loss:.3f}", f"{seconds / 60:.1f}"),
+                *(run["images_per_second"], run["commit"]),
+            ]
+        )
+    head = ["network", "weights", "images", "epochs", "best epoch", "validation loss there"]
+    return markdown_table([*head, "minutes", "images/s", "commit"], lines)
 
 
 def _named(by_place, place, key, name):

@@ -27,7 +27,7 @@ REPRODUCTION = "reproduction.json"
 
 _TABLES = (
     *("table_1", "table_2", "table_3", "table_4", "methods", "sources", "comparisons"),
-    *("calibration", "seeds"),
+    *("calibration", "seeds", "training"),
 )
 
 
@@ -186,6 +186,9 @@ def tables(collected: dict) -> dict[str, list[dict]]:
         rows["comparisons"] += [place | flat_row(row) for row in numbers["comparisons"]]
         for network, row in numbers["calibration"].items():
             rows["calibration"].append(place | {"network": network} | row)
+        # Evaluations of earlier versions do not tell it.
+        for network, row in numbers.get("training", {}).items():
+            rows["training"].append(place | {"network": network} | row)
         for method, seeds in numbers["seeds"].items():
             rows["seeds"] += [
                 place | {"method": method, "seed": seed, "accuracy": accuracy}

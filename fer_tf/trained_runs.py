@@ -19,6 +19,12 @@ from fer_tf.serving import refuse_mixture, refuse_partition
 LONGER = "-longer"
 """Ends the name of a recipe whose flat network went on; see `benchmarks/flat_or_paths.py`."""
 
+TRAINING = (
+    *("seed", "training_images", "weights", "epochs_done", "best_epoch", "best_validation_loss"),
+    *("seconds", "images_per_second", "replicas", "machine", "commit", "begun", "ended"),
+)
+"""What `how_trained` tells, named as in `run.json`."""
+
 _BESIDE = {FLAT_NO_ATTENTION: NO_ATTENTION, FLAT_LONGER: LONGER}
 
 
@@ -43,6 +49,12 @@ def find_runs(parent: Path) -> dict[str, Path]:
         )
     others = {name: beside(parent, suffix) / FLAT for name, suffix in _BESIDE.items()}
     return own | {name: folder for name, folder in others.items() if is_finished(folder)}
+
+
+def how_trained(folder: Path) -> dict:
+    """How a finished run went and what it took: `TRAINING`, None for what it does not say."""
+    run = read_run(folder)
+    return {name: run.get(name) for name in TRAINING}
 
 
 def other_seeds(parent: Path) -> dict[str, dict[str, Path]]:

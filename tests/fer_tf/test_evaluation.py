@@ -16,7 +16,7 @@ from fer_tf.input_pipeline import Database, Split
 from fer_tf.integration import FLAT_LONGER, FLAT_NO_ATTENTION, TWO_FLAT
 from fer_tf.metrics import Bootstrap
 from fer_tf.runs import RUN_FILE, write_json
-from fer_tf.trained_runs import find_runs
+from fer_tf.trained_runs import TRAINING, find_runs
 from fer_tf.training import build_network
 from tests.networks import TINY_RECIPE
 
@@ -151,6 +151,13 @@ def test_calibration_says_what_temperature_is_worth(parent):
     assert curves["after"]["ece"] != curves["before"]["ece"]
     assert "concatenated argmax" not in numbers["reliability"]  # Its scores are no probabilities.
     assert not any("small network" in name for name in numbers["reliability"])  # Fitted without.
+
+
+def test_how_the_networks_were_trained_is_told(parent):
+    save(ANSWERS["flat"], parent.with_name("fixed-longer") / "flat", best_epoch=3, begun="then")
+    training = evaluate(DATABASE, parent).numbers["training"]
+    assert list(training) == [*ANSWERS, FLAT_LONGER]
+    assert training[FLAT_LONGER] == dict.fromkeys(TRAINING) | {"best_epoch": 3, "begun": "then"}
 
 
 def test_other_seeds_and_no_attention_are_found_beside(parent):

@@ -18,6 +18,7 @@ from fer_tf.reproduction import (
 )
 from fer_tf.runs import RUN_FILE, write_json
 from fer_tf.table_1 import TABLE_1
+from fer_tf.trained_runs import TRAINING
 
 PROVENANCE = {"command": "python cli.py reproduce", "commit": "abc", "machine": "a", "date": "b"}
 
@@ -66,6 +67,7 @@ def numbers(database, accuracy):
         "calibration": {"begin": {"temperature": 1.2, "ece_before": 0.1, "ece_after": 0.05}},
         "reliability": {"path selection": {"before": curve, "after": curve}},
         "seeds": {"flat": {"0": accuracy}},
+        "training": {"begin": dict.fromkeys(TRAINING, 7) | {"best_validation_loss": 0.6612}},
     }
 
 
@@ -99,10 +101,22 @@ def test_measured_numbers_stand_beside_the_papers(collected):
     assert [row["paper"] for row in begin] == [0.767, 0.767, 0.784]
     assert begin[0]["accuracy_low"] == pytest.approx(0.65)
     assert rows["table_4"][1]["model"] == "flat" and rows["table_4"][1]["recipe"] == "quick"
+    trained = rows["training"][2]
+    assert (trained["database"], trained["network"], trained["best_epoch"]) == (
+        *("eye_cdb", "begin", 7),
+    )
+    assert "| BeginNet | 7 | 7 | 7 | 7 | 0.661 | 0.1 | 7 | 7 |" in other_tables(collected)
     source = rows["sources"][0]
     assert (source["source"], source["method"], source["accuracy"]) == (
         *("fer2013", "path selection", 0.5),
     )
+
+
+def test_evaluations_that_do_not_tell_of_the_training_make_no_table_of_it(collected):
+    for evaluation in collected["evaluations"]:
+        del evaluation["training"]
+    assert tables(collected)["training"] == []
+    assert "Their training" not in other_tables(collected)
 
 
 def test_what_was_trained_elsewhere_stays_with_its_own_provenance(collected, tmp_path):
