@@ -140,8 +140,8 @@ def _starting_point(network, key, runs_dir):
     return folder
 
 
-def _begin_from(net, start):
-    """Takes over all weights but those of the last layer, which has classes of its own."""
+def begin_from(net, start) -> None:
+    """Gives a network another's weights but for those of the last layer, whose classes differ."""
     from fer_tf.models.expression_net import LOGITS
 
     for layer in net.layers:
@@ -166,7 +166,7 @@ def _fit(network, key, train, validation, folder, start, strategy, verbose, prog
         with computing_in(key.precision):
             net = build_network(network, key.recipe, key.occlusion)
         if start:
-            _begin_from(net, start)
+            begin_from(net, start)
         augmentation = key.recipe.augmentation()
         if key.occlusion == "eyes" and key.recipe.usual_eyes:
             # First, so that what moves the face moves the boxes with it.

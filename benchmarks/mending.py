@@ -1,0 +1,165 @@
+"""What of path selection can be mended by what its networks are taught.
+
+    python benchmarks/mending.py --database concat_db
+
+Beside the trained networks of a recipe whose four start from the flat one, others are trained with
+the same schedules, seed and start:
+
+- distilled: the targets of all four are half the labels and half what the flat network says: of a
+  path the sum over its expressions, within a path each expression's share of that sum.
+- BeginNet alone, each image weighed by the probability that the subnet of its path gives its
+  label: where that subnet errs, the right path is worth nothing.
+
+All answer the same test images. The epoch with the lowest validation loss is taken, in which labels
+alone are the targets.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+import keras
+import numpy as np
+
+from fer_tf.checkpoint import load_best
+from fer_tf.compiling import make_optimizer
+from fer_tf.expressions import MULTI_NETWORK, PATHS, TASKS, labels_of
+from fer_tf.input_pipeline import evaluation_batches, find_database, training_batches
+from fer_tf.integration import FLAT, JOINT, PATH_SELECTION, joint, path_selection
+from fer_tf.metrics import Bootstrap, compare, scores, tempered
+from fer_tf.provenance import provenance
+from fer_tf.recipes import get_recipe
+from fer_tf.runs import RunKey, write_json
+from fer_tf.trained_runs import groups_of, predict_logits
+from fer_tf.training import begin_from, build_network
+
+SPLITS = ("train", "validation", "test")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--database", default="concat_db")
+    parser.add_argument("--recipe", default="quick")
+    parser.add_argument("--data-dir", type=Path, default=Path("data/tfds"))
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
+    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    arguments = parser.parse_args()
+
+    database = find_database(arguments.database, arguments.data_dir)
+    key = RunKey.of(database, get_recipe(arguments.recipe))
+    folders = {n: key.folder(arguments.runs_dir, n) for n in (FLAT, *MULTI_NETWORK)}
+    splits = dict(zip(SPLITS, map(database.read, SPLITS), strict=True))
+    logits = dict(zip(SPLITS, predict_logits(folders, *splits.values()), strict=True))
+    said = {name: tempered(values, {}) for name, values in logits.items()}
+    start = load_best(folders[FLAT])
+
+    test = splits["test"]
+    ours, distilled = said["test"], {}
+    for network in MULTI_NETWORK:
+        targets = {name: labels_as_targets(network, splits[name].labels) for name in SPLITS}
+        targets["train"] = (targets["train"] + of_flat(network, said["train"][FLAT])) / 2
+        net = teach(network, key, start, splits, targets)
+        distilled[network] = probabilities_of(net, test)
+    weights = {name: right_behind_path(said[name], splits[name].labels) for name in SPLITS}
+    targets = {name: labels_as_targets("begin", splits[name].labels) for name in SPLITS}
+    weighed = ours | {
+        "begin": probabilities_of(teach("begin", key, start, splits, targets, weights), test)
+    }
+
+    answers = {FLAT: ours[FLAT]}
+    for name, found in (("", ours), (", distilled", distilled), (", BeginNet weighed", weighed)):
+        answers |= {
+            f"{PATH_SELECTION}{name}": path_selection(found),
+            f"{JOINT}{name}": joint(found),
+        }
+    numbers = {
+        "provenance": provenance(),
+        "data": f"{database}, {len(test.labels):,} test images",
+        "recipe": arguments.recipe,
+        "ways": measure(answers, test.labels, Bootstrap(groups_of(database, test))),
+    }
+    print(json.dumps(numbers, indent=1))
+    if arguments.json:
+        write_json(arguments.json, numbers)
+
+
+def labels_as_targets(network, labels):
+    """One-hot classes of a task, float32 [N, classes]; all 0 for images that are not its own."""
+    classes = np.array(TASKS[network].class_of)[labels]
+    return np.eye(len(TASKS[network].classes), dtype=np.float32)[classes] * (classes >= 0)[:, None]
+
+
+def of_flat(network, flat):
+    """What the flat network's float [N, 7] say of a task, float32 [N, classes]."""
+    if network == "begin":
+        parts = [flat[:, labels_of(path)].sum(axis=1) for path in PATHS]
+        return np.stack(parts, axis=1).astype(np.float32)
+    own = flat[:, [label for label, c in enumerate(TASKS[network].class_of) if c >= 0]]
+    return (own / own.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def right_behind_path(said, labels):
+    """The probability that the subnet of each image's path gives its label, mean 1."""
+    by_label = joint(said | {"begin": np.ones_like(said["begin"])})
+    weights = by_label[np.arange(len(labels)), labels].astype(np.float32)
+    return weights / weights.mean()
+
+
+def teach(network, key, start, splits, targets, weights=None):
+    """Trains a network as `fer_tf.training` does, on targets that are probabilities."""
+    schedule = key.recipe.schedules[network]
+    keras.utils.set_random_seed(key.seed)
+    net = build_network(network, key.recipe, key.occlusion)
+    begin_from(net, start)
+    data = {}
+    for name in ("train", "validation"):
+        rows = np.flatnonzero(np.array(TASKS[network].class_of)[splits[name].labels] >= 0)
+        data[name] = [splits[name].images[rows], targets[name][rows]]
+        data[name] += [weights[name][rows]] if weights else []
+    steps = -(-len(data["train"][0]) // schedule.batch_size)
+    model = keras.Sequential([net.input, *key.recipe.augmentation(), net])
+    model.compile(
+        optimizer=make_optimizer(key, schedule, steps),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+        weighted_metrics=[],
+        jit_compile=False,
+    )
+    with tempfile.TemporaryDirectory() as place:
+        best = Path(place) / "best.weights.h5"
+        model.fit(
+            training_batches(*data["train"], batch_size=schedule.batch_size, seed=key.seed),
+            validation_data=evaluation_batches(*data["validation"]),
+            steps_per_epoch=steps,
+            epochs=schedule.epochs,
+            callbacks=[
+                keras.callbacks.ModelCheckpoint(best, save_best_only=True, save_weights_only=True)
+            ],
+            verbose=2,
+        )
+        model.load_weights(best)
+    return net
+
+
+def probabilities_of(net, split):
+    logits = net.predict(evaluation_batches(split.images, split.labels), verbose=0)
+    return tempered({"": logits}, {})[""]
+
+
+def measure(answers, labels, bootstrap):
+    """Accuracies and differences from the flat network and from what was not mended."""
+    right = {name: answer.argmax(axis=1) == labels for name, answer in answers.items()}
+    return [
+        {"name": name}
+        | scores(labels, answer.argmax(axis=1), bootstrap)
+        | {"minus_flat": compare(right[name], right[FLAT], bootstrap)}
+        | {"minus_as_it_was": compare(right[name], right[name.partition(",")[0]], bootstrap)}
+        for name, answer in answers.items()
+    ]
+
+
+if __name__ == "__main__":
+    main()
