@@ -1,0 +1,68 @@
+"""Whether networks of a recipe would learn from more epochs.
+
+    python benchmarks/epochs.py --database concat_db --epochs 16 begin subnet_x
+
+Trains networks again with other numbers of epochs and nothing else changed, and tells their lowest
+validation losses beside those of the recipe. No test image is looked at.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+from fer_tf.checkpoint import load_best
+from fer_tf.expressions import TASKS
+from fer_tf.input_pipeline import find_database
+from fer_tf.provenance import provenance
+from fer_tf.recipes import get_recipe
+from fer_tf.reports import validation_losses
+from fer_tf.runs import RunKey, write_json
+from fer_tf.trained_runs import how_trained
+from fer_tf.training import train_network
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("networks", nargs="+", choices=TASKS)
+    parser.add_argument("--database", default="concat_db")
+    parser.add_argument("--recipe", default="quick")
+    parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--data-dir", type=Path, default=Path("data/tfds"))
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
+    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    arguments = parser.parse_args()
+
+    database = find_database(arguments.database, arguments.data_dir)
+    recipe = get_recipe(arguments.recipe)
+    splits = [database.read(name) for name in ("train", "validation")]
+    numbers = {"data": str(database), "recipe": recipe.name, "networks": {}}
+    for network in arguments.networks:
+        schedule = dataclasses.replace(recipe.schedules[network], epochs=arguments.epochs)
+        other = dataclasses.replace(
+            recipe,
+            name=f"{recipe.name}-{arguments.epochs}_epochs",
+            schedules=recipe.schedules | {network: schedule},
+        )
+        keys = {"recipe": RunKey.of(database, recipe), "other": RunKey.of(database, other)}
+        origin = recipe.start_from if recipe.start_from != network else None
+        start = load_best(keys["recipe"].folder(arguments.runs_dir, origin)) if origin else None
+        for key in keys.values():
+            parts = (split.for_task(TASKS[network]) for split in splits)
+            train_network(network, key, *parts, arguments.runs_dir, verbose=2, start=start)
+        folders = {name: key.folder(arguments.runs_dir, network) for name, key in keys.items()}
+        losses = validation_losses(folders)
+        numbers["networks"][network] = {
+            name: how_trained(folder) | {"validation_losses": losses[name]}
+            for name, folder in folders.items()
+        }
+    print(json.dumps(numbers, indent=1))
+    if arguments.json:
+        write_json(arguments.json, numbers | {"provenance": provenance()})
+
+
+if __name__ == "__main__":
+    main()
