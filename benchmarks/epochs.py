@@ -48,11 +48,13 @@ def main():
             schedules=recipe.schedules | {network: schedule},
         )
         keys = {"recipe": RunKey.of(database, recipe), "other": RunKey.of(database, other)}
-        origin = recipe.start_from if recipe.start_from != network else None
-        start = load_best(keys["recipe"].folder(arguments.runs_dir, origin)) if origin else None
-        for key in keys.values():
-            parts = (split.for_task(TASKS[network]) for split in splits)
-            train_network(network, key, *parts, arguments.runs_dir, verbose=2, start=start)
+        parts = [split.for_task(TASKS[network]) for split in splits]
+        # First the recipe's own, which refuses a start that is not trained or of other faces.
+        train_network(network, keys["recipe"], *parts, arguments.runs_dir, verbose=2)
+        start = None
+        if recipe.start_from not in (None, network):
+            start = load_best(keys["recipe"].folder(arguments.runs_dir, recipe.start_from))
+        train_network(network, keys["other"], *parts, arguments.runs_dir, verbose=2, start=start)
         folders = {name: key.folder(arguments.runs_dir, network) for name, key in keys.items()}
         losses = validation_losses(folders)
         numbers["networks"][network] = {

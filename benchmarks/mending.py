@@ -5,13 +5,15 @@
 Beside the trained networks of a recipe whose four start from the flat one, others are trained with
 the same schedules, seed and start:
 
+- again: as they were, by the loop below; a control, for no two trainings end alike.
 - distilled: the targets of all four are half the labels and half what the flat network says: of a
   path the sum over its expressions, within a path each expression's share of that sum.
-- BeginNet alone, each image weighed by the probability that the subnet of its path gives its
-  label: where that subnet errs, the right path is worth nothing.
+- BeginNet weighed, alone: each image counts by the probability that the subnet of its path gives
+  its label: where that subnet errs, the right path is worth nothing.
 
-All answer the same test images. The epoch with the lowest validation loss is taken, in which labels
-alone are the targets.
+What flat network and subnets say is of images that they learnt from, so they look surer and better
+than they are. All answer the same test images. The epoch with the lowest validation loss is taken,
+in which labels alone are the targets.
 """
 
 import argparse
@@ -27,17 +29,19 @@ import numpy as np
 
 from fer_tf.checkpoint import load_best
 from fer_tf.compiling import make_optimizer
-from fer_tf.expressions import MULTI_NETWORK, PATHS, TASKS, labels_of
+from fer_tf.errors import InputError
+from fer_tf.expressions import MULTI_NETWORK, TASKS
 from fer_tf.input_pipeline import evaluation_batches, find_database, training_batches
-from fer_tf.integration import FLAT, JOINT, PATH_SELECTION, joint, path_selection
+from fer_tf.integration import FLAT, JOINT, PATH_SELECTION, concatenated, joint, path_selection
 from fer_tf.metrics import Bootstrap, compare, scores, tempered
 from fer_tf.provenance import provenance
 from fer_tf.recipes import get_recipe
 from fer_tf.runs import RunKey, write_json
-from fer_tf.trained_runs import groups_of, predict_logits
-from fer_tf.training import begin_from, build_network
+from fer_tf.splits import SPLITS
+from fer_tf.trained_runs import check_runs, find_runs, groups_of, predict_logits
+from fer_tf.training import augmentation_of, begin_from, build_network
 
-SPLITS = ("train", "validation", "test")
+AGAIN = "again"
 
 
 def main():
@@ -51,31 +55,40 @@ def main():
 
     database = find_database(arguments.database, arguments.data_dir)
     key = RunKey.of(database, get_recipe(arguments.recipe))
-    folders = {n: key.folder(arguments.runs_dir, n) for n in (FLAT, *MULTI_NETWORK)}
+    if key.recipe.start_from != FLAT:
+        raise InputError(f"The networks of recipe {key.recipe.name} do not start from {FLAT}.")
+    runs = find_runs(key.folder(arguments.runs_dir, FLAT).parent)
+    check_runs(database, runs)
+    if missing := [name for name in (FLAT, *MULTI_NETWORK) if name not in runs]:
+        raise InputError(f"{', '.join(missing)} must be trained before.")
+    folders = {name: runs[name] for name in (FLAT, *MULTI_NETWORK)}
     splits = dict(zip(SPLITS, map(database.read, SPLITS), strict=True))
     logits = dict(zip(SPLITS, predict_logits(folders, *splits.values()), strict=True))
     said = {name: tempered(values, {}) for name, values in logits.items()}
-    start = load_best(folders[FLAT])
+    start, test = load_best(folders[FLAT]), splits["test"]
 
-    test = splits["test"]
-    ours, distilled = said["test"], {}
+    def taught(network, targets, weights=None):
+        net = teach(network, key, start, splits, targets, weights)
+        return probabilities_of(net, test)
+
+    ours, again, distilled = said["test"], {}, {}
     for network in MULTI_NETWORK:
         targets = {name: labels_as_targets(network, splits[name].labels) for name in SPLITS}
+        again[network] = taught(network, targets)
         targets["train"] = (targets["train"] + of_flat(network, said["train"][FLAT])) / 2
-        net = teach(network, key, start, splits, targets)
-        distilled[network] = probabilities_of(net, test)
+        distilled[network] = taught(network, targets)
     weights = {name: right_behind_path(said[name], splits[name].labels) for name in SPLITS}
     targets = {name: labels_as_targets("begin", splits[name].labels) for name in SPLITS}
-    weighed = ours | {
-        "begin": probabilities_of(teach("begin", key, start, splits, targets, weights), test)
-    }
+    weighed = again | {"begin": taught("begin", targets, weights)}
 
-    answers = {FLAT: ours[FLAT]}
-    for name, found in (("", ours), (", distilled", distilled), (", BeginNet weighed", weighed)):
-        answers |= {
-            f"{PATH_SELECTION}{name}": path_selection(found),
-            f"{JOINT}{name}": joint(found),
-        }
+    answers = {FLAT: ours[FLAT], PATH_SELECTION: path_selection(ours), JOINT: joint(ours)}
+    for name, found in (
+        (AGAIN, again),
+        ("distilled", distilled),
+        ("BeginNet weighed", weighed),
+    ):
+        answers[f"{PATH_SELECTION}, {name}"] = path_selection(found)
+        answers[f"{JOINT}, {name}"] = joint(found)
     numbers = {
         "provenance": provenance(),
         "data": f"{database}, {len(test.labels):,} test images",
@@ -95,22 +108,18 @@ def labels_as_targets(network, labels):
 
 def of_flat(network, flat):
     """What the flat network's float [N, 7] say of a task, float32 [N, classes]."""
-    if network == "begin":
-        parts = [flat[:, labels_of(path)].sum(axis=1) for path in PATHS]
-        return np.stack(parts, axis=1).astype(np.float32)
-    own = flat[:, [label for label, c in enumerate(TASKS[network].class_of) if c >= 0]]
-    return (own / own.sum(axis=1, keepdims=True)).astype(np.float32)
+    parts = np.stack([flat[:, labels].sum(axis=1) for labels in TASKS[network].expressions], axis=1)
+    return (parts / parts.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def right_behind_path(said, labels):
     """The probability that the subnet of each image's path gives its label, mean 1."""
-    by_label = joint(said | {"begin": np.ones_like(said["begin"])})
-    weights = by_label[np.arange(len(labels)), labels].astype(np.float32)
+    weights = concatenated(said)[np.arange(len(labels)), labels].astype(np.float32)
     return weights / weights.mean()
 
 
 def teach(network, key, start, splits, targets, weights=None):
-    """Trains a network as `fer_tf.training` does, on targets that are probabilities."""
+    """Trains a network as `fer_tf.training` does, but on probabilities; no loss is balanced."""
     schedule = key.recipe.schedules[network]
     keras.utils.set_random_seed(key.seed)
     net = build_network(network, key.recipe, key.occlusion)
@@ -121,7 +130,7 @@ def teach(network, key, start, splits, targets, weights=None):
         data[name] = [splits[name].images[rows], targets[name][rows]]
         data[name] += [weights[name][rows]] if weights else []
     steps = -(-len(data["train"][0]) // schedule.batch_size)
-    model = keras.Sequential([net.input, *key.recipe.augmentation(), net])
+    model = keras.Sequential([net.input, *augmentation_of(key), net])
     model.compile(
         optimizer=make_optimizer(key, schedule, steps),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),
@@ -150,15 +159,17 @@ def probabilities_of(net, split):
 
 
 def measure(answers, labels, bootstrap):
-    """Accuracies and differences from the flat network and from what was not mended."""
+    """Accuracies and differences from the flat network and from the control."""
     right = {name: answer.argmax(axis=1) == labels for name, answer in answers.items()}
-    return [
-        {"name": name}
-        | scores(labels, answer.argmax(axis=1), bootstrap)
-        | {"minus_flat": compare(right[name], right[FLAT], bootstrap)}
-        | {"minus_as_it_was": compare(right[name], right[name.partition(",")[0]], bootstrap)}
-        for name, answer in answers.items()
-    ]
+    rows = []
+    for name, answer in answers.items():
+        row = {"name": name} | scores(labels, answer.argmax(axis=1), bootstrap)
+        row["minus_flat"] = compare(right[name], right[FLAT], bootstrap)
+        control = f"{name.partition(',')[0]}, {AGAIN}"
+        if "," in name and name != control:
+            row["minus_again"] = compare(right[name], right[control], bootstrap)
+        rows.append(row)
+    return rows
 
 
 if __name__ == "__main__":

@@ -136,8 +136,11 @@ def combine_any_occlusion(
 
 def _refuse_strangers(first, run, folder):
     """Refuses a multi-network that was trained otherwise than the first one."""
-    one, other = ({**r, "recipe": r["recipe"]["name"]} for r in (first, run))
-    for name in (*_SAME, "recipe"):
+    one, other = (
+        {**r, "recipe": r["recipe"]["name"], "backbone": r["recipe"]["backbone"]}
+        for r in (first, run)
+    )
+    for name in (*_SAME, "recipe", "backbone"):
         if one[name] != other[name]:
             raise InputError(
                 f"{folder} was trained with {name} {other[name]}, concat_db with {one[name]}; only "

@@ -151,14 +151,10 @@ def _methods(numbers):
 def _training(runs):
     lines = []
     for network, run in runs.items():
-        loss, seconds = run["best_validation_loss"], run["seconds"]
-        lines.append(
-            [
-                *(title_of(network), run["weights"], run["training_images"], run["epochs_done"]),
-                *(run["best_epoch"], f"{loss:.3f}", f"{seconds / 60:.1f}"),
-                *(run["images_per_second"], run["commit"]),
-            ]
-        )
+        line = [f"{run[name]:,}" for name in ("weights", "training_images")]
+        line += [run["epochs_done"], run["best_epoch"], f"{run['best_validation_loss']:.3f}"]
+        line += [f"{run['seconds'] / 60:.1f}", run["images_per_second"], run["commit"]]
+        lines.append([title_of(network), *line])
     head = ["network", "weights", "images", "epochs", "best epoch", "validation loss there"]
     return markdown_table([*head, "minutes", "images/s", "commit"], lines)
 

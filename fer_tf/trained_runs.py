@@ -63,9 +63,15 @@ def other_seeds(parent: Path) -> dict[str, dict[str, Path]]:
     for folder in sorted(parent.parent.glob(f"{base}*")):
         name, _, seed = folder.name.partition(SEED)
         if name == base and folder != parent:
-            own = {n: folder / n for n in TASKS if is_finished(folder / n)}
+            own = {n: folder / n for n in TASKS if _same_recipe(folder / n, parent / n)}
             found |= {seed or "0": own} if own else {}
     return found
+
+
+def _same_recipe(folder, other):
+    """Whether a run is finished and of the recipe of another, if there is that other."""
+    run, theirs = read_run(folder), read_run(other)
+    return is_finished(folder) and (theirs is None or run["recipe"] == theirs["recipe"])
 
 
 def check_runs(database: Database, folders: Mapping[str, Path]) -> None:
@@ -77,7 +83,8 @@ def check_runs(database: Database, folders: Mapping[str, Path]) -> None:
 
     Raises:
         InputError: if one was trained on other faces or for another partition, or if two were
-            trained by recipes that differ in more than the schedule.
+            trained by recipes that differ in more than the schedule, or, of the flat networks that
+            stand beside, in the backbone.
     """
     runs = {name: read_run(folder) for name, folder in folders.items()}
     for name, run in runs.items():
@@ -91,6 +98,10 @@ def check_runs(database: Database, folders: Mapping[str, Path]) -> None:
     own = [name for name in folders if name in TASKS]
     for name in own[1:]:
         refuse_mixture(runs, folders, own[0], name, ["recipe"])
+    backbones = {name: {"backbone": run["recipe"].get("backbone")} for name, run in runs.items()}
+    for name in folders:
+        if own and name not in own:
+            refuse_mixture(backbones, folders, own[0], name, ["backbone"])
 
 
 def predict_logits(folders: Mapping[str, Path], *splits: Split) -> list[dict[str, np.ndarray]]:

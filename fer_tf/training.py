@@ -149,6 +149,17 @@ def begin_from(net, start) -> None:
             layer.set_weights(start.get_layer(layer.name).get_weights())
 
 
+def augmentation_of(key: RunKey) -> list:
+    """The Keras layers that stand before a network while it is trained."""
+    from fer_tf.layers.random_usual_eyes import RandomUsualEyes
+
+    layers = key.recipe.augmentation()
+    if key.occlusion == "eyes" and key.recipe.usual_eyes:
+        # First, so that what moves the face moves the boxes with it.
+        layers.insert(0, RandomUsualEyes(key.recipe.usual_eyes))
+    return layers
+
+
 def _fit(network, key, train, validation, folder, start, strategy, verbose, progress, note):
     """Trains from the last finished epoch on; returns what `run.json` is to say about it."""
     import keras
@@ -156,7 +167,6 @@ def _fit(network, key, train, validation, folder, start, strategy, verbose, prog
     from fer_tf.checkpoint import Checkpoint
     from fer_tf.compiling import computing_in, make_loss, make_optimizer
     from fer_tf.failures import StopOnBadLoss
-    from fer_tf.layers.random_usual_eyes import RandomUsualEyes
     from fer_tf.reports import Watch, reports
 
     keras.utils.set_random_seed(key.seed)
@@ -167,10 +177,7 @@ def _fit(network, key, train, validation, folder, start, strategy, verbose, prog
             net = build_network(network, key.recipe, key.occlusion)
         if start:
             begin_from(net, start)
-        augmentation = key.recipe.augmentation()
-        if key.occlusion == "eyes" and key.recipe.usual_eyes:
-            # First, so that what moves the face moves the boxes with it.
-            augmentation.insert(0, RandomUsualEyes(key.recipe.usual_eyes))
+        augmentation = augmentation_of(key)
     replicas = strategy.num_replicas_in_sync if strategy else 1
     plain = replicas == 1 and key.precision == "float32"
     checkpoint = Checkpoint(

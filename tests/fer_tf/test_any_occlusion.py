@@ -18,7 +18,7 @@ from fer_tf.input_pipeline import KINDS, Database
 from fer_tf.networks import OCCLUSION
 from fer_tf.occlusion import DATABASES, RECOGNISED
 from fer_tf.recipes import get_recipe
-from fer_tf.runs import RUN_FILE, RunKey, write_json
+from fer_tf.runs import RUN_FILE, RunKey, read_run, write_json
 from fer_tf.serving import checkpoint_sha256
 from fer_tf.sources.drawn import draw_portrait
 from fer_tf.versions import MODEL_CARD, read_manifest, record_evaluation
@@ -257,6 +257,11 @@ def test_what_does_not_belong_together_is_refused(networks, tmp_path):
     for network in MULTI_NETWORK:
         change(folders["bconcat_db"][network], training_precision="bfloat16")
     refused("training_precision bfloat16, concat_db with float32")
+    for network in MULTI_NETWORK:
+        recipe = read_run(folders["bconcat_db"][network])["recipe"]
+        recipe["backbone"]["groups"] = 2
+        change(folders["bconcat_db"][network], training_precision="float32", recipe=recipe)
+    refused("backbone .*'groups': 2.* concat_db with .*'groups': 4")
     change(folders["eye_cdb"]["subnet_y"], finished=False)
     refused("subnet_y .*eye_cdb.* is not finished")
     with pytest.raises(InputError, match="no subnet_y .*train all --database eye_cdb/drawn"):

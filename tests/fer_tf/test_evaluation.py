@@ -173,6 +173,15 @@ def test_other_seeds_and_no_attention_are_found_beside(parent):
     assert seeds["path selection"] == {"0": pytest.approx(4 / 6), "7": pytest.approx(4 / 6)}
 
 
+def test_what_an_earlier_recipe_of_the_name_trained_is_not_compared(parent):
+    earlier = {"name": "fixed", "backbone": {"groups": 16}}
+    save(ANSWERS["flat"], parent.with_name("fixed-seed7") / "flat", recipe=earlier)
+    assert set(evaluate(DATABASE, parent).numbers["seeds"]["flat"]) == {"0"}
+    save(ANSWERS["flat"], parent.with_name("fixed-longer") / "flat", recipe=earlier)
+    with pytest.raises(InputError, match="fixed-longer/flat differ in backbone.*groups"):
+        evaluate(DATABASE, parent)
+
+
 def test_the_siblings_of_another_seed_have_that_seed(parent):
     seven = parent.with_name("fixed-seed7")
     for name, network in ANSWERS.items():

@@ -15,6 +15,11 @@ NETWORKS = {
     "like quick": {
         "image_size": 48,
         "rows": (24, 48),
+        "backbone": ResNeXt(**TINY, stem_kernel=3),
+    },
+    "like from_scratch": {
+        "image_size": 48,
+        "rows": (24, 48),
         "dropout": 0.2,
         "backbone": ResNeXt(**TINY, stem_kernel=3, stem_pool=False),
     },

@@ -37,7 +37,7 @@ def test_recipes_can_be_written_down(name):
 
 
 def test_an_unknown_recipe_is_named_with_the_known_ones():
-    with pytest.raises(InputError, match="'fast'.*paper, quick"):
+    with pytest.raises(InputError, match="'fast'.*paper, quick, from_scratch"):
         get_recipe("fast")
 
 
