@@ -173,6 +173,11 @@ def quick() -> Recipe:
     million weights at 48x48 that pools early, in small batches, with flips and small shifts; then
     BeginNet and the subnets start from its weights and need few epochs. So each subnet has
     features that all images taught, not its share of them alone.
+
+    Cost, each on one core of a Xeon beside other work: 21 minutes for the five networks of
+    concat_db/fer2013-leakfree or bconcat_db, 31 for eye_cdb, 34 for uncovered, whose rows are all
+    visible. Result on the test splits, in this order: path selection 54.4, 43.9, 54.5, 58.4 %, the
+    flat network 54.2, 44.0, 55.4, 60.4 % (results/quick/).
     """
     return replace(
         from_scratch(),
