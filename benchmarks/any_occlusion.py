@@ -14,10 +14,8 @@ Accuracies of path selection and of the joint probability with 95 % intervals; d
 paired, over groups of look-alikes.
 """
 
-import argparse
 import functools
 import os
-from pathlib import Path
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
@@ -27,6 +25,7 @@ from drawn_occluders import OCCLUDERS as INDEPENDENT
 from occlusion_recognition import KIND_OF, draw_large
 from rich.console import Console
 from rich.table import Table
+from run_options import run_options
 
 from fer_tf.any_occlusion import find_run_folders, occlusion_folder
 from fer_tf.checkpoint import load_best
@@ -50,13 +49,8 @@ ON_PATH = np.array([[label in labels_of(path) for label in range(7)] for path in
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--database", default=UNCOVERED)
-    parser.add_argument("--recipe", default="quick")
-    parser.add_argument("--data-dir", type=Path, default=Path("data/tfds"))
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
+    parser = run_options(__doc__, UNCOVERED)
     parser.add_argument("--split", default="test", choices=("validation", "test"))
-    parser.add_argument("--json", type=Path, help="also write the numbers here")
     arguments = parser.parse_args()
 
     database = find_database(arguments.database, arguments.data_dir)

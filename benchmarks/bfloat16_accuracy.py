@@ -5,15 +5,14 @@
 Answers the test split twice and compares image by image.
 """
 
-import argparse
 import json
 import os
-from pathlib import Path
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import numpy as np
 import tensorflow as tf
+from run_options import run_options
 
 from fer_tf.checkpoint import load_best
 from fer_tf.expressions import MULTI_NETWORK, TASKS
@@ -24,13 +23,8 @@ from fer_tf.provenance import provenance
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--database", default="concat_db")
-    parser.add_argument("--recipe", default="quick")
+    parser = run_options(__doc__)
     parser.add_argument("--network", action="append", choices=TASKS, help="may be repeated")
-    parser.add_argument("--data-dir", type=Path, default=Path("data/tfds"))
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
-    parser.add_argument("--json", type=Path, help="also write the numbers here")
     arguments = parser.parse_args()
 
     database = find_database(arguments.database, arguments.data_dir)

@@ -6,13 +6,13 @@ Trains networks again with other numbers of epochs and nothing else changed, and
 validation losses beside those of the recipe. No test image is looked at.
 """
 
-import argparse
 import dataclasses
 import json
 import os
-from pathlib import Path
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+from run_options import run_options
 
 from fer_tf.checkpoint import load_best
 from fer_tf.expressions import TASKS
@@ -26,14 +26,9 @@ from fer_tf.training import train_network
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = run_options(__doc__)
     parser.add_argument("networks", nargs="+", choices=TASKS)
-    parser.add_argument("--database", default="concat_db")
-    parser.add_argument("--recipe", default="quick")
     parser.add_argument("--epochs", type=int, required=True)
-    parser.add_argument("--data-dir", type=Path, default=Path("data/tfds"))
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
-    parser.add_argument("--json", type=Path, help="also write the numbers here")
     arguments = parser.parse_args()
 
     database = find_database(arguments.database, arguments.data_dir)

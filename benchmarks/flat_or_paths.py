@@ -11,15 +11,14 @@ BeginNet does, with its schedule: so more training is told from more networks. W
 yet is trained.
 """
 
-import argparse
 import dataclasses
 import os
-from pathlib import Path
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from rich.console import Console
 from rich.table import Table
+from run_options import run_options
 
 from fer_tf.checkpoint import load_best
 from fer_tf.evaluation import Evaluation, evaluate
@@ -43,12 +42,7 @@ from fer_tf.training import train_network
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--database", default="concat_db")
-    parser.add_argument("--recipe", default="quick")
-    parser.add_argument("--data-dir", type=Path, default=Path("data/tfds"))
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
-    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    parser = run_options(__doc__)
     arguments = parser.parse_args()
 
     database = find_database(arguments.database, arguments.data_dir)

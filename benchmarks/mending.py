@@ -5,7 +5,7 @@
 Beside the trained networks of a recipe whose four start from the flat one, others are trained with
 the same schedules, seed and start:
 
-- again: as they were, by the loop below; a control, for no two trainings end alike.
+- again: as they were, by the loop below; a control.
 - distilled: the targets of all four are half the labels and half what the flat network says: of a
   path the sum over its expressions, within a path each expression's share of that sum.
 - BeginNet weighed, alone: each image counts by the probability that the subnet of its path gives
@@ -16,7 +16,6 @@ than they are. All answer the same test images. The epoch with the lowest valida
 in which labels alone are the targets.
 """
 
-import argparse
 import json
 import os
 import tempfile
@@ -26,6 +25,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import keras
 import numpy as np
+from run_options import run_options
 
 from fer_tf.checkpoint import load_best
 from fer_tf.compiling import make_optimizer
@@ -45,12 +45,7 @@ AGAIN = "again"
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--database", default="concat_db")
-    parser.add_argument("--recipe", default="quick")
-    parser.add_argument("--data-dir", type=Path, default=Path("data/tfds"))
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
-    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    parser = run_options(__doc__)
     arguments = parser.parse_args()
 
     database = find_database(arguments.database, arguments.data_dir)

@@ -13,10 +13,8 @@ for. FER2013's uncovered faces hold some that wear sunglasses or hold a hand to 
 count as "none" and lower its share.
 """
 
-import argparse
 import json
 import os
-from pathlib import Path
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
@@ -25,6 +23,7 @@ import numpy as np
 from drawn_occluders import OCCLUDERS as INDEPENDENT
 from rich.console import Console
 from rich.table import Table
+from run_options import run_options
 from scipy.stats import binomtest
 
 from fer_tf.any_occlusion import occlusion_folder
@@ -43,13 +42,9 @@ ENLARGED = 4
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--database", default=UNCOVERED)
-    parser.add_argument("--data-dir", type=Path, default=Path("data/tfds"))
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
+    parser = run_options(__doc__, UNCOVERED, recipe=None)
     parser.add_argument("--split", default="test", choices=("validation", "test"))
     parser.add_argument("--faces", type=int, default=1000, help="to draw each occluder into")
-    parser.add_argument("--json", type=Path, help="also write the numbers here")
     arguments = parser.parse_args()
 
     database = find_database(arguments.database, arguments.data_dir)

@@ -8,7 +8,6 @@ are trained as the paper's were, and both answer the same test images. Networks 
 live in a process of their own, where `fer_tf.expressions.PATHS` is the other one from the start.
 """
 
-import argparse
 import itertools
 import json
 import os
@@ -21,17 +20,13 @@ from pathlib import Path
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import numpy as np
+from run_options import run_options
 
 from fer_tf import expressions
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--database", default="concat_db")
-    parser.add_argument("--recipe", default="quick")
-    parser.add_argument("--data-dir", type=Path, default=Path("data/tfds"))
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
-    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    parser = run_options(__doc__)
     parser.add_argument("--paths", type=json.loads, help="train this partition; used by itself")
     parser.add_argument("--answers", type=Path, help="where its answers go; used by itself")
     arguments = parser.parse_args()

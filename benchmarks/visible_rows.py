@@ -5,12 +5,10 @@ same data, seed and schedule (an interrupted run goes on), and compares both on 
 by the images per second of a training step and of an answer, measured in turns.
 """
 
-import argparse
 import dataclasses
 import json
 import os
 import statistics
-from pathlib import Path
 from time import perf_counter
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -19,6 +17,7 @@ import keras
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from run_options import run_options
 
 from fer_tf.checkpoint import load_best
 from fer_tf.expressions import TASKS
@@ -33,12 +32,8 @@ ROUNDS, STEPS, BATCH = 5, 10, 64
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--database", default="concat_db")
+    parser = run_options(__doc__, recipe=None)
     parser.add_argument("--network", default="begin", choices=TASKS)
-    parser.add_argument("--data-dir", type=Path, default=Path("data/tfds"))
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
-    parser.add_argument("--json", type=Path, help="also write the numbers here")
     arguments = parser.parse_args()
 
     database = find_database(arguments.database, arguments.data_dir)

@@ -25,7 +25,7 @@ def train_in_turn(
     """Trains one network after the other; the first of several workers shows how they come along.
 
     Args:
-        networks: names in `fer_tf.networks.NETWORKS`, those first that others start from.
+        networks: names in `TASKS`, those first that others start from; or OcclusionNet alone.
         database: what they are trained and validated on.
         key: what the runs are made of.
         runs_dir: where runs live.
