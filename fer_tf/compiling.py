@@ -4,6 +4,7 @@ import contextlib
 
 import keras
 
+from fer_tf.distillation import DistillationLoss
 from fer_tf.recipes import Recipe, Schedule
 from fer_tf.runs import RunKey
 from fer_tf.sgd import SGD
@@ -22,7 +23,7 @@ def computing_in(precision: str):
 
 
 def make_optimizer(key: RunKey, schedule: Schedule, steps: int):
-    """SGD as the recipe wants it.
+    """The recipe's optimizer.
 
     Args:
         key: the recipe and the precision.
@@ -40,19 +41,28 @@ def make_optimizer(key: RunKey, schedule: Schedule, steps: int):
             warmup_target=rate if warmup else None,
             warmup_steps=warmup,
         )
-    optimizer = SGD(
-        rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay or None,
-    )
+    weight_decay = recipe.weight_decay or None
+    if recipe.optimizer == "adamw":
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=weight_decay)
+    else:
+        optimizer = SGD(
+            rate,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov,
+            weight_decay=weight_decay,
+        )
     # In float16 small gradients would become zero.
     half = key.precision == "float16"
     return keras.optimizers.LossScaleOptimizer(optimizer) if half else optimizer
 
 
 def make_loss(recipe: Recipe, classes: int):
-    """Cross-entropy of classes int32 [B] and logits float32 [B, classes]."""
+    """Cross-entropy of classes int32 [B] and logits float32 [B, classes].
+
+    Where the recipe has teachers it takes the targets of `fer_tf.distillation.soft_targets` too.
+    """
+    if recipe.distillation:
+        return DistillationLoss(recipe.distillation.weight, recipe.distillation.temperature)
     if not recipe.label_smoothing:
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 

@@ -7,14 +7,17 @@ import numpy as np
 
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS, Task
-from fer_tf.occlusion import DATABASES
+from fer_tf.occlusion import DATABASES, RECOGNISED, visible_pixels
 from fer_tf.records import StoredImages, fits_memory, index_records
 
 UNCOVERED = "uncovered"
 """The database of the same faces without occlusion, a reference."""
 
-KINDS = DATABASES | {UNCOVERED: "none"}
-"""Database -> how its faces are covered, one of `fer_tf.occlusion.RECOGNISED`."""
+MIXED = "mixed"
+"""The database of the same faces, each of them uncovered and covered in all three ways."""
+
+KINDS = DATABASES | {UNCOVERED: "none", MIXED: "mixed"}
+"""Database -> how its faces are covered, one of `fer_tf.occlusion.RECOGNISED`, or "mixed"."""
 
 EVALUATION_BATCH = 256
 """Images per step where nothing is learnt; any size gives the same numbers."""
@@ -47,9 +50,13 @@ class Split:
         Images on disk stay there.
         """
         classes = np.asarray(task.class_of, np.int32)[self.labels]
-        rows = np.flatnonzero(classes >= 0)
+        rows = self.rows_of(task)
         on_disk = isinstance(self.images, StoredImages)
         return self.images.select(rows) if on_disk else self.images[rows], classes[rows]
+
+    def rows_of(self, task: Task) -> np.ndarray:
+        """The rows of the images that belong to a task, int [M]."""
+        return np.flatnonzero(np.asarray(task.class_of)[self.labels] >= 0)
 
 
 @dataclass(frozen=True)
@@ -71,13 +78,21 @@ class Database:
 
     @property
     def occlusion(self) -> str:
-        """Which part of its faces is black: "upper", "lower" or "eyes"."""
-        return DATABASES[self.name]
+        """Which part of its faces is black, a value of `KINDS`."""
+        return KINDS[self.name]
 
     @property
     def folder(self) -> Path:
         """The folder of the newest prepared version."""
         return _versions(self.data_dir / self.name / self.config)[-1]
+
+    def beside(self, name: str) -> "Database":
+        """The database of another name with the same config.
+
+        Raises:
+            InputError: if it is not prepared.
+        """
+        return find_database(f"{name}/{self.config}", self.data_dir)
 
     def builder(self):
         """The read-only TFDS builder of the newest prepared version."""
@@ -122,21 +137,16 @@ class UncoveredDatabase(Database):
     """
 
     @property
-    def occlusion(self) -> str:
-        """Nothing is black: "none"."""
-        return "none"
-
-    @property
     def folder(self) -> Path:
         """The folder of `concat_db`, which has the same faces and splits."""
-        return self._half("concat_db").folder
+        return self.beside("concat_db").folder
 
     def read(self, split: str, stream: bool | None = None) -> Split:
         """Reads "train", "validation" or "test"; see `Database.read`."""
         lower, upper = (
-            self._half(name).read(split, stream=False) for name in ("concat_db", "bconcat_db")
+            self.beside(name).read(split, stream=False) for name in ("concat_db", "bconcat_db")
         )
-        if self.fingerprint() != self._half("bconcat_db").fingerprint():
+        if self.fingerprint() != self.beside("bconcat_db").fingerprint():
             raise InputError(
                 f"concat_db/{self.config} and bconcat_db/{self.config} hold other faces; build "
                 "both again with `python cli.py build-datasets --rebuild`."
@@ -146,8 +156,63 @@ class UncoveredDatabase(Database):
         # Where one is black the other is not.
         return replace(lower, images=np.maximum(lower.images, upper.images[rows]))
 
-    def _half(self, name):
-        return find_database(f"{name}/{self.config}", self.data_dir)
+
+@dataclass(frozen=True)
+class MixedDatabase(Database):
+    """Each face four times: uncovered, and as each of the three databases covers it.
+
+    Its images are always held in memory.
+    """
+
+    @property
+    def folder(self) -> Path:
+        """The folder of `eye_cdb`, whose fingerprint covers the eyes that were found too."""
+        return self.beside("eye_cdb").folder
+
+    def read(self, split: str, stream: bool | None = None) -> Split:
+        """Reads "train", "validation" or "test": all faces in each kind of `RECOGNISED`, in turn.
+
+        Raises:
+            InputError: see `with_eye_masks`.
+        """
+        faces = self.with_eye_masks(split)
+        face, mask = faces.images[..., :1], faces.images[..., 1:]
+        kinds = [np.where(visible_pixels(kind), face, 0) for kind in RECOGNISED[:-1]]
+        kinds.append(np.where(mask, 0, face))
+        count = len(kinds)
+        return Split(
+            np.concatenate(kinds).astype(np.uint8),
+            np.tile(faces.labels, count),
+            faces.ids * count,
+            faces.subjects * count,
+        )
+
+    def with_eye_masks(self, split: str) -> Split:
+        """Reads the uncovered faces of a split, with a mask of the eyes behind each face.
+
+        Returns:
+            A split whose images are uint8 [N, 48, 48, 2]: the face, and 255 where `eye_cdb` has
+            black boxes, else 0.
+
+        Raises:
+            InputError: if the three databases hold other faces than each other.
+        """
+        uncovered = self.beside(UNCOVERED).read(split)
+        eyes = self.beside("eye_cdb").read(split, stream=False)
+        place = {name: row for row, name in enumerate(eyes.ids)}
+        images = None
+        if place.keys() == set(uncovered.ids):
+            covered = eyes.images[[place[name] for name in uncovered.ids]]
+            black = covered != uncovered.images
+            if not covered[black].any():  # They differ by black boxes alone.
+                mask = np.where(black, 255, 0).astype(np.uint8)
+                images = np.concatenate([uncovered.images, mask], axis=-1)
+        if images is None:
+            raise InputError(
+                f"eye_cdb/{self.config} holds other faces than concat_db/{self.config}; build both "
+                "again with `python cli.py build-datasets --rebuild`."
+            )
+        return replace(uncovered, images=images)
 
 
 def find_database(name: str, data_dir: Path) -> Database:
@@ -155,7 +220,7 @@ def find_database(name: str, data_dir: Path) -> Database:
 
     Args:
         name: `concat_db`, `bconcat_db` or `eye_cdb`, or one of them followed by `/CONFIG`;
-            or `uncovered`, which needs the first two.
+            or `uncovered`, which needs the first two, or `mixed`, which needs all three.
         data_dir: the TFDS data directory.
 
     Raises:
@@ -167,10 +232,14 @@ def find_database(name: str, data_dir: Path) -> Database:
         half = find_database(f"concat_db/{config}".rstrip("/"), data_dir)
         find_database(f"bconcat_db/{half.config}", data_dir)
         return UncoveredDatabase(UNCOVERED, half.config, data_dir)
+    if database == MIXED:
+        whole = find_database(f"{UNCOVERED}/{config}".rstrip("/"), data_dir)
+        find_database(f"eye_cdb/{whole.config}", data_dir)
+        return MixedDatabase(MIXED, whole.config, data_dir)
     if database not in DATABASES:
         raise InputError(
-            f"No database is named {database!r}; choose one of {', '.join(DATABASES)} or "
-            f"{UNCOVERED}, with or without /CONFIG."
+            f"No database is named {database!r}; choose one of {', '.join(DATABASES)}, "
+            f"{UNCOVERED} or {MIXED}, with or without /CONFIG."
         )
     folder = data_dir / database
     configs = sorted(p.name for p in folder.glob("*") if p.is_dir() and _versions(p))

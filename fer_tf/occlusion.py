@@ -31,14 +31,20 @@ ANY_OCCLUSION = "any_occlusion"
 
 _HALF = FACE_SIZE // 2
 _ALL = (0, FACE_SIZE)
-_VISIBLE_ROWS = {"upper": (_HALF, FACE_SIZE), "lower": (0, _HALF), "eyes": _ALL, "none": _ALL}
+_VISIBLE_ROWS = {
+    "upper": (_HALF, FACE_SIZE),
+    "lower": (0, _HALF),
+    "eyes": _ALL,
+    "none": _ALL,
+    "mixed": _ALL,
+}
 
 
 def visible_rows(kind: str) -> tuple[int, int]:
     """First row that is left uncovered and the row after the last, 0 to 48.
 
     Args:
-        kind: one of `OCCLUSIONS`, or "none".
+        kind: one of `OCCLUSIONS`, "none", or "mixed", which is any of these.
     """
     return _VISIBLE_ROWS[kind]
 

@@ -21,7 +21,7 @@ class Schedule:
     Attributes:
         epochs: passes over its training split.
         batch_size: images per step over all replicas.
-        learning_rate: of SGD; the highest one where a warm-up or a decay is on.
+        learning_rate: of the optimizer; the highest one where a warm-up or a decay is on.
         balanced: whether the loss weighs each class by the inverse of its share, so that a rare
             one (one in eight of SubnetZ's images is Disgust) is not given up.
     """
@@ -39,11 +39,14 @@ class Backbone:
     blocks: tuple[int, ...] = (3, 4, 6, 3)
     groups: int = 32
     group_width: int = 4
+    widths: tuple[int, ...] | None = None
     expansion: int = 2
     bottleneck: bool = True
     stem_filters: int = 64
     stem_kernel: int = 7
+    stem_strides: int = 2
     stem_pool: bool = True
+    pool_stages: bool = False
     batch_norm_momentum: float = 0.9
 
 
@@ -61,6 +64,22 @@ and 126,886,696 weights of torchvision's.
 
 
 @dataclass(frozen=True)
+class Distillation:
+    """Whose answers to the uncovered faces a network learns beside the labels.
+
+    Attributes:
+        teachers: folders of runs under `runs/uncovered/CONFIG/`, e.g. "teacher-seed1"; of each the
+            flat network, and their probabilities are averaged.
+        weight: of the teachers' answer in the loss, 0 to 1; the labels have the rest.
+        temperature: that softens the answers.
+    """
+
+    teachers: tuple[str, ...] = ("teacher",)
+    weight: float = 0.7
+    temperature: float = 2.0
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that decides a run besides its data and its seed.
 
@@ -72,10 +91,18 @@ class Recipe:
         visible_rows: whether the networks look only at the rows that the database leaves visible.
         start_from: the network, "flat", from whose best weights the others begin; None: all begin
             from nothing.
+        start_database: the database on which that network was trained, "mixed"; None: each has its
+            own.
+        shared_stages: so many first stages of the backbone, and what comes before them, stay as the
+            network has them from which the others begin; 0: none.
+        distillation: the teachers from which the networks learn too, or None.
+        covers_anew: whether faces are covered while a network is trained, after augmentation, and
+            not before. It needs all three databases.
         attention: whether spatial attention stands before the backbone.
         dropout: rate before the last layer.
+        optimizer: "sgd" or "adamw".
         momentum: of SGD.
-        nesterov: whether the momentum is Nesterov's.
+        nesterov: whether SGD's momentum is Nesterov's.
         weight_decay: decoupled, per step and times the learning rate.
         label_smoothing: of the cross-entropy.
         warmup_epochs: epochs of linear warm-up.
@@ -91,8 +118,13 @@ class Recipe:
     image_size: int = 224
     visible_rows: bool = False
     start_from: str | None = None
+    start_database: str | None = None
+    shared_stages: int = 0
+    distillation: Distillation | None = None
+    covers_anew: bool = False
     attention: bool = True
     dropout: float = 0.0
+    optimizer: str = "sgd"
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float = 0.0
@@ -108,7 +140,7 @@ class Recipe:
         Its own schedule stands under "schedule"; the augmentation is given by its layers' configs.
         """
         plain = asdict(self) | {"augmentation": []}
-        if network == self.start_from:
+        if network == self.start_from and not self.start_database:
             plain["start_from"] = None
         del plain["schedules"]
         for layer in self.augmentation():
@@ -119,8 +151,13 @@ class Recipe:
     @property
     def multi_network(self) -> tuple[str, ...]:
         """What `train all` trains, in this order: the four networks and where they start from."""
-        first = (self.start_from,) if self.start_from else ()
+        first = (self.start_from,) if self.start_from and not self.start_database else ()
         return (*first, *MULTI_NETWORK)
+
+    def origin(self, database: str, network: str) -> tuple[str, str] | None:
+        """The database and the network from whose weights one begins; None: from nothing."""
+        start = self.start_from and (self.start_database or database, self.start_from)
+        return None if start == (database, network) else start
 
     def refuse_others(self, networks: Sequence[str]) -> None:
         """Refuses networks that it has no schedule for.
@@ -134,6 +171,22 @@ class Recipe:
                     f"Recipe {self.name} trains {', '.join(self.schedules)}, not {network}; give "
                     "another --recipe, or none for the usual one."
                 )
+
+
+def _pooling(blocks, widths):
+    """A network of plain 3x3 convolutions and poolings, which CPUs train fastest."""
+    return Backbone(
+        blocks,
+        groups=1,
+        widths=widths,
+        expansion=1,
+        bottleneck=False,
+        stem_filters=widths[0] // 2,
+        stem_kernel=3,
+        stem_pool=False,
+        pool_stages=True,
+        batch_norm_momentum=0.99,
+    )
 
 
 def _schedules(begin, subnet_x, subnet_y, subnet_z, flat=None):
@@ -195,6 +248,44 @@ def quick() -> Recipe:
         ),
         dropout=0.0,
         augmentation=_flips_and_shifts,
+    )
+
+
+def strong() -> Recipe:
+    """The strongest networks that two CPU cores train in hours."""
+    return replace(
+        teacher(),
+        name="strong",
+        backbone=_pooling(blocks=(1, 2, 1), widths=(64, 128, 192)),
+        start_from="flat",
+        start_database="mixed",
+        shared_stages=2,
+        distillation=Distillation(),
+        covers_anew=True,
+        usual_eyes=0.5,
+        schedules=_schedules(
+            begin=Schedule(epochs=6, batch_size=64, learning_rate=1e-3),
+            subnet_x=Schedule(epochs=6, batch_size=64, learning_rate=1e-3),
+            subnet_y=Schedule(epochs=8, batch_size=64, learning_rate=1e-3),
+            subnet_z=Schedule(epochs=10, batch_size=64, learning_rate=1e-3),
+            flat=Schedule(epochs=70, batch_size=64, learning_rate=3e-3),
+        ),
+    )
+
+
+def teacher() -> Recipe:
+    """The flat network of uncovered faces from which the networks of `strong` learn."""
+    return Recipe(
+        name="teacher",
+        schedules={"flat": Schedule(epochs=60, batch_size=64, learning_rate=3e-3)},
+        backbone=_pooling(blocks=(1, 1, 1), widths=(64, 128, 256)),
+        image_size=48,
+        dropout=0.3,
+        optimizer="adamw",
+        weight_decay=0.05,
+        warmup_epochs=1,
+        cosine_decay=True,
+        augmentation=_affine_and_light,
     )
 
 
@@ -274,20 +365,22 @@ def occlusion() -> Recipe:
     """
     return Recipe(
         name="occlusion",
-        schedules={"occlusion": Schedule(epochs=6, batch_size=64, learning_rate=0.1)},
-        backbone=demo().backbone,
+        schedules={"occlusion": Schedule(epochs=12, batch_size=64, learning_rate=3e-3)},
+        backbone=_pooling(blocks=(1, 1, 1), widths=(16, 32, 64)),
         image_size=48,
         attention=False,
-        nesterov=True,
-        weight_decay=5e-4,
+        optimizer="adamw",
+        weight_decay=0.05,
         warmup_epochs=0.5,
         cosine_decay=True,
-        augmentation=_small_changes,
+        augmentation=_affine_and_light,
     )
 
 
 RECIPES = {
     "paper": paper,
+    "strong": strong,
+    "teacher": teacher,
     "quick": quick,
     "from_scratch": from_scratch,
     "demo": demo,
@@ -366,6 +459,13 @@ def _flips_and_shifts():
         keras.layers.RandomFlip("horizontal"),
         keras.layers.RandomTranslation(0.06, 0.06, fill_mode="constant"),
     ]
+
+
+def _affine_and_light():
+    from fer_tf.layers.random_affine import RandomAffine
+    from fer_tf.layers.random_light import RandomLight
+
+    return [RandomAffine(rotation=10, zoom=0.1, shift=0.08), RandomLight(0.1, 0.25)]
 
 
 def _small_changes():

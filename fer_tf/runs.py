@@ -38,6 +38,8 @@ class RunKey:
         recipe: the recipe.
         seed: of everything random.
         precision: one of `PRECISIONS`.
+        origin_fingerprint: the fingerprint of the database on which the network was trained from
+            which the others begin; None where it is the same database.
     """
 
     database: str
@@ -47,12 +49,16 @@ class RunKey:
     recipe: Recipe
     seed: int = 0
     precision: str = "float32"
+    origin_fingerprint: str | None = None
 
     @classmethod
     def of(cls, database, recipe: Recipe, seed: int = 0, precision: str = "float32") -> "RunKey":
         """Of what is trained on a `fer_tf.input_pipeline.Database`."""
         faces = database.name, database.config, database.fingerprint(), database.occlusion
-        return cls(*faces, recipe, seed, precision)
+        origin = None
+        if recipe.start_database:
+            origin = database.beside(recipe.start_database).fingerprint()
+        return cls(*faces, recipe, seed, precision, origin)
 
     def folder(self, runs_dir: Path, network: str) -> Path:
         """Where the run of one network lives under the runs directory."""
@@ -62,7 +68,11 @@ class RunKey:
     def as_dict(self, network: str) -> dict:
         """Plain values that go into `run.json` and must not change while a run goes on."""
         recipe = self.recipe.as_dict(network)
-        recipe["usual_eyes"] *= self.occlusion == "eyes"  # Nothing to the others.
+        if self.occlusion not in ("eyes", "mixed"):
+            recipe["usual_eyes"] = 0.0  # Nothing to the others.
+        if not self.recipe.origin(self.database, network):
+            recipe["start_from"] = recipe["start_database"] = None
+            recipe["shared_stages"] = 0
         values = {
             "database": self.database,
             "config": self.config,
@@ -112,8 +122,11 @@ def _completed(run):
     """A run begun before there was a choice, with what was then the only one."""
     run = {"training_precision": "float32", "paths": PAPER_PATHS} | run
     if "backbone" in run.get("recipe", {}):
-        run["recipe"] = {"start_from": None, "usual_eyes": 0.0} | run["recipe"]
+        usual = {"start_from": None, "usual_eyes": 0.0, "optimizer": "sgd"}
+        usual |= {"start_database": None, "shared_stages": 0, "distillation": None}
+        run["recipe"] = usual | {"covers_anew": False} | run["recipe"]
         usual = {"expansion": 2, "bottleneck": True, "batch_norm_momentum": 0.9}
+        usual |= {"widths": None, "stem_strides": 2, "pool_stages": False}
         run["recipe"]["backbone"] = usual | run["recipe"]["backbone"]
     return json.loads(json.dumps(run))  # As they are read back.
 

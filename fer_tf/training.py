@@ -2,13 +2,14 @@
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from fer_tf.errors import InputError
 from fer_tf.networks import classes_of
-from fer_tf.occlusion import visible_rows
+from fer_tf.occlusion import RECOGNISED, visible_rows
 from fer_tf.recipes import Recipe
 from fer_tf.runs import (
     RUN_FILE,
@@ -63,8 +64,10 @@ def train_network(
     Args:
         network: a name in `fer_tf.networks.NETWORKS`.
         key: database, recipe, seed and precision.
-        train: images uint8 [N, 48, 48, 1] and classes int32 [N] of the training split.
-        validation: the same of the validation split.
+        train: images uint8 [N, 48, 48, 1] and classes int32 [N] of the training split, or targets
+            float32 [N, 1 + classes] of `fer_tf.distillation.soft_targets`. Where the recipe covers
+            faces anew images are [N, 48, 48, 2], see `MixedDatabase.with_eye_masks`.
+        validation: images uint8 [N, 48, 48, 1] and classes int32 [N] of the validation split.
         runs_dir: where runs live.
         strategy: a `tf.distribute.Strategy`, or None for none (always on JAX).
         restart: throw away what the folder holds and begin anew.
@@ -123,16 +126,18 @@ def train_network(
 
 def _starting_point(network, key, runs_dir):
     """The run of the network from whose weights this one begins, None where from nothing."""
-    parent = key.recipe.start_from
-    if parent is None or parent == network:
+    origin = key.recipe.origin(key.database, network)
+    if origin is None:
         return None
-    folder = key.folder(runs_dir, parent)
+    database, parent = origin
+    folder = replace(key, database=database).folder(runs_dir, parent)
     if not is_finished(folder):
         raise InputError(
             f"With recipe {key.recipe.name} {network} starts from {parent}, which is not trained "
-            f"in {folder}; give the same command for {parent} first, or for all."
+            f"in {folder}; give `python cli.py train {parent} --database {database}/{key.config} "
+            f"--recipe {key.recipe.name}` first."
         )
-    if read_run(folder)["data_fingerprint"] != key.fingerprint:
+    if read_run(folder)["data_fingerprint"] != (key.origin_fingerprint or key.fingerprint):
         raise InputError(
             f"{folder} was trained on other faces than {key.database}/{key.config} holds now; "
             f"train {parent} again with --restart."
@@ -149,11 +154,24 @@ def begin_from(net, start) -> None:
             layer.set_weights(start.get_layer(layer.name).get_weights())
 
 
+def keep_stages(net, count: int) -> None:
+    """Leaves the first stages of a network's backbone, and what is before them, as they are."""
+    if count:
+        for layer in net.layers:
+            if layer.name.startswith((f"stage_{count + 1}_", "pool")):
+                return
+            layer.trainable = False
+
+
 def augmentation_of(key: RunKey) -> list:
     """The Keras layers that stand before a network while it is trained."""
+    from fer_tf.layers.random_occlusion import RandomOcclusion
     from fer_tf.layers.random_usual_eyes import RandomUsualEyes
 
     layers = key.recipe.augmentation()
+    if key.recipe.covers_anew:
+        kinds = RECOGNISED if key.occlusion == "mixed" else (key.occlusion,)
+        return [*layers, RandomOcclusion(kinds, key.recipe.usual_eyes)]
     if key.occlusion == "eyes" and key.recipe.usual_eyes:
         # First, so that what moves the face moves the boxes with it.
         layers.insert(0, RandomUsualEyes(key.recipe.usual_eyes))
@@ -166,6 +184,7 @@ def _fit(network, key, train, validation, folder, start, strategy, verbose, prog
 
     from fer_tf.checkpoint import Checkpoint
     from fer_tf.compiling import computing_in, make_loss, make_optimizer
+    from fer_tf.distillation import ClassAccuracy
     from fer_tf.failures import StopOnBadLoss
     from fer_tf.reports import Watch, reports
 
@@ -177,6 +196,7 @@ def _fit(network, key, train, validation, folder, start, strategy, verbose, prog
             net = build_network(network, key.recipe, key.occlusion)
         if start:
             begin_from(net, start)
+            keep_stages(net, key.recipe.shared_stages)
         augmentation = augmentation_of(key)
     replicas = strategy.num_replicas_in_sync if strategy else 1
     plain = replicas == 1 and key.precision == "float32"
@@ -187,12 +207,14 @@ def _fit(network, key, train, validation, folder, start, strategy, verbose, prog
         writes=is_chief(strategy),
     )
     # Made outside the scope: see ReplicatedModel.
-    model = _model_class()([net.input, *augmentation, net])
+    shape = train[0].shape[1:]
+    images = net.input if shape == net.input_shape[1:] else keras.Input(shape, dtype="uint8")
+    model = _model_class()([images, *augmentation, net])
     with strategy.scope() if strategy else contextlib.nullcontext():
         model.compile(
             optimizer=make_optimizer(key, schedule, steps),
             loss=make_loss(key.recipe, len(classes_of(network))),
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            metrics=[ClassAccuracy(name="accuracy")],
             # "auto" is XLA, which on CPUs is slow for these networks and with several replicas
             # may hang (keras#20763).
             jit_compile=keras.backend.backend() == "jax",
@@ -271,9 +293,13 @@ def _batches(network, train, validation, key, first_epoch, strategy):
 
     schedule, seed = key.recipe.schedules[network], key.seed
     if schedule.balanced:
-        count = np.bincount(train[1], minlength=len(classes_of(network)))
+        classes = [
+            split[1] if split[1].ndim == 1 else split[1][:, 0].astype(np.int32)
+            for split in (train, validation)
+        ]
+        count = np.bincount(classes[0], minlength=len(classes_of(network)))
         weights = (len(train[1]) / (len(count) * np.maximum(count, 1))).astype(np.float32)
-        train, validation = [(*split, weights[split[1]]) for split in (train, validation)]
+        train, validation = (*train, weights[classes[0]]), (*validation, weights[classes[1]])
     size = schedule.batch_size
     shuffled = training_batches(*train, batch_size=size, seed=seed, first_epoch=first_epoch)
     # Who had to take small batches cannot have large ones here.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fer_tf.expressions import TASKS
-from fer_tf.input_pipeline import Database
+from fer_tf.input_pipeline import MIXED, UNCOVERED, Database
 from fer_tf.networks import OCCLUSION
 from fer_tf.parallel import run_on_devices
 from fer_tf.runs import RunKey, is_finished
@@ -46,7 +46,7 @@ def train_in_turn(
         done = not restart and is_finished(key.folder(runs_dir, OCCLUSION))
         splits_of = _drawn(database, key.seed, done, note)
     else:
-        splits_of = _as_stored(database, stream)
+        splits_of = _splits_of(database, key, runs_dir, stream, note)
     title = f"{database}, recipe {key.recipe.name}"
     shown = Progress(title, networks) if is_chief(strategy) else contextlib.nullcontext()
     with shown as progress:
@@ -104,10 +104,42 @@ def train_side_by_side(
             run_on_devices(commands, gpus, note)
 
 
-def _as_stored(database, stream):
+def _splits_of(database, key, runs_dir, stream, note):
     """Function of an expression network: what it is trained and validated on."""
-    splits = [database.read(split, stream) for split in ("train", "validation")]
-    return lambda network: [split.for_task(TASKS[network]) for split in splits]
+    from fer_tf.distillation import soft_targets
+
+    recipe = key.recipe
+    validation = database.read("validation", stream)
+    if recipe.covers_anew:
+        train = database.beside(MIXED).with_eye_masks("train")
+    else:
+        train = database.read("train", stream)
+    logits = _teachers(database, recipe, runs_dir, train, note) if recipe.distillation else None
+
+    def splits(network):
+        task = TASKS[network]
+        images, classes = train.for_task(task)
+        if logits is not None:
+            rows = train.rows_of(task)
+            temperature = recipe.distillation.temperature
+            classes = soft_targets(task, classes, [each[rows] for each in logits], temperature)
+        return [(images, classes), validation.for_task(task)]
+
+    return splits
+
+
+def _teachers(database, recipe, runs_dir, train, note):
+    """What each teacher of a recipe says of the training faces, which it sees uncovered."""
+    from fer_tf.distillation import teacher_logits
+
+    uncovered = database.beside(UNCOVERED)
+    faces = train.images[..., :1] if recipe.covers_anew else uncovered.read("train").images
+    note("Asking the teachers what they see in the uncovered faces, about a minute each")
+    parent = runs_dir / UNCOVERED / database.config
+    return [
+        teacher_logits(parent / name / "flat", faces, uncovered.fingerprint())
+        for name in recipe.distillation.teachers
+    ]
 
 
 def _drawn(database, seed, done, note):

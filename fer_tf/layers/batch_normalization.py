@@ -15,7 +15,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     Keras' own computation remains where the fused operation does not do the same: in inference,
     on other backends, when statistics are synchronized across replicas, and for everything but
-    float32 [B, H, W, C] normalized over its last axis with scale and center.
+    float32 or bfloat16 [B, H, W, C] normalized over its last axis with scale and center.
 
     Input and output: float [B, ..., C].
     """
@@ -47,8 +47,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
             keras.backend.backend() == "tensorflow"
             and len(inputs.shape) == 4
             and self.axis in (-1, 3)
-            and keras.backend.standardize_dtype(inputs.dtype) == "float32"
-            and self.compute_dtype == "float32"
+            and keras.backend.standardize_dtype(inputs.dtype) == self.compute_dtype
+            and self.compute_dtype in ("float32", "bfloat16")
             and self.scale
             and self.center
             and not (self.renorm or self.synchronized)

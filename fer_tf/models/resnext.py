@@ -20,13 +20,19 @@ class ResNeXt:
 
     Attributes:
         blocks: number of blocks in each stage; every stage but the first halves the resolution.
+        pool_stages: whether a max pooling halves it, before the stage's first block; else that
+            block's 3x3 convolution has stride 2, as in the papers. On CPUs the former trains two
+            to three times as fast.
         groups: cardinality, the number of groups of the 3x3 convolutions.
         group_width: channels of a group in the first stage; doubles with each stage.
-        expansion: a stage's blocks put out so many times its `groups * group_width` channels.
+        widths: channels of each stage's 3x3 convolutions, or None for `groups * group_width`,
+            doubled with each stage.
+        expansion: a stage's blocks put out so many times its channels.
         bottleneck: whether a block reduces, convolves 3x3 and expands; else it is two 3x3
             convolutions, and its `expansion` 1.
         stem_filters: channels of the stem's convolution.
-        stem_kernel: its kernel size; its stride is 2.
+        stem_kernel: its kernel size.
+        stem_strides: its stride.
         stem_pool: whether a max pooling of stride 2 follows it. ImageNet networks have a 7x7
             convolution and the pooling; for small images a 3x3 convolution alone does.
         batch_norm_momentum: what the moving statistics keep of themselves at each step. With small
@@ -36,11 +42,14 @@ class ResNeXt:
     blocks: tuple[int, ...] = (3, 4, 6, 3)
     groups: int = 32
     group_width: int = 4
+    widths: tuple[int, ...] | None = None
     expansion: int = 2
     bottleneck: bool = True
     stem_filters: int = 64
     stem_kernel: int = 7
+    stem_strides: int = 2
     stem_pool: bool = True
+    pool_stages: bool = False
     batch_norm_momentum: float = 0.9
 
     def __call__(self, inputs):
@@ -50,7 +59,7 @@ class ResNeXt:
         x = layers.Conv2D(
             self.stem_filters,
             self.stem_kernel,
-            2,
+            self.stem_strides,
             use_bias=False,
             kernel_initializer="he_normal",
             name="stem",
@@ -62,9 +71,12 @@ class ResNeXt:
             x = layers.ZeroPadding2D(1, name="stem_pool_pad")(x)
             x = layers.MaxPooling2D(3, 2, name="stem_pool")(x)
         for stage, count in enumerate(self.blocks):
-            width = self.groups * self.group_width * 2**stage
+            width = self.widths[stage] if self.widths else self.groups * self.group_width * 2**stage
+            if stage > 0 and self.pool_stages:
+                x = layers.MaxPooling2D(2, padding="same", name=f"stage_{stage + 1}_pool")(x)
             for block in range(count):
-                strides = 2 if stage > 0 and block == 0 else 1
+                halves = stage > 0 and block == 0 and not self.pool_stages
+                strides = 2 if halves else 1
                 name = f"stage_{stage + 1}_block_{block + 1}"
                 x = self._block(x, width, strides, name)
         return x

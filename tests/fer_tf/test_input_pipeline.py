@@ -6,11 +6,13 @@ from fer_tf.expressions import TASKS
 from fer_tf.input_pipeline import (
     Database,
     Split,
+    UncoveredDatabase,
     _numpy_batches,
     evaluation_batches,
     find_database,
     training_batches,
 )
+from fer_tf.occlusion import visible_pixels
 
 
 def numbered(count):
@@ -108,6 +110,41 @@ def test_what_cannot_be_found_is_said_with_what_to_do(tmp_path):
         find_database("concat_db", tmp_path)
     with pytest.raises(InputError, match="'jaffe'.*prepared there: drawn, kdef"):
         find_database("concat_db/jaffe", tmp_path)
+
+
+def test_mixed_faces_stand_four_times_covered_as_the_databases_cover_them(tmp_path, monkeypatch):
+    prepare(tmp_path, "concat_db/drawn", "bconcat_db/drawn")
+    with pytest.raises(InputError, match="build-datasets eye_cdb"):
+        find_database("mixed", tmp_path)
+    prepare(tmp_path, "eye_cdb/drawn")
+    database = find_database("mixed", tmp_path)
+    assert (str(database), database.occlusion) == ("mixed/drawn", "mixed")
+
+    faces = np.random.default_rng(0).integers(1, 256, (2, 48, 48, 1), np.uint8)
+    covered = {kind: faces * visible_pixels(kind) for kind in ("none", "upper", "lower")}
+    covered["eyes"] = faces[::-1].copy()
+    covered["eyes"][:, 10:20, 5:40] = 0
+
+    def read(self, split, stream=None):
+        ids = ["b", "a"] if self.occlusion == "eyes" else ["a", "b"]
+        labels = np.array([4, 5] if ids[0] == "a" else [5, 4], np.int32)
+        return Split(covered[self.occlusion], labels, ids, [""] * 2)
+
+    for kind in (Database, UncoveredDatabase):
+        monkeypatch.setattr(kind, "read", read)
+    masked = database.with_eye_masks("train")
+    np.testing.assert_array_equal(masked.images[..., :1], faces)
+    mask = np.zeros((2, 48, 48), np.uint8)
+    mask[:, 10:20, 5:40] = 255
+    np.testing.assert_array_equal(masked.images[..., 1], mask)
+    split = database.read("test")
+    expected = [covered[kind] for kind in ("none", "upper", "lower")] + [covered["eyes"][::-1]]
+    np.testing.assert_array_equal(split.images, np.concatenate(expected))
+    assert split.ids == ["a", "b"] * 4 and split.labels.tolist() == [4, 5] * 4
+
+    covered["eyes"][0, 0, 0] -= 1
+    with pytest.raises(InputError, match="eye_cdb/drawn holds other faces than concat_db/drawn"):
+        database.read("test")
 
 
 def test_uncovered_faces_are_put_together_from_both_halves(tmp_path, monkeypatch):

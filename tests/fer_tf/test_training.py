@@ -10,7 +10,8 @@ import tensorflow as tf
 from fer_tf import reports, training
 from fer_tf.checkpoint import BEST, STATE, Checkpoint, load_best
 from fer_tf.errors import InputError
-from fer_tf.recipes import Schedule
+from fer_tf.occlusion import RECOGNISED
+from fer_tf.recipes import Schedule, strong
 from fer_tf.reports import HISTORY
 from fer_tf.runs import RUN_FILE, RunKey, locked, open_run, write_json
 from fer_tf.serving import checkpoint_sha256
@@ -151,6 +152,44 @@ def test_a_network_starts_from_the_weights_of_another(tmp_path):
     assert len(kernels) == 4
     for theirs, ours in kernels:
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_a_network_starts_from_that_of_another_database_and_keeps_its_first_stage(tmp_path):
+    recipe = dataclasses.replace(
+        TINY_RECIPE, start_from="flat", start_database="mixed", shared_stages=1
+    )
+    key = dataclasses.replace(KEY, recipe=recipe, origin_fingerprint="mixed's")
+    with pytest.raises(InputError, match="train flat --database mixed/drawn --recipe tiny` first"):
+        train(tmp_path, key)
+    mixed = dataclasses.replace(key, database="mixed", occlusion="mixed", fingerprint="mixed's")
+    data = split(40), split(10, 1)
+    run = train_network("flat", mixed, *data, tmp_path, verbose=0)
+    assert (run["recipe"]["start_from"], run["recipe"]["shared_stages"]) == (None, 0)
+    run = train(tmp_path, key)
+    assert run["started_from"] == checkpoint_sha256(mixed.folder(tmp_path, "flat"))
+    assert run["recipe"]["shared_stages"] == 1
+    start, ours = (
+        load_best(each.folder(tmp_path, network))
+        for each, network in ((mixed, "flat"), (key, "subnet_y"))
+    )
+    kept = {
+        layer.name
+        for layer in start.layers
+        if layer.weights
+        and all(map(np.array_equal, layer.get_weights(), ours.get_layer(layer.name).get_weights()))
+    }
+    assert {"attention", "stem", "stem_bn", "stage_1_block_1_expand_bn"} <= kept
+    assert not any(name.startswith("stage_2") for name in kept)
+    with pytest.raises(InputError, match="flat was trained on other faces"):
+        train(tmp_path, dataclasses.replace(key, origin_fingerprint="other"), restart=True)
+
+
+def test_faces_are_covered_after_they_are_moved():
+    recipe = dataclasses.replace(strong(), usual_eyes=0.25)
+    for occlusion, kinds in (("upper", ("upper",)), ("mixed", RECOGNISED)):
+        key = dataclasses.replace(KEY, recipe=recipe, occlusion=occlusion)
+        *_, last = training.augmentation_of(key)
+        assert (last.kinds, last.usual_eyes) == (kinds, 0.25)
 
 
 def test_an_empty_split_is_refused_by_name(tmp_path):

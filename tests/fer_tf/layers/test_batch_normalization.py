@@ -78,7 +78,7 @@ def test_the_fused_operation_does_the_training_and_nothing_else():
         ({"scale": False}, (4, 6, 5, 8)),
         ({"center": False}, (4, 6, 5, 8)),
         ({"renorm": True}, (4, 6, 5, 8)),
-        ({"dtype": "mixed_bfloat16"}, (4, 6, 5, 8)),
+        ({"dtype": "mixed_float16"}, (4, 6, 5, 8)),
         ({}, (8, 3)),
     ],
 )
@@ -105,3 +105,19 @@ def test_a_network_saved_with_keras_layers_hands_over_its_weights(tmp_path):
     reloaded = keras.models.load_model(tmp_path / "ours.keras")
     assert isinstance(reloaded.get_layer("bn"), BatchNormalization)
     np.testing.assert_array_equal(reloaded(x), stock(x))
+
+
+def test_bfloat16_is_computed_by_the_fused_operation_with_statistics_in_float32():
+    x = features((8, 6, 5, 8))
+    half = tf.cast(x, tf.bfloat16)
+    layer = layer_of(BatchNormalization, x.shape, dtype="mixed_bfloat16")
+    assert "FusedBatchNormV3" in operations(layer, half, training=True)
+    wide = layer_of(BatchNormalization, x.shape)
+    outputs = layer(half, training=True)
+    assert outputs.dtype == tf.bfloat16
+    np.testing.assert_allclose(
+        tf.cast(outputs, tf.float32), wide(x, training=True), rtol=0.02, atol=0.05
+    )
+    for ours, theirs in zip(layer.get_weights(), wide.get_weights(), strict=True):
+        assert ours.dtype == np.float32
+        np.testing.assert_allclose(ours, theirs, rtol=0.01)

@@ -46,6 +46,27 @@ def test_stages_halve_the_resolution_and_double_the_channels():
     assert shapes == [(56, 56, 256), (28, 28, 512), (14, 14, 1024), (7, 7, 2048)]
 
 
+def test_stages_may_begin_with_a_pooling_and_the_stem_keep_the_resolution():
+    inputs = keras.Input((24, 24, 1))
+    backbone = ResNeXt(
+        (1, 1, 1),
+        1,
+        widths=(8, 16, 24),
+        expansion=1,
+        bottleneck=False,
+        stem_filters=8,
+        stem_kernel=3,
+        stem_strides=1,
+        stem_pool=False,
+        pool_stages=True,
+    )
+    model = keras.Model(inputs, backbone(inputs))
+    shapes = [model.get_layer(f"stage_{i}_block_1_relu").output.shape[1:] for i in (1, 2, 3)]
+    assert shapes == [(24, 24, 8), (12, 12, 16), (6, 6, 24)]
+    blocks = [layer for layer in model.layers if hasattr(layer, "kernel")]
+    assert len(blocks) == 9 and all(layer.strides in (1, (1, 1)) for layer in blocks)
+
+
 def test_blocks_begin_as_the_identity():
     inputs = keras.Input((8, 8, 16))
     model = keras.Model(
