@@ -39,15 +39,15 @@ class Backbone:
     blocks: tuple[int, ...] = (3, 4, 6, 3)
     groups: int = 32
     group_width: int = 4
-    widths: tuple[int, ...] | None = None
     expansion: int = 2
     bottleneck: bool = True
     stem_filters: int = 64
     stem_kernel: int = 7
-    stem_strides: int = 2
     stem_pool: bool = True
-    pool_stages: bool = False
     batch_norm_momentum: float = 0.9
+    widths: tuple[int, ...] | None = None
+    stem_strides: int = 2
+    pool_stages: bool = False
 
 
 BACKBONES = {
@@ -379,11 +379,11 @@ def occlusion() -> Recipe:
 
 RECIPES = {
     "paper": paper,
-    "strong": strong,
-    "teacher": teacher,
     "quick": quick,
     "from_scratch": from_scratch,
     "demo": demo,
+    "strong": strong,
+    "teacher": teacher,
     "occlusion": occlusion,
 }
 
