@@ -91,10 +91,11 @@ class Recipe:
         visible_rows: whether the networks look only at the rows that the database leaves visible.
         start_from: the network, "flat", from whose best weights the others begin; None: all begin
             from nothing.
-        start_database: the database on which that network was trained, "mixed"; None: each has its
-            own.
-        shared_stages: so many first stages of the backbone, and what comes before them, stay as the
-            network has them from which the others begin; 0: none.
+        start_database: the database, "mixed", from whose network of that name those of the other
+            databases begin; None: they begin from nothing.
+        shared_stages: so many first stages of the backbone, and what comes before them, the others
+            keep as the network has them from which they begin, so that a combined model evaluates
+            them once; 0: none.
         distillation: the teachers from which the networks learn too, or None.
         covers_anew: whether faces are covered while a network is trained, after augmentation, and
             not before. It needs all three databases.
@@ -140,8 +141,10 @@ class Recipe:
         Its own schedule stands under "schedule"; the augmentation is given by its layers' configs.
         """
         plain = asdict(self) | {"augmentation": []}
-        if network == self.start_from and not self.start_database:
-            plain["start_from"] = None
+        if network == self.start_from:
+            plain |= {"start_from": None, "shared_stages": 0}
+        else:
+            plain["start_database"] = None
         del plain["schedules"]
         for layer in self.augmentation():
             config = {k: v for k, v in layer.get_config().items() if k not in ("name", "dtype")}
@@ -151,13 +154,16 @@ class Recipe:
     @property
     def multi_network(self) -> tuple[str, ...]:
         """What `train all` trains, in this order: the four networks and where they start from."""
-        first = (self.start_from,) if self.start_from and not self.start_database else ()
+        first = (self.start_from,) if self.start_from else ()
         return (*first, *MULTI_NETWORK)
 
     def origin(self, database: str, network: str) -> tuple[str, str] | None:
         """The database and the network from whose weights one begins; None: from nothing."""
-        start = self.start_from and (self.start_database or database, self.start_from)
-        return None if start == (database, network) else start
+        if self.start_from and network != self.start_from:
+            return database, self.start_from
+        if self.start_database and database != self.start_database:
+            return self.start_database, network
+        return None
 
     def refuse_others(self, networks: Sequence[str]) -> None:
         """Refuses networks that it has no schedule for.

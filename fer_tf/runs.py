@@ -70,9 +70,8 @@ class RunKey:
         recipe = self.recipe.as_dict(network)
         if self.occlusion not in ("eyes", "mixed"):
             recipe["usual_eyes"] = 0.0  # Nothing to the others.
-        if not self.recipe.origin(self.database, network):
-            recipe["start_from"] = recipe["start_database"] = None
-            recipe["shared_stages"] = 0
+        if self.database == self.recipe.start_database:
+            recipe["start_database"] = None
         values = {
             "database": self.database,
             "config": self.config,

@@ -137,9 +137,10 @@ def _starting_point(network, key, runs_dir):
             f"in {folder}; give `python cli.py train {parent} --database {database}/{key.config} "
             f"--recipe {key.recipe.name}` first."
         )
-    if read_run(folder)["data_fingerprint"] != (key.origin_fingerprint or key.fingerprint):
+    own = database == key.database
+    if read_run(folder)["data_fingerprint"] != (key.fingerprint if own else key.origin_fingerprint):
         raise InputError(
-            f"{folder} was trained on other faces than {key.database}/{key.config} holds now; "
+            f"{folder} was trained on other faces than {database}/{key.config} holds now; "
             f"train {parent} again with --restart."
         )
     return folder
@@ -196,7 +197,8 @@ def _fit(network, key, train, validation, folder, start, strategy, verbose, prog
             net = build_network(network, key.recipe, key.occlusion)
         if start:
             begin_from(net, start)
-            keep_stages(net, key.recipe.shared_stages)
+            if network != key.recipe.start_from:
+                keep_stages(net, key.recipe.shared_stages)
         augmentation = augmentation_of(key)
     replicas = strategy.num_replicas_in_sync if strategy else 1
     plain = replicas == 1 and key.precision == "float32"

@@ -154,34 +154,44 @@ def test_a_network_starts_from_the_weights_of_another(tmp_path):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
-def test_a_network_starts_from_that_of_another_database_and_keeps_its_first_stage(tmp_path):
+def test_the_first_network_starts_from_that_of_another_database_the_others_share_a_stage(tmp_path):
     recipe = dataclasses.replace(
         TINY_RECIPE, start_from="flat", start_database="mixed", shared_stages=1
     )
-    key = dataclasses.replace(KEY, recipe=recipe, origin_fingerprint="mixed's")
-    with pytest.raises(InputError, match="train flat --database mixed/drawn --recipe tiny` first"):
-        train(tmp_path, key)
-    mixed = dataclasses.replace(key, database="mixed", occlusion="mixed", fingerprint="mixed's")
-    data = split(40), split(10, 1)
-    run = train_network("flat", mixed, *data, tmp_path, verbose=0)
-    assert (run["recipe"]["start_from"], run["recipe"]["shared_stages"]) == (None, 0)
-    run = train(tmp_path, key)
-    assert run["started_from"] == checkpoint_sha256(mixed.folder(tmp_path, "flat"))
-    assert run["recipe"]["shared_stages"] == 1
-    start, ours = (
-        load_best(each.folder(tmp_path, network))
-        for each, network in ((mixed, "flat"), (key, "subnet_y"))
+    key = dataclasses.replace(KEY, recipe=recipe, origin_fingerprint="of mixed")
+    mixed = dataclasses.replace(
+        key, database="mixed", occlusion="mixed", fingerprint="of mixed", origin_fingerprint=None
     )
+    data = split(40), split(10, 1)
+
+    def train(each, network, **options):
+        return train_network(network, each, *data, tmp_path, verbose=0, **options)
+
+    with pytest.raises(InputError, match="train flat --database mixed/drawn --recipe tiny` first"):
+        train(key, "flat")
+    assert "started_from" not in train(mixed, "flat")
+    other = dataclasses.replace(key, origin_fingerprint="other")
+    with pytest.raises(InputError, match="flat was trained on other faces than mixed/drawn"):
+        train(other, "flat", restart=True)
+    run = train(key, "flat", restart=True)
+    assert run["started_from"] == checkpoint_sha256(mixed.folder(tmp_path, "flat"))
+    run = train(key, "subnet_y")
+    assert run["started_from"] == checkpoint_sha256(key.folder(tmp_path, "flat"))
+    flat, subnet = (load_best(key.folder(tmp_path, network)) for network in ("flat", "subnet_y"))
     kept = {
         layer.name
-        for layer in start.layers
+        for layer in flat.layers
         if layer.weights
-        and all(map(np.array_equal, layer.get_weights(), ours.get_layer(layer.name).get_weights()))
+        and all(
+            map(np.array_equal, layer.get_weights(), subnet.get_layer(layer.name).get_weights())
+        )
     }
     assert {"attention", "stem", "stem_bn", "stage_1_block_1_expand_bn"} <= kept
     assert not any(name.startswith("stage_2") for name in kept)
-    with pytest.raises(InputError, match="flat was trained on other faces"):
-        train(tmp_path, dataclasses.replace(key, origin_fingerprint="other"), restart=True)
+    begin = load_best(mixed.folder(tmp_path, "flat"))
+    assert not np.array_equal(
+        begin.get_layer("stem").get_weights()[0], flat.get_layer("stem").get_weights()[0]
+    )
 
 
 def test_faces_are_covered_after_they_are_moved():
