@@ -16,7 +16,13 @@ MOST_FACES = 1024
 """Faces in a request. More are refused before they are decoded: memory grows with their number."""
 
 
-def export(networks: dict, occlusion: str, folder: Path, precision: str = "float32") -> None:
+def export(
+    networks: dict,
+    occlusion: str,
+    folder: Path,
+    precision: str = "float32",
+    mirrored: bool = False,
+) -> None:
     """Writes four networks as a SavedModel, see `write_saved_model`.
 
     Args:
@@ -24,19 +30,24 @@ def export(networks: dict, occlusion: str, folder: Path, precision: str = "float
         occlusion: "upper" or "lower" is blackened in the graph, "eyes" is left to the caller.
         folder: where to write; must not exist.
         precision: "float32", or "bfloat16" of the convolutions; see `fer_tf.folding.fold`.
+        mirrored: whether the networks also answer for the mirror image, see `PathSelection`.
     """
     from fer_tf.layers.occlusion_selection import blackened
 
     # Eyes lie elsewhere in each face, and a graph cannot look for them.
     kind = "none" if occlusion == "eyes" else occlusion
-    selections = _path_selections(networks, precision)
+    selections = _path_selections(networks, precision, mirrored)
     write_saved_model(
         {form: lambda x, s=s: s(blackened(x, kind)) for form, s in selections.items()}, folder
     )
 
 
 def export_any_occlusion(
-    occlusion_net, networks: dict[str, dict], folder: Path, precision: str = "float32"
+    occlusion_net,
+    networks: dict[str, dict],
+    folder: Path,
+    precision: str = "float32",
+    mirrored: bool = False,
 ) -> None:
     """Writes several multi-networks and what picks one as a SavedModel, see `write_saved_model`.
 
@@ -45,12 +56,15 @@ def export_any_occlusion(
         networks: kind of occlusion -> built Keras networks by their names in `MULTI_NETWORK`.
         folder: where to write; must not exist.
         precision: "float32", or "bfloat16" of the convolutions; see `fer_tf.folding.fold`.
+        mirrored: whether the networks also answer for the mirror image, see `PathSelection`.
     """
     from fer_tf.folding import fold
     from fer_tf.layers.occlusion_selection import OcclusionSelection
 
     occlusion_net = fold(occlusion_net, precision)
-    selections = {kind: _path_selections(each, precision) for kind, each in networks.items()}
+    selections = {
+        kind: _path_selections(each, precision, mirrored) for kind, each in networks.items()
+    }
     forms = [form for form in FORMS if all(form in each for each in selections.values())]
     write_saved_model(
         {
@@ -153,7 +167,7 @@ def _name_method(folder, signature, method):
     write_fingerprint(str(folder))  # It is a hash of the signatures, among others.
 
 
-def _path_selections(networks, precision):
+def _path_selections(networks, precision, mirrored):
     """The layers of `FORMS` over the same four networks.
 
     Here, and nowhere else, trained networks become what is served.
@@ -162,11 +176,15 @@ def _path_selections(networks, precision):
     from fer_tf.layers.path_attention import PathAttention
     from fer_tf.layers.path_selection import PathSelection
     from fer_tf.models.expression_net import attention_model, has_attention
+    from fer_tf.models.shared_trunk import cut
 
-    begin, *subnets = (fold(networks[name], precision) for name in MULTI_NETWORK)
-    forms = {routed: PathSelection(begin, subnets, routed) for routed in (True, False)}
-    if all(map(has_attention, subnets)):
-        forms[ATTENTION] = PathAttention(begin, map(attention_model, subnets))
+    folded = [fold(networks[name], precision) for name in MULTI_NETWORK]
+    trunk, (begin, *subnets) = cut(folded)
+    forms = {
+        routed: PathSelection(begin, subnets, routed, trunk, mirrored) for routed in (True, False)
+    }
+    if all(map(has_attention, folded[1:])):
+        forms[ATTENTION] = PathAttention(forms[True], map(attention_model, folded[1:]))
     return forms
 
 

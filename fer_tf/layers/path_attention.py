@@ -5,7 +5,6 @@ import tensorflow as tf
 
 from fer_tf.expressions import PATHS
 from fer_tf.faces import FACE_SIZE
-from fer_tf.layers.path_selection import probabilities_of
 
 
 class PathAttention(keras.layers.Layer):
@@ -15,7 +14,7 @@ class PathAttention(keras.layers.Layer):
     only.
 
     Args:
-        begin: network that returns one logit per path, in the order of `PATHS`.
+        selection: the `PathSelection` whose paths are taken.
         maps: the attention of one subnet per path, see
             `fer_tf.models.expression_net.attention_model`.
 
@@ -28,9 +27,9 @@ class PathAttention(keras.layers.Layer):
       face's mean; 0 in rows that it does not look at.
     """
 
-    def __init__(self, begin, maps, **kwargs):
+    def __init__(self, selection, maps, **kwargs):
         super().__init__(trainable=False, **kwargs)
-        self.begin = begin
+        self.selection = selection
         self.maps = list(maps)
 
     def build(self, input_shape):
@@ -46,7 +45,7 @@ class PathAttention(keras.layers.Layer):
         return {"path_probabilities": probabilities, "attention": attention}
 
     def _evaluate(self, images):
-        probabilities = probabilities_of(self.begin, images)
+        probabilities = self.selection.path_probabilities(images)
         path = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
         count = len(self.maps)
         positions = tf.dynamic_partition(tf.range(tf.shape(images)[0]), path, count)

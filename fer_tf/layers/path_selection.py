@@ -17,6 +17,10 @@ class PathSelection(keras.layers.Layer):
             evaluates all of them and returns the joint distribution. On backends other than
             TensorFlow, which cannot partition a batch, the routed form evaluates all and
             discards; its outputs are the same.
+        trunk: what the networks have in common, see `fer_tf.models.shared_trunk`: it is evaluated
+            once, and they are given its output. None: they are given the images.
+        mirrored: whether each network also answers for the mirror image and the probabilities are
+            averaged, which costs twice as much.
 
     Input: uint8 [N, 48, 48, 1]; on TensorFlow N may be 0.
 
@@ -30,7 +34,7 @@ class PathSelection(keras.layers.Layer):
         ValueError: if the number of networks or of their logits does not fit `PATHS`.
     """
 
-    def __init__(self, begin, subnets, routed=True, **kwargs):
+    def __init__(self, begin, subnets, routed=True, trunk=None, mirrored=False, **kwargs):
         super().__init__(**kwargs)
         expected = [len(PATHS), *(len(names) for names in PATHS.values())]
         received = [network.output_shape[-1] for network in (begin, *subnets)]
@@ -42,6 +46,8 @@ class PathSelection(keras.layers.Layer):
         self.begin = begin
         self.subnets = list(subnets)
         self.routed = routed
+        self.trunk = trunk
+        self.mirrored = mirrored
 
     def build(self, input_shape):
         self.built = True  # The networks come built.
@@ -61,10 +67,20 @@ class PathSelection(keras.layers.Layer):
         )
         return {"path_probabilities": path_probabilities, "probabilities": probabilities}
 
+    def path_probabilities(self, images):
+        """The softmax of BeginNet, float32 [N, 3]; N at least 1 on TensorFlow."""
+        return _average(self.begin, self._views(images))
+
+    def _views(self, images):
+        """What the networks are given: the images or their features, and those mirrored."""
+        views = [images, ops.flip(images, axis=2)] if self.mirrored else [images]
+        return [self.trunk(view, training=False) for view in views] if self.trunk else views
+
     def _evaluate_all(self, images):
-        path_probabilities = probabilities_of(self.begin, images)
+        views = self._views(images)
+        path_probabilities = _average(self.begin, views)
         joint = [
-            path_probabilities[:, i : i + 1] * probabilities_of(subnet, images)
+            path_probabilities[:, i : i + 1] * _average(subnet, views)
             for i, subnet in enumerate(self.subnets)
         ]
         probabilities = ops.take(ops.concatenate(joint, axis=-1), _LABEL_ORDER, axis=-1)
@@ -77,17 +93,19 @@ class PathSelection(keras.layers.Layer):
     def _evaluate_selected(self, images):
         import tensorflow as tf
 
-        path_probabilities = probabilities_of(self.begin, images)
+        views = self._views(images)
+        path_probabilities = _average(self.begin, views)
         path = tf.argmax(path_probabilities, axis=-1, output_type=tf.int32)
         count = len(self.subnets)
         positions = tf.dynamic_partition(tf.range(tf.shape(images)[0]), path, count)
+        parts = [tf.dynamic_partition(view, path, count) for view in views]
         rows = []
         for i, (subnet, part) in enumerate(
-            zip(self.subnets, tf.dynamic_partition(images, path, count), strict=True)
+            zip(self.subnets, zip(*parts, strict=True), strict=True)
         ):
             own = tf.cond(
-                tf.shape(part)[0] > 0,
-                lambda subnet=subnet, part=part: probabilities_of(subnet, part),
+                tf.shape(part[0])[0] > 0,
+                lambda subnet=subnet, part=part: _average(subnet, part),
                 lambda width=subnet.output_shape[-1]: tf.zeros([0, width]),
             )
             own *= tf.gather(path_probabilities[:, i : i + 1], positions[i])
@@ -114,6 +132,8 @@ class PathSelection(keras.layers.Layer):
             "begin": keras.saving.serialize_keras_object(self.begin),
             "subnets": [keras.saving.serialize_keras_object(subnet) for subnet in self.subnets],
             "routed": self.routed,
+            "trunk": self.trunk and keras.saving.serialize_keras_object(self.trunk),
+            "mirrored": self.mirrored,
         }
 
     @classmethod
@@ -121,6 +141,7 @@ class PathSelection(keras.layers.Layer):
         config = dict(config)
         config["begin"] = keras.saving.deserialize_keras_object(config["begin"])
         config["subnets"] = [keras.saving.deserialize_keras_object(s) for s in config["subnets"]]
+        config["trunk"] = keras.saving.deserialize_keras_object(config["trunk"])
         return cls(**config)
 
 
@@ -130,6 +151,12 @@ _COLUMNS = [label for path in PATHS for label in labels_of(path)]
 _FIRST_COLUMN = [sum(map(len, list(PATHS.values())[:i])) for i in range(len(PATHS) + 1)]
 _LABEL_ORDER = [_COLUMNS.index(label) for label in range(len(EXPRESSIONS))]
 _ON_PATH = [[float(i in labels_of(path)) for i in range(len(EXPRESSIONS))] for path in PATHS]
+
+
+def _average(network, views):
+    """The mean softmax of a network's logits for views of the same images."""
+    probabilities = [probabilities_of(network, view) for view in views]
+    return sum(probabilities[1:], start=probabilities[0]) / len(views)
 
 
 def probabilities_of(network, images):

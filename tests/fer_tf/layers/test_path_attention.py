@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from fer_tf.expressions import MULTI_NETWORK, SUBNETS
 from fer_tf.layers.path_attention import PathAttention
+from fer_tf.layers.path_selection import PathSelection
 from fer_tf.models.expression_net import attention_maps, attention_model
 from fer_tf.training import build_network
 from tests.networks import TINY_RECIPE, images_for
@@ -17,7 +18,8 @@ def networks():
 @pytest.fixture(scope="module")
 def look(networks):
     maps = [attention_model(networks[name]) for name in SUBNETS]
-    return tf.function(PathAttention(networks["begin"], maps))
+    selection = PathSelection(networks["begin"], [networks[name] for name in SUBNETS])
+    return tf.function(PathAttention(selection, maps))
 
 
 def test_a_face_has_the_attention_of_the_subnet_that_begin_net_picks(networks, look):

@@ -106,3 +106,49 @@ def test_refuses_networks_that_do_not_fit_the_paths():
     begin, subnets = networks()
     with pytest.raises(ValueError, match=r"\[3, 3, 2, 2\].*\[3, 2, 2, 3\]"):
         PathSelection(begin, subnets[::-1])
+
+
+@pytest.mark.parametrize("routed", [True, False])
+@pytest.mark.parametrize("with_trunk", [True, False])
+def test_mirrored_it_averages_what_the_networks_say_of_both_images(routed, with_trunk):
+    begin, subnets = networks()
+    x = images_for([2, 0, 1, 1])
+    x[:, :, :12] //= 2  # No longer its own mirror image.
+    trunk = keras.Sequential([keras.Input((48, 48, 1), dtype="uint8"), Halving()])
+    heads = (begin, subnets)
+    if with_trunk:
+        heads = tuple(
+            keras.Sequential([keras.Input((48, 48, 1)), net]) for net in (begin, *subnets)
+        )
+        heads = heads[0], heads[1:]
+    given = x // 2 * 2 if with_trunk else x
+    layer = PathSelection(*heads, routed, trunk if with_trunk else None, mirrored=True)
+    result = tf.function(layer)(x)
+    both = [expected(begin, subnets, view, routed=False) for view in (given, given[:, :, ::-1])]
+    paths = np.mean([each[0] for each in both], axis=0)
+    np.testing.assert_allclose(result["path_probabilities"], paths, atol=1e-5)
+    subnet = [
+        np.mean([softmax(np.array(n(v))) for v in (given, given[:, :, ::-1])], axis=0)
+        for n in subnets
+    ]
+    joint = np.concatenate([paths[:, [i]] * p for i, p in enumerate(subnet)], axis=-1)
+    if routed:
+        for row, path in enumerate(paths.argmax(-1)):
+            joint[row, : FIRST[path]] = 0
+            joint[row, FIRST[path] + SIZES[path] :] = 0
+    np.testing.assert_allclose(result["probabilities"], joint, atol=1e-5)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Halving(keras.layers.Layer):
+    """A trunk: gray levels without their last bit."""
+
+    def call(self, x):
+        return keras.ops.cast(x // 2 * 2, "uint8")
+
+
+def test_trunk_and_mirroring_are_saved():
+    trunk = keras.Sequential([keras.Input((48, 48, 1), dtype="uint8"), Halving()])
+    layer = PathSelection(*networks(), trunk=trunk, mirrored=True)
+    again = PathSelection.from_config(layer.get_config())
+    assert again.mirrored and again.trunk.output_shape == (None, 48, 48, 1)
