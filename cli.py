@@ -358,6 +358,15 @@ def combine(
         str,
         typer.Option(help="float32, or bfloat16 convolutions: faster where CPUs have it."),
     ] = "float32",
+    weights: Annotated[
+        str, typer.Option(help="Store them in float32, or in float16: half the size.")
+    ] = "float32",
+    mirrored: Annotated[
+        bool,
+        typer.Option(
+            "--mirrored", help="Average with the answer for the mirror image: twice the work."
+        ),
+    ] = False,
     formats: Annotated[
         list[str] | None,
         typer.Option(
@@ -389,19 +398,23 @@ def combine(
     else:
         found = [find_database(db, data_dir) for db in _databases(databases)]
     _import_tensorflow()
-    from fer_tf.folding import PRECISIONS
+    from fer_tf.export import ExportOptions
+    from fer_tf.folding import PRECISIONS, WEIGHTS
     from fer_tf.formats import check_format
 
     for kind in formats or ():
         check_format(kind)
     if precision not in PRECISIONS:
         raise InputError(f"No precision is named {precision!r}; choose {', '.join(PRECISIONS)}.")
+    if weights not in WEIGHTS:
+        raise InputError(f"--weights is {weights!r}; choose {' or '.join(WEIGHTS)}.")
+    options = ExportOptions(precision, weights, mirrored)
     if formats and precision != "float32":  # Their libraries refuse bfloat16 or answer otherwise.
         raise InputError("--format converts float32 versions alone; leave out --precision.")
     if asked_any:
-        _combine_any(found[0].config, recipe, name, replace, runs_dir, models_dir, precision)
+        _combine_any(found[0].config, recipe, name, replace, runs_dir, models_dir, options)
     else:
-        _combine(found, recipe, name, replace, runs_dir, models_dir, precision, formats)
+        _combine(found, recipe, name, replace, runs_dir, models_dir, options, formats)
 
 
 @app.command()
@@ -813,9 +826,8 @@ def _plot_losses(database, folders):
     return parent / "losses.png"
 
 
-def _combine(
-    databases, recipe, name, replace, runs_dir, models_dir, precision="float32", formats=None
-):
+def _combine(databases, recipe, name, replace, runs_dir, models_dir, options=None, formats=None):
+    from fer_tf.export import USUAL_OPTIONS
     from fer_tf.expressions import MULTI_NETWORK
     from fer_tf.formats import convert
     from fer_tf.serving import combine as make
@@ -827,7 +839,8 @@ def _combine(
         typer.echo(f"{database}: combining the four networks, about a minute")
         parent = runs_dir / database.name / database.config / recipe
         folders = {network: parent / network for network in MULTI_NETWORK}
-        version = make(folders, models_dir / (name or database.name), replace, precision)
+        model = models_dir / (name or database.name)
+        version = make(folders, model, replace, options or USUAL_OPTIONS)
         _tell(version)
         for kind in formats or ():
             try:
@@ -839,7 +852,7 @@ def _combine(
     _next(f"python cli.py evaluate {' '.join(map(str, databases))} --recipe {recipe}")
 
 
-def _combine_any(config, recipe, name, replace, runs_dir, models_dir, precision):
+def _combine_any(config, recipe, name, replace, runs_dir, models_dir, options):
     from fer_tf.any_occlusion import combine_any_occlusion, find_run_folders, occlusion_folder
     from fer_tf.input_pipeline import UNCOVERED
     from fer_tf.occlusion import ANY_OCCLUSION
@@ -854,7 +867,7 @@ def _combine_any(config, recipe, name, replace, runs_dir, models_dir, precision)
         )
     model = models_dir / (name or ANY_OCCLUSION)
     own = occlusion_folder(runs_dir, config)
-    version = combine_any_occlusion(own, folders, model, replace, precision)
+    version = combine_any_occlusion(own, folders, model, replace, options)
     _tell(version)
     if not read_manifest(version)["usual_eyes"]:
         typer.echo(

@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 from tensorflow.python.saved_model import loader_impl
 
-from fer_tf.export import export
+from fer_tf.export import ExportOptions, export
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK
 from fer_tf.folding import PRECISIONS, fold
 from fer_tf.provenance import provenance
@@ -186,7 +186,7 @@ def write_models(folder, size, images, precision):
     mean, deviation = answers.mean(0), answers.std(0)
     logits.set_weights([kernel / deviation, (bias - mean) / deviation])  # All paths are taken.
 
-    export(networks, "eyes", folder / "all", precision)
+    export(networks, "eyes", folder / "all", ExportOptions(precision))
     for name, one_precision in (("one", precision), ("one_float32", "float32")):
         folded = fold(begin, one_precision)
         archive = keras.export.ExportArchive()

@@ -1,9 +1,11 @@
 """ONE model for all occlusions: OcclusionNet and the multi-networks among which it picks."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from fer_tf.errors import InputError
+from fer_tf.export import USUAL_OPTIONS, ExportOptions
 from fer_tf.expressions import MULTI_NETWORK
 from fer_tf.input_pipeline import KINDS, UNCOVERED
 from fer_tf.networks import OCCLUSION
@@ -63,7 +65,7 @@ def combine_any_occlusion(
     run_folders: Mapping[str, Mapping[str, Path]],
     folder: Path,
     replace: bool = False,
-    precision: str = "float32",
+    options: ExportOptions = USUAL_OPTIONS,
 ) -> Path:
     """Writes the next version of a SavedModel that recognises the occlusion itself.
 
@@ -72,7 +74,7 @@ def combine_any_occlusion(
         run_folders: of `find_run_folders`.
         folder: the model's folder, e.g. `saved_models/any_occlusion`.
         replace: whether a version of another config or recipe may become the newest.
-        precision: in which the served networks compute, see `fer_tf.folding.fold`.
+        options: how the networks are served.
 
     Returns:
         The new version's folder; see `fer_tf.serving.combine`.
@@ -117,7 +119,7 @@ def combine_any_occlusion(
         "usual_eyes": runs["eye_cdb"]["begin"]["recipe"]["usual_eyes"],
         "networks": networks,
         "evaluation": None,
-        "precision": precision,
+        **asdict(options),
     }
     for own in run_folders.values():
         if numbers := read_evaluation(own["begin"].parent):
@@ -129,9 +131,7 @@ def combine_any_occlusion(
         for name, folders in run_folders.items()
     }
     net = load_best(recogniser_folder)
-    return publish(
-        folder, lambda beside: export_any_occlusion(net, loaded, beside, precision), made
-    )
+    return publish(folder, lambda beside: export_any_occlusion(net, loaded, beside, options), made)
 
 
 def _refuse_strangers(first, run, folder):

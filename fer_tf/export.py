@@ -1,5 +1,6 @@
 """Writes trained networks as ONE SavedModel with the signatures that a server needs."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, PATHS, TASKS
@@ -16,12 +17,26 @@ MOST_FACES = 1024
 """Faces in a request. More are refused before they are decoded: memory grows with their number."""
 
 
+@dataclass(frozen=True)
+class ExportOptions:
+    """How networks are served.
+
+    Attributes:
+        precision: "float32", or "bfloat16" of the convolutions; see `fer_tf.folding.fold`.
+        weights: "float32", or "float16" for half the size on disk; see `fer_tf.folding.fold`.
+        mirrored: whether the networks also answer for the mirror image, see `PathSelection`.
+    """
+
+    precision: str = "float32"
+    weights: str = "float32"
+    mirrored: bool = False
+
+
+USUAL_OPTIONS = ExportOptions()
+
+
 def export(
-    networks: dict,
-    occlusion: str,
-    folder: Path,
-    precision: str = "float32",
-    mirrored: bool = False,
+    networks: dict, occlusion: str, folder: Path, options: ExportOptions = USUAL_OPTIONS
 ) -> None:
     """Writes four networks as a SavedModel, see `write_saved_model`.
 
@@ -29,14 +44,13 @@ def export(
         networks: built Keras networks by their names in `MULTI_NETWORK`.
         occlusion: "upper" or "lower" is blackened in the graph, "eyes" is left to the caller.
         folder: where to write; must not exist.
-        precision: "float32", or "bfloat16" of the convolutions; see `fer_tf.folding.fold`.
-        mirrored: whether the networks also answer for the mirror image, see `PathSelection`.
+        options: how they are served.
     """
     from fer_tf.layers.occlusion_selection import blackened
 
     # Eyes lie elsewhere in each face, and a graph cannot look for them.
     kind = "none" if occlusion == "eyes" else occlusion
-    selections = _path_selections(networks, precision, mirrored)
+    selections = _path_selections(networks, options)
     write_saved_model(
         {form: lambda x, s=s: s(blackened(x, kind)) for form, s in selections.items()}, folder
     )
@@ -46,8 +60,7 @@ def export_any_occlusion(
     occlusion_net,
     networks: dict[str, dict],
     folder: Path,
-    precision: str = "float32",
-    mirrored: bool = False,
+    options: ExportOptions = USUAL_OPTIONS,
 ) -> None:
     """Writes several multi-networks and what picks one as a SavedModel, see `write_saved_model`.
 
@@ -55,16 +68,13 @@ def export_any_occlusion(
         occlusion_net: built Keras network, see `fer_tf.layers.occlusion_selection`.
         networks: kind of occlusion -> built Keras networks by their names in `MULTI_NETWORK`.
         folder: where to write; must not exist.
-        precision: "float32", or "bfloat16" of the convolutions; see `fer_tf.folding.fold`.
-        mirrored: whether the networks also answer for the mirror image, see `PathSelection`.
+        options: how they are served.
     """
     from fer_tf.folding import fold
     from fer_tf.layers.occlusion_selection import OcclusionSelection
 
-    occlusion_net = fold(occlusion_net, precision)
-    selections = {
-        kind: _path_selections(each, precision, mirrored) for kind, each in networks.items()
-    }
+    occlusion_net = fold(occlusion_net, options.precision, options.weights)
+    selections = {kind: _path_selections(each, options) for kind, each in networks.items()}
     forms = [form for form in FORMS if all(form in each for each in selections.values())]
     write_saved_model(
         {
@@ -167,7 +177,7 @@ def _name_method(folder, signature, method):
     write_fingerprint(str(folder))  # It is a hash of the signatures, among others.
 
 
-def _path_selections(networks, precision, mirrored):
+def _path_selections(networks, options):
     """The layers of `FORMS` over the same four networks.
 
     Here, and nowhere else, trained networks become what is served.
@@ -178,10 +188,11 @@ def _path_selections(networks, precision, mirrored):
     from fer_tf.models.expression_net import attention_model, has_attention
     from fer_tf.models.shared_trunk import cut
 
-    folded = [fold(networks[name], precision) for name in MULTI_NETWORK]
+    folded = [fold(networks[name], options.precision, options.weights) for name in MULTI_NETWORK]
     trunk, (begin, *subnets) = cut(folded)
     forms = {
-        routed: PathSelection(begin, subnets, routed, trunk, mirrored) for routed in (True, False)
+        routed: PathSelection(begin, subnets, routed, trunk, options.mirrored)
+        for routed in (True, False)
     }
     if all(map(has_attention, folded[1:])):
         forms[ATTENTION] = PathAttention(forms[True], map(attention_model, folded[1:]))

@@ -48,7 +48,7 @@ Names the expression of a partly covered face. BeginNet picks one of three group
 - Covered: {_OCCLUSIONS[manifest["occlusion"]]}.
 - Trained on {trained_on(manifest)} with recipe {manifest["recipe"]}, images of
   {manifest["image_size"]} x {manifest["image_size"]} pixels, fer_tf {manifest["fer_tf"]}.
-- Convolutions compute in {manifest["precision"]}.
+- Convolutions compute in {manifest["precision"]}{_form(manifest)}.
 - {_warm_up(manifest)}
 
 ## Use
@@ -107,6 +107,15 @@ def sources_of(config: str) -> Sequence[str]:
     """The sources of a config by its name, e.g. "fer2013+kdef-leakfree"."""
     name = config.split("-")[0]
     return OFFICIAL_SOURCES if name == "paper" else name.split("+")
+
+
+def _form(manifest):
+    """How weights are stored and whether mirror images are asked, where it is not the usual."""
+    stored = manifest.get("weights", "float32")
+    parts = [f", their weights are stored in {stored}"] if stored != "float32" else []
+    if manifest.get("mirrored"):
+        parts.append("; each answer is the mean of those for the face and for its mirror image")
+    return "".join(parts)
 
 
 def _results(manifest):

@@ -3,9 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from fer_tf.errors import InputError
+from fer_tf.export import USUAL_OPTIONS, ExportOptions
 from fer_tf.expressions import MULTI_NETWORK, PATHS
 from fer_tf.runs import RUN_FILE, difference, read_run
 from fer_tf.versions import add_evaluation, publish, refuse_stranger
@@ -27,7 +29,10 @@ _RECORDED = ("seed", "training_images", "best_epoch", "best_validation_loss")
 
 
 def combine(
-    run_folders: dict[str, Path], folder: Path, replace: bool = False, precision: str = "float32"
+    run_folders: dict[str, Path],
+    folder: Path,
+    replace: bool = False,
+    options: ExportOptions = USUAL_OPTIONS,
 ) -> Path:
     """Writes the next version of a SavedModel from the best checkpoints of four runs.
 
@@ -39,7 +44,7 @@ def combine(
         folder: the model's folder, e.g. `saved_models/concat_db`; its versions are its integer
             sub-folders.
         replace: whether a version of another database, config or recipe may become the newest.
-        precision: in which the served networks compute, see `fer_tf.folding.fold`.
+        options: how the networks are served.
 
     Returns:
         The new version's folder.
@@ -60,8 +65,8 @@ def combine(
     networks = {network: load_best(run_folders[network]) for network in MULTI_NETWORK}
     return publish(
         folder,
-        lambda beside: export(networks, begin["occlusion"], beside, precision),
-        made | {"precision": precision},
+        lambda beside: export(networks, begin["occlusion"], beside, options),
+        made | asdict(options),
     )
 
 

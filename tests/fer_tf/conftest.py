@@ -2,7 +2,7 @@ import functools
 
 import pytest
 
-from fer_tf.export import export
+from fer_tf.export import ExportOptions, export
 from tests.served import tiny_networks
 
 
@@ -19,7 +19,7 @@ def model_in(networks, tmp_path_factory):
     @functools.cache
     def made(precision):
         folder = tmp_path_factory.mktemp("model") / "1"
-        export(networks, "upper", folder, precision)
+        export(networks, "upper", folder, ExportOptions(precision))
         return folder
 
     return made

@@ -12,6 +12,7 @@ import cli
 from fer_tf.any_occlusion import combine_any_occlusion, find_run_folders
 from fer_tf.checkpoint import BEST
 from fer_tf.errors import InputError
+from fer_tf.export import USUAL_OPTIONS
 from fer_tf.expressions import MULTI_NETWORK
 from fer_tf.inference import find_model
 from fer_tf.input_pipeline import KINDS, Database
@@ -187,10 +188,10 @@ def test_the_command_combines_what_the_runs_hold(version, tmp_path, prepared, mo
     options = ["--recipe", "tiny", "--runs-dir", str(runs), "--models-dir", str(tmp_path)]
     done = CliRunner().invoke(cli.app, ["combine", "any_occlusion/drawn", *options])
     assert done.exception is None, done.output
-    own, folders, model, replace, precision = made
+    own, folders, model, replace, options = made
     assert own == runs / "uncovered" / "drawn" / OCCLUSION / OCCLUSION
     assert folders == find_run_folders(runs, "drawn", "tiny")
-    assert (model, replace, precision) == (tmp_path / "any_occlusion", False, "float32")
+    assert (model, replace, options) == (tmp_path / "any_occlusion", False, USUAL_OPTIONS)
     assert f"Wrote {version}" in done.stdout
     assert "train all --database uncovered/drawn" in done.stdout
 

@@ -128,3 +128,19 @@ def test_keeps_a_norm_that_cannot_be_folded(case):
 def test_refuses_an_unknown_precision():
     with pytest.raises(ValueError, match="float16"):
         fold(expression_net(2, 32, ResNeXt(**TINY)), "float16")
+
+
+def test_weights_in_float16_take_half_the_size_and_answer_nearly_the_same(network):
+    expected = network(images(), training=False)
+    folded = fold(network, weights="float16")
+    kernels = [layer.kernel for layer in folded.layers if isinstance(layer, FoldedConv2D)]
+    assert kernels and {kernel.dtype for kernel in kernels} == {"float16"}
+    answers = answers_in_a_graph(folded)
+    assert answers.dtype == tf.float32
+    np.testing.assert_allclose(answers, expected, atol=0.02)
+    assert np.abs(answers - expected).max() > 0
+
+
+def test_weights_of_another_precision_are_refused():
+    with pytest.raises(ValueError, match="'bfloat16'"):
+        fold(expression_net(2, 32, ResNeXt(**TINY)), weights="bfloat16")
