@@ -419,7 +419,15 @@ def combine(
 
 @app.command()
 def evaluate(
-    databases: Databases = None,
+    databases: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[DATABASE]...",
+            help="concat_db, bconcat_db, eye_cdb or uncovered, each with or without /CONFIG; the "
+            "first three when none is named; or any_occlusion, a combined model.",
+            show_default=False,
+        ),
+    ] = None,
     recipe: RunName = "quick",
     data_dir: DataDir = DATA_DIR,
     runs_dir: RunsDir = RUNS_DIR,
@@ -430,10 +438,15 @@ def evaluate(
 ):
     """Measure the networks, alone and combined, on the test split.
 
-    The accuracies also go into the model cards of the versions made of these networks.
+    The accuracies also go into the model cards of the versions made of these networks. For
+    any_occlusion the newest version of that model is measured as a whole.
     """
     from fer_tf.input_pipeline import find_database
+    from fer_tf.occlusion import ANY_OCCLUSION
 
+    if databases == [ANY_OCCLUSION]:
+        _evaluate_any(data_dir, models_dir)
+        return
     found = [find_database(name, data_dir) for name in _databases(databases)]
     _import_tensorflow()
     from rich.console import Console
@@ -556,6 +569,7 @@ def predict(
     if attention and not annotate:
         raise InputError("--attention colours the pictures of --annotate FOLDER; give both.")
     from fer_tf.inference import ExpressionModel, find_model
+    from fer_tf.model_card import named_with_accuracy
     from fer_tf.pictures import find_files, read_camera, read_files, summary
     from fer_tf.prediction_output import Outputs, progress_bar
 
@@ -570,7 +584,7 @@ def predict(
                 pictures = read_camera(camera, frames, every)
             loaded = ExpressionModel(model)
             interrupted = outputs.take(loaded.predict(pictures, attention))
-    said = [f"Answered by {model}", *outputs.written()]
+    said = [f"Answered by {named_with_accuracy(model)}", *outputs.written()]
     if attention and loaded.has_attention:
         said.append("In magenta: what the subnet on each path weighs more than on the face's mean.")
     elif attention:
@@ -617,6 +631,7 @@ def evaluate_photos(
 
     from fer_tf.inference import ExpressionModel, find_model
     from fer_tf.labelled_photos import answered, find_labelled, panels, sentences, shown, table
+    from fer_tf.model_card import named_with_accuracy
     from fer_tf.pictures import read_files, summary
     from fer_tf.prediction_files import output_file
     from fer_tf.prediction_output import progress_bar
@@ -639,7 +654,7 @@ def evaluate_photos(
         if out:
             lines = shown(answers)
             plot_predictions(panels(lines), out)
-    for sentence in [*sentences(answers), f"Answered by {model}"]:
+    for sentence in [*sentences(answers), f"Answered by {named_with_accuracy(model)}"]:
         typer.echo(sentence)
     if figure:
         typer.echo(f"Wrote {figure}: {sum(map(len, lines))} of {len(answers)} photographs")
@@ -676,7 +691,10 @@ def serve_config(
 ):
     """Write TensorFlow Serving's files into saved_models/; print the command that starts it."""
     from fer_tf.serve_config import POLL_SECONDS, choose_versions, write_files
+    from fer_tf.versions import place_pretrained
 
+    for version in place_pretrained(models_dir):
+        typer.echo(f"Copied the model that comes with fer_tf to {version}")
     served = choose_versions(
         models_dir, _versions("--stable", stable), _versions("--canary", canary)
     )
@@ -756,13 +774,10 @@ def open_page(
 ):
     """Open a page on which a picture is dropped and its faces are covered and answered."""
     from fer_tf.page import import_gradio, serve
-    from fer_tf.page_models import LocalModels, ServedModels, folder_with_models
+    from fer_tf.page_models import LocalModels, ServedModels
     from fer_tf.rest_client import Server
 
-    there = models_dir if url else folder_with_models(models_dir)
-    models = ServedModels(Server(url)) if url else LocalModels(there)
-    if there != models_dir:
-        typer.echo(f"Note: {models_dir} holds no model; those of drawn faces in {there} are shown.")
+    models = ServedModels(Server(url)) if url else LocalModels(models_dir)
     models.names()  # Missing models and packages are told before anything is loaded.
     import_gradio()
     if not url:
@@ -875,6 +890,25 @@ def _combine_any(config, recipe, name, replace, runs_dir, models_dir, options):
             "black boxes where eyes usually are, which they will see; recipe quick does that."
         )
     _next(f"python cli.py predict PHOTO... --name {model.name}")
+
+
+def _evaluate_any(data_dir, models_dir):
+    """Measures the newest any_occlusion model and writes the numbers into its card."""
+    from rich.console import Console
+
+    from fer_tf.inference import find_model
+    from fer_tf.occlusion import ANY_OCCLUSION
+
+    version = find_model(ANY_OCCLUSION, models_dir)
+    _import_tensorflow()
+    from fer_tf.model_evaluation import evaluate_model, table
+    from fer_tf.versions import MANIFEST, MODEL_CARD, record_measured
+
+    measured = evaluate_model(version, data_dir)
+    Console().print(table(measured))
+    record_measured(version, measured)
+    typer.echo(f"Wrote the numbers into {version / MANIFEST} and {version / MODEL_CARD}")
+    _next("python cli.py predict PHOTO...")
 
 
 def _tell(version):

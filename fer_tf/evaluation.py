@@ -22,7 +22,7 @@ from fer_tf.integration import (
     path_selection,
 )
 from fer_tf.metrics import Bootstrap, compare, fit_temperature, reliability, scores, tempered
-from fer_tf.networks import title_of
+from fer_tf.networks import COMBINED, title_of
 from fer_tf.runs import SEED
 from fer_tf.serving import checkpoint_sha256
 from fer_tf.trained_runs import (
@@ -33,9 +33,6 @@ from fer_tf.trained_runs import (
     other_seeds,
     predict_logits,
 )
-
-COMBINED = "combined"
-"""Name of the path selection among the results, as the SavedModel answers."""
 
 _COMPARED = (
     (PATH_SELECTION, FLAT),

@@ -14,7 +14,7 @@ from fer_tf.faces import Square, centred_square, crop_square, read_picture
 from fer_tf.occlusion import ANY_OCCLUSION, RECOGNISED, occlude
 from fer_tf.pictures import Frame, Picture
 from fer_tf.preprocessing import to_face
-from fer_tf.versions import find_versions, read_manifest
+from fer_tf.versions import is_pretrained, newest_versions, read_manifest
 
 FACES_TOGETHER = 32
 """Pictures are held until they have so many faces, which then go through the networks together."""
@@ -75,25 +75,27 @@ class Prediction:
 def find_model(name: str | None, models_dir: Path) -> Path:
     """The newest version of the model that a user names, else of the one that does for any face.
 
-    That is the only one there is, or among several the one that recognises the occlusion itself.
+    That is the user's only one, or among several the one that recognises the occlusion itself; the
+    one that comes with the program where the user has none.
 
     Raises:
         InputError: if it does not exist, or several do and none is named.
     """
-    there = sorted(p.name for p in models_dir.glob("*") if find_versions(p))
+    there = newest_versions(models_dir)
     if not there:
         raise InputError(
             f"{models_dir} holds no model; make one with `python cli.py train all`, or try the "
             "whole chain on drawn faces with `make demo`."
         )
-    if name is None and ANY_OCCLUSION in there:
+    own = [each for each, version in there.items() if not is_pretrained(version)]
+    if name is None and ANY_OCCLUSION in (own or there):
         name = ANY_OCCLUSION
-    if name is None and len(there) > 1:
+    if name is None and len(own) > 1:
         raise InputError(f"{models_dir} holds {', '.join(there)}; choose one with --name.")
-    name = name or there[0]
+    name = name or (own or list(there))[0]
     if name not in there:
         raise InputError(f"{models_dir} holds {', '.join(there)}, not {name!r}.")
-    return find_versions(models_dir / name)[-1]
+    return there[name]
 
 
 class ExpressionModel:
@@ -122,7 +124,7 @@ class ExpressionModel:
 
     def answer_covered(self, faces: np.ndarray) -> dict[str, np.ndarray]:
         """The same of faces whose eyes are covered already where the model wants them covered."""
-        return self._ask("serving_default", faces)
+        return self.ask("serving_default", faces)
 
     @property
     def has_attention(self) -> bool:
@@ -142,14 +144,20 @@ class ExpressionModel:
         Returns:
             float32 [N, 48, 48], see `Prediction`; None where the model does not tell.
         """
-        return self._ask(ATTENTION, faces)["attention"] if self.has_attention else None
+        return self.ask(ATTENTION, faces)["attention"] if self.has_attention else None
 
     def _covered(self, faces):
         if self._occlusion != "eyes":  # The halves are blackened in the graph.
             return faces
         return np.stack([occlude(face, "eyes") for face in faces])
 
-    def _ask(self, signature, faces):
+    def ask(self, signature: str, faces: np.ndarray) -> dict[str, np.ndarray]:
+        """The outputs of a signature that takes `image`.
+
+        Args:
+            signature: its name.
+            faces: as `answer_covered` takes them.
+        """
         import tensorflow as tf
 
         ask = self._model.signatures[signature]

@@ -1,9 +1,12 @@
 """The model card: what a version is, what it is for, and what it is not, for its users."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from fer_tf.networks import title_of
+from fer_tf.expressions import EXPRESSIONS
+from fer_tf.networks import COMBINED, title_of
 from fer_tf.sources import OFFICIAL_SOURCES
+from fer_tf.versions import is_pretrained, read_manifest
 from fer_tf.warmup import ways
 
 _OCCLUSIONS = {
@@ -13,6 +16,13 @@ _OCCLUSIONS = {
     "none": "nothing: for faces that are not covered, a reference",
     "any": "the upper half, the lower half, the eyes or nothing: OcclusionNet recognises which, "
     "the model blackens that half or where eyes usually are, its networks answer",
+}
+
+_COVERED = {
+    "none": "(uncovered)",
+    "upper": "(upper half covered)",
+    "lower": "(lower half covered)",
+    "eyes": "(eyes covered)",
 }
 
 _RIGHTS = {
@@ -103,6 +113,29 @@ def trained_on(manifest: dict) -> str:
     return ", ".join(f"{name}/{manifest['config']}" for name in names)
 
 
+def accuracy_sentence(manifest: dict) -> str:
+    """How good a version is on its test faces, in one sentence; "" where that was not measured."""
+    if measured := manifest.get("measured"):
+        shares = [
+            f"{100 * row['path selection']['accuracy']:.1f} % {_COVERED[kind]}"
+            for kind, row in measured["kinds"].items()
+        ]
+        return f"Right on {', '.join(shares)} of its own test faces."
+    for row in (manifest.get("evaluation") or {}).get("results", []):
+        if row["name"] == COMBINED:
+            return f"Right on {100 * row['accuracy']:.1f} % of its own test images."
+    return ""
+
+
+def named_with_accuracy(version: Path) -> str:
+    """A version's folder, and how good it is on its test faces where that was measured."""
+    sentence = accuracy_sentence(read_manifest(version))
+    own = f"{version}"
+    if is_pretrained(version):
+        own = f"{version.parent.name}, version {version.name}, which comes with fer_tf"
+    return f"{own}. {sentence}" if sentence else own
+
+
 def sources_of(config: str) -> Sequence[str]:
     """The sources of a config by its name, e.g. "fer2013+kdef-leakfree"."""
     name = config.split("-")[0]
@@ -118,17 +151,48 @@ def _form(manifest):
     return "".join(parts)
 
 
+def _measured(manifest):
+    """Accuracies of the model as a whole, where they were measured."""
+    measured = manifest.get("measured")
+    if not measured:
+        return ""
+    rows = []
+    for kind, row in measured["kinds"].items():
+        chosen = row["path selection"]
+        recall = [f"{100 * chosen['recall'].get(name, 0):.0f}" for name in EXPRESSIONS]
+        cells = [
+            _with_interval(chosen, "accuracy"),
+            f"{100 * chosen['balanced_accuracy']:.1f}",
+            _with_interval(row["joint probability"], "accuracy"),
+            f"{100 * row['recognised']:.1f}",
+        ]
+        rows.append([_COVERED[kind].strip("()"), chosen["images"], *cells, *recall])
+    head = ["faces", "images", "accuracy, %", "balanced", "`all_paths`", "recognised", *EXPRESSIONS]
+    table = markdown_table(head, rows)
+    commit = measured["provenance"]["commit"]
+    return (
+        f"The model as a whole, which recognises the occlusion itself, on the {measured['split']} "
+        f"faces of {measured['data'].partition('/')[2]}; the last columns are the shares of each "
+        f"expression's faces that are answered rightly (commit {commit}):\n\n{table}\n\n"
+    )
+
+
+def _with_interval(row, name):
+    low, high = row[f"{name}_95"]
+    return f"{100 * row[name]:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+
+
 def _results(manifest):
     evaluation = manifest["evaluation"]
+    if evaluation is None and manifest.get("measured"):
+        return _measured(manifest)
     if evaluation is None:
         return "Not evaluated: `python cli.py evaluate` had not measured these networks yet."
     rows = [
         [
             row["name"],
             row["images"],
-            "{:.1f} ({:.1f} to {:.1f})".format(
-                *(100 * value for value in (row["accuracy"], *row["accuracy_95"]))
-            ),
+            _with_interval(row, "accuracy"),
             f"{100 * row['floor']:.1f}",
             f"{100 * row['balanced_accuracy']:.1f}",
         ]
@@ -142,7 +206,10 @@ def _results(manifest):
             "them, so not of this model as a whole,"
         )
     table = markdown_table(head, rows)
-    return f"On the {evaluation['split']} split,{how} with 95 % intervals:\n\n{table}"
+    return (
+        f"{_measured(manifest)}The networks on the {evaluation['split']} split,{how} with 95 % "
+        f"intervals:\n\n{table}"
+    )
 
 
 def _networks(networks):

@@ -9,6 +9,9 @@ from fer_tf.occlusion import RECOGNISED
 OCCLUSION = "occlusion"
 """Name of OcclusionNet on the command line and on disk."""
 
+COMBINED = "combined"
+"""Title of path selection among the results of networks, as the SavedModel answers."""
+
 NETWORKS = (*TASKS, OCCLUSION)
 """Every network that can be trained."""
 

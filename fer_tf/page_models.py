@@ -7,29 +7,16 @@ from typing import Protocol
 import numpy as np
 
 from fer_tf.errors import InputError
-from fer_tf.evaluation import COMBINED
 from fer_tf.export import ATTENTION
 from fer_tf.inference import ExpressionModel
-from fer_tf.model_card import sources_of, trained_on
+from fer_tf.model_card import accuracy_sentence, sources_of, trained_on
 from fer_tf.occlusion import ANY_OCCLUSION, DATABASES
 from fer_tf.query import ask
 from fer_tf.rest_client import Server, ServerRefusal, SignatureMissing, model_path
 from fer_tf.sources.drawn import NAME as DRAWN
-from fer_tf.versions import find_versions, read_manifest
+from fer_tf.versions import newest_versions, read_manifest
 
 TRAINED_ON_DRAWN = "Trained on drawn faces: its answers say nothing about real ones."
-
-
-DEMO_DIR = Path("build/demo/saved_models")
-"""Where `make demo` leaves models of drawn faces."""
-
-
-def folder_with_models(folder: Path) -> Path:
-    """The folder itself, or that of `make demo` where only that one holds models."""
-    for each in (folder, DEMO_DIR):
-        if any(map(find_versions, each.glob("*"))):
-            return each
-    return folder
 
 
 class Models(Protocol):
@@ -73,10 +60,11 @@ class Models(Protocol):
 
 
 class LocalModels:
-    """The newest version of each model in a folder, loaded when it is first asked.
+    """The newest version of each model, loaded when it is first asked.
 
     Args:
-        folder: holds `<name>/<integer version>/`.
+        folder: holds `<name>/<integer version>/`; beside those there is the model that comes with
+            the program, see `newest_versions`.
     """
 
     def __init__(self, folder: Path):
@@ -85,7 +73,7 @@ class LocalModels:
 
     def names(self) -> list[str]:
         """See `Models`."""
-        there = [path.name for path in sorted(self._folder.glob("*")) if find_versions(path)]
+        there = newest_versions(self._folder)
         if not there:
             raise InputError(
                 f"{self._folder} holds no model; `make demo` makes one of drawn faces, which "
@@ -104,9 +92,8 @@ class LocalModels:
         ]
         if DRAWN in sources_of(made["config"]):
             sentences.append(TRAINED_ON_DRAWN)
-        for row in (made.get("evaluation") or {}).get("results", []):
-            if row["name"] == COMBINED:
-                sentences.append(f"Right on {100 * row['accuracy']:.1f} % of its own test images.")
+        if measured := accuracy_sentence(made):
+            sentences.append(measured)
         return sentences
 
     def occlusion(self, name: str) -> str:
@@ -122,10 +109,10 @@ class LocalModels:
         return self._load(self._newest(name)).attention_covered(faces)
 
     def _newest(self, name):
-        versions = find_versions(self._folder / name)
-        if not versions:
+        there = newest_versions(self._folder)
+        if name not in there:
             raise InputError(f"{self._folder} holds no {name} any more; load the page again.")
-        return versions[-1]
+        return there[name]
 
 
 class ServedModels:

@@ -17,6 +17,9 @@ MANIFEST = Path("assets.extra") / "manifest.json"
 MODEL_CARD = Path("assets.extra") / "model_card.md"
 """The same for readers."""
 
+PRETRAINED = Path(__file__).parent / "pretrained"
+"""Holds the model that comes with the program, `<name>/<integer version>/`."""
+
 _STALE = 24 * 60 * 60
 """Seconds after which what an interrupted `combine` left is removed; none takes as long."""
 
@@ -92,10 +95,54 @@ def record_evaluation(models_dir: Path, numbers: dict) -> list[Path]:
     return recorded
 
 
+def record_measured(version: Path, measured: dict) -> None:
+    """Writes what `fer_tf.model_evaluation.evaluate_model` returned into manifest and card."""
+    manifest = read_manifest(version) | {"measured": measured}
+    _describe(version, version.parent.name, int(version.name), manifest)
+
+
 def find_versions(folder: Path) -> list[Path]:
     """The versions of a model, oldest first: its integer sub-folders."""
     found = [path for path in folder.glob("*") if path.name.isdecimal() and path.is_dir()]
     return sorted(found, key=lambda path: int(path.name))
+
+
+def newest_versions(models_dir: Path) -> dict[str, Path]:
+    """The newest version of each model: name -> its folder.
+
+    Those in `models_dir`, and the model that comes with the program where none there has its name.
+    """
+    found = {}
+    for folder in (PRETRAINED, models_dir):
+        for model in sorted(folder.glob("*")):
+            if versions := find_versions(model):
+                found[model.name] = versions[-1]
+    return found
+
+
+def is_pretrained(version: Path) -> bool:
+    """Whether a version is of the model that comes with the program."""
+    return version.parents[1] == PRETRAINED
+
+
+def place_pretrained(models_dir: Path) -> list[Path]:
+    """Copies the model that comes with the program to where a server looks for models.
+
+    Args:
+        models_dir: a model of the same name there, of any version, is left as it is.
+
+    Returns:
+        The versions that were copied, each written beside and renamed.
+    """
+    copied = []
+    for name, version in newest_versions(models_dir).items():
+        if is_pretrained(version):
+            folder = models_dir / name
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder, prefix="writing-") as own:
+                beside = shutil.copytree(version, Path(own) / "version")
+                copied.append(beside.rename(folder / version.name))
+    return copied
 
 
 def read_manifest(version: Path) -> dict:

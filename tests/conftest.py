@@ -2,5 +2,15 @@
 
 import os
 
+import pytest
+
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@pytest.fixture(autouse=True)
+def no_pretrained_model(monkeypatch, tmp_path_factory):
+    """Hides the model that comes with the program: tests make their own, or ask for this one."""
+    from fer_tf import versions
+
+    monkeypatch.setattr(versions, "PRETRAINED", tmp_path_factory.getbasetemp() / "no-pretrained")

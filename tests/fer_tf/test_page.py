@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import cli
-from fer_tf import page, page_answers, page_models
+from fer_tf import page, page_answers
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.occlusion import occlude
@@ -22,7 +22,6 @@ from fer_tf.page_models import (
     TRAINED_ON_DRAWN,
     LocalModels,
     ServedModels,
-    folder_with_models,
 )
 from fer_tf.rest_client import Server, ServerRefusal, SignatureMissing
 from fer_tf.sources.drawn import draw_face, draw_portrait
@@ -233,8 +232,7 @@ def test_local_models_tell_what_they_were_trained_on(models_dir):
     assert "holds no eye_cdb any more" in page.about(models, "eye_cdb")
 
 
-def test_without_models_one_sentence_says_how_one_is_made(tmp_path, monkeypatch):
-    monkeypatch.setattr(page_models, "DEMO_DIR", tmp_path / "demo")
+def test_without_models_one_sentence_says_how_one_is_made(tmp_path):
     result = CliRunner().invoke(cli.app, ["app", f"--models-dir={tmp_path}"])
 
     assert result.exit_code == 1 and isinstance(result.exception, InputError)
@@ -329,13 +327,3 @@ def test_the_page_sends_nothing_about_its_use():
     assert built.analytics_enabled is False
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
     assert all(each["api_visibility"] == "private" for each in built.config["dependencies"])
-
-
-def test_models_of_drawn_faces_stand_in_where_there_are_no_others(tmp_path, monkeypatch):
-    own, demo = tmp_path / "saved_models", tmp_path / "demo"
-    monkeypatch.setattr(page_models, "DEMO_DIR", demo)
-    assert folder_with_models(own) == own  # It has nothing either: the usual sentence follows.
-    (demo / "concat_db" / "1").mkdir(parents=True)
-    assert folder_with_models(own) == demo
-    (own / "eye_cdb" / "1").mkdir(parents=True)
-    assert folder_with_models(own) == own

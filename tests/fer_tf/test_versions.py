@@ -1,0 +1,73 @@
+import pytest
+
+from fer_tf import versions
+from fer_tf.errors import InputError
+from fer_tf.inference import find_model
+from fer_tf.versions import find_versions, newest_versions, place_pretrained
+
+
+@pytest.fixture
+def pretrained(tmp_path, monkeypatch):
+    """The folder of a model that comes with the program."""
+    folder = tmp_path / "pretrained"
+    make(folder, "any_occlusion/3")
+    monkeypatch.setattr(versions, "PRETRAINED", folder)
+    return folder
+
+
+def make(folder, *names):
+    for name in names:
+        (folder / name / "variables").mkdir(parents=True)
+        (folder / name / "saved_model.pb").write_text(f"of {folder.name}")
+
+
+def test_versions_are_in_the_order_of_their_numbers(tmp_path):
+    make(tmp_path, "10", "9", "writing-1")
+    (tmp_path / "11").write_text("a file")
+    assert [path.name for path in find_versions(tmp_path)] == ["9", "10"]
+
+
+def test_the_users_model_comes_before_the_pretrained_one_of_its_name(tmp_path, pretrained):
+    own = tmp_path / "own"
+    assert newest_versions(own) == {"any_occlusion": pretrained / "any_occlusion" / "3"}
+    make(own, "any_occlusion/1", "any_occlusion/2", "concat_db/1")
+    expected = {
+        name: own / name / number for name, number in [("any_occlusion", "2"), ("concat_db", "1")]
+    }
+    assert newest_versions(own) == expected
+
+
+def test_without_a_name_the_users_only_model_answers_else_the_one_for_any_face(
+    tmp_path, pretrained
+):
+    own = tmp_path / "own"
+    assert find_model(None, own) == pretrained / "any_occlusion" / "3"
+    make(own, "concat_db/1")
+    assert find_model(None, own) == own / "concat_db" / "1"
+    assert find_model("any_occlusion", own) == pretrained / "any_occlusion" / "3"
+    make(own, "eye_cdb/1")
+    with pytest.raises(
+        InputError, match="any_occlusion, concat_db, eye_cdb; choose one with --name"
+    ):
+        find_model(None, own)
+    make(own, "any_occlusion/1")
+    assert find_model(None, own) == own / "any_occlusion" / "1"
+    with pytest.raises(InputError, match="not 'bconcat_db'"):
+        find_model("bconcat_db", own)
+
+
+def test_without_any_model_a_user_hears_how_to_make_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(versions, "PRETRAINED", tmp_path / "none")
+    with pytest.raises(InputError, match="holds no model.*train all"):
+        find_model(None, tmp_path)
+
+
+def test_a_server_finds_a_copy_of_the_pretrained_model_once(tmp_path, pretrained):
+    own = tmp_path / "own"
+    (copy,) = place_pretrained(own)
+    assert copy == own / "any_occlusion" / "3"
+    assert (copy / "saved_model.pb").read_text() == "of pretrained"
+    assert [path.name for path in (own / "any_occlusion").iterdir()] == ["3"]
+    (copy / "saved_model.pb").write_text("changed")
+    assert place_pretrained(own) == []
+    assert (copy / "saved_model.pb").read_text() == "changed"
