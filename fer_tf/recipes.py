@@ -93,6 +93,7 @@ class Recipe:
             from nothing.
         start_database: the database, "mixed", from whose network of that name those of the other
             databases begin; None: they begin from nothing.
+        first_schedule: the schedule of that network; None where there is none.
         shared_stages: so many first stages of the backbone, and what comes before them, the others
             keep as the network has them from which they begin, so that a combined model evaluates
             them once; 0: none.
@@ -120,6 +121,7 @@ class Recipe:
     visible_rows: bool = False
     start_from: str | None = None
     start_database: str | None = None
+    first_schedule: Schedule | None = None
     shared_stages: int = 0
     distillation: Distillation | None = None
     covers_anew: bool = False
@@ -145,7 +147,7 @@ class Recipe:
             plain |= {"start_from": None, "shared_stages": 0}
         else:
             plain["start_database"] = None
-        del plain["schedules"]
+        del plain["schedules"], plain["first_schedule"]
         for layer in self.augmentation():
             config = {k: v for k, v in layer.get_config().items() if k not in ("name", "dtype")}
             plain["augmentation"].append({type(layer).__name__: config})
@@ -156,6 +158,12 @@ class Recipe:
         """What `train all` trains, in this order: the four networks and where they start from."""
         first = (self.start_from,) if self.start_from else ()
         return (*first, *MULTI_NETWORK)
+
+    def on(self, database: str) -> "Recipe":
+        """The recipe for one database: the first network of `start_database` trains longer."""
+        if database != self.start_database:
+            return self
+        return replace(self, schedules=self.schedules | {self.start_from: self.first_schedule})
 
     def origin(self, database: str, network: str) -> tuple[str, str] | None:
         """The database and the network from whose weights one begins; None: from nothing."""
@@ -265,16 +273,18 @@ def strong() -> Recipe:
         backbone=_pooling(blocks=(1, 2, 1), widths=(64, 128, 192)),
         start_from="flat",
         start_database="mixed",
+        first_schedule=Schedule(epochs=50, batch_size=64, learning_rate=3e-3),
         shared_stages=2,
-        distillation=Distillation(),
+        distillation=Distillation(temperature=3.0),
         covers_anew=True,
         usual_eyes=0.5,
+        dropout=0.2,
         schedules=_schedules(
-            begin=Schedule(epochs=6, batch_size=64, learning_rate=1e-3),
-            subnet_x=Schedule(epochs=6, batch_size=64, learning_rate=1e-3),
-            subnet_y=Schedule(epochs=8, batch_size=64, learning_rate=1e-3),
-            subnet_z=Schedule(epochs=10, batch_size=64, learning_rate=1e-3),
-            flat=Schedule(epochs=70, batch_size=64, learning_rate=3e-3),
+            begin=Schedule(epochs=4, batch_size=64, learning_rate=1e-3),
+            subnet_x=Schedule(epochs=4, batch_size=64, learning_rate=1e-3),
+            subnet_y=Schedule(epochs=5, batch_size=64, learning_rate=1e-3),
+            subnet_z=Schedule(epochs=6, batch_size=64, learning_rate=1e-3),
+            flat=Schedule(epochs=5, batch_size=64, learning_rate=1e-3),
         ),
     )
 

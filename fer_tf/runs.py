@@ -58,7 +58,7 @@ class RunKey:
         origin = None
         if recipe.start_database:
             origin = database.beside(recipe.start_database).fingerprint()
-        return cls(*faces, recipe, seed, precision, origin)
+        return cls(*faces, recipe.on(database.name), seed, precision, origin)
 
     def folder(self, runs_dir: Path, network: str) -> Path:
         """Where the run of one network lives under the runs directory."""

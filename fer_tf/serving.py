@@ -150,7 +150,8 @@ def refuse_partition(run: dict, path: Path) -> None:
 
 def _shared(value):
     """A recipe without what each network has of its own; else the value."""
-    return {**value, "schedule": None, "start_from": None} if isinstance(value, dict) else value
+    own = ("schedule", "start_from", "start_database", "shared_stages")
+    return {**value, **dict.fromkeys(own)} if isinstance(value, dict) else value
 
 
 def finished_run(network: str, folder: Path, fields: Sequence[str] = _RECORDED) -> dict:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from fer_tf.errors import InputError
-from fer_tf.recipes import BACKBONES, RECIPES, get_recipe, paper, quick, with_changes
+from fer_tf.recipes import BACKBONES, RECIPES, get_recipe, paper, quick, strong, with_changes
 
 
 def test_paper_is_section_4():
@@ -63,3 +63,24 @@ def test_the_network_that_others_start_from_starts_from_nothing():
 def test_an_unknown_network_is_named_with_the_known_ones():
     with pytest.raises(InputError, match="'vgg'.*resnet18, resnet101"):
         with_changes(paper(), backbone="vgg")
+
+
+def test_strong_trains_long_on_mixed_faces_and_briefly_on_each_database():
+    recipe = strong()
+    epochs = {name: recipe.on(name).schedules["flat"].epochs for name in ("mixed", "eye_cdb")}
+    assert epochs["mixed"] > 5 * epochs["eye_cdb"]
+    assert recipe.origin("mixed", "flat") is None
+    assert recipe.origin("eye_cdb", "flat") == ("mixed", "flat")
+    assert recipe.origin("eye_cdb", "begin") == ("eye_cdb", "flat")
+    plain = recipe.as_dict("begin")
+    assert (plain["start_from"], plain["start_database"], plain["shared_stages"]) == (
+        "flat",
+        None,
+        2,
+    )
+    plain = recipe.as_dict("flat")
+    assert (plain["start_from"], plain["start_database"], plain["shared_stages"]) == (
+        None,
+        "mixed",
+        0,
+    )
