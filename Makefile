@@ -20,8 +20,13 @@ demo: .venv/runtime
 	  cv2.imwrite('build/demo/portrait.png', draw_portrait(subject=200, expression=0, take=0))"
 	for name in concat_db bconcat_db eye_cdb; do \
 	  $(BIN)/python cli.py predict build/demo/portrait.png --name $$name $(MODELS) || exit 1; done
+	$(BIN)/python -c "from pathlib import Path; from fer_tf.example_pictures import write_examples; \
+	  write_examples(Path('build/demo/examples'))"
+	$(BIN)/python cli.py predict build/demo/examples --name any_occlusion --annotate build/demo/answered
 	@echo
-	@echo "The whole chain ran on drawn faces; its results say nothing about real ones. Next:"
+	@echo "The whole chain ran on drawn faces; its results say nothing about real ones. The last four"
+	@echo "answers are of the model that comes with fer_tf, for a photograph (public domain) as it is"
+	@echo "and with a mask, a headset and sunglasses drawn over it: see build/demo/answered. Next:"
 	@echo "  put FER2013 (or JAFFE, KDEF, RAF-DB) under data/raw, see README.md, then"
 	@echo "  $(BIN)/python cli.py build-datasets"
 	@echo "  $(BIN)/python cli.py train all"

@@ -8,7 +8,7 @@ their occlusion as evaluated (eyes black where each face has them) and as `any_o
 them (black where eyes usually are); uncovered faces, answered like covered eyes, or by networks
 trained without occlusion where there are some. Occluders: drawn into the face, answered by the
 networks for the occlusion that was drawn (known) and for the one that OcclusionNet recognises; as
-for training, and the independent ones of `benchmarks/drawn_occluders.py`.
+for training, and the independent ones of `fer_tf.photo_occluders`.
 
 Accuracies of path selection and of the joint probability with 95 % intervals; differences are
 paired, over groups of look-alikes.
@@ -21,7 +21,6 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import keras
 import numpy as np
-from drawn_occluders import OCCLUDERS as INDEPENDENT
 from occlusion_recognition import KIND_OF, draw_large
 from rich.console import Console
 from rich.table import Table
@@ -38,6 +37,7 @@ from fer_tf.networks import OCCLUSION
 from fer_tf.occluders import draw_occluder
 from fer_tf.occlusion import RECOGNISED, occlude, visible_pixels
 from fer_tf.occlusion_net import eye_boxes
+from fer_tf.photo_occluders import OCCLUDERS as INDEPENDENT
 from fer_tf.provenance import provenance
 from fer_tf.runs import is_finished, read_run, write_json
 from fer_tf.serving import checkpoint_sha256

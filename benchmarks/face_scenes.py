@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from drawn_occluders import OCCLUDERS
 
 from fer_tf.eye_shape import ALIGNED_EYES, load_prior
 from fer_tf.faces import FACE_SIZE, Square, crop_square, read_picture
+from fer_tf.photo_occluders import OCCLUDERS
 from fer_tf.preprocessing import to_face
 from fer_tf.sources import fer2013
 

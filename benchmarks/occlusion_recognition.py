@@ -5,7 +5,7 @@
 
 Three tables. Kinds: each face of the split once for each kind, drawn as for training with other
 random numbers. Occluders: each occluder of `fer_tf.occluders` by itself. Independent: the masks,
-sunglasses and headsets of `benchmarks/drawn_occluders.py`, which nothing was learnt from, drawn
+sunglasses and headsets of `fer_tf.photo_occluders`, which nothing was learnt from, drawn
 into the face enlarged four times. All are drawn; no face wears a real mask.
 
 Columns: how many pictures; share recognised, with Wilson's 95 % interval; what they were taken
@@ -20,7 +20,6 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import cv2
 import numpy as np
-from drawn_occluders import OCCLUDERS as INDEPENDENT
 from rich.console import Console
 from rich.table import Table
 from run_options import run_options
@@ -33,6 +32,7 @@ from fer_tf.input_pipeline import UNCOVERED, evaluation_batches, find_database
 from fer_tf.occluders import OCCLUDERS, draw_occluder
 from fer_tf.occlusion import RECOGNISED
 from fer_tf.occlusion_net import draw_split, eye_boxes
+from fer_tf.photo_occluders import OCCLUDERS as INDEPENDENT
 from fer_tf.provenance import provenance
 from fer_tf.runs import read_run
 from fer_tf.serving import checkpoint_sha256

@@ -21,17 +21,13 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from fer_tf import page
-from fer_tf.eye_shape import load_prior
+from fer_tf.example_pictures import cover
 from fer_tf.face_detector import detect_faces
-from fer_tf.faces import FACE_SIZE, crop_square
 from fer_tf.page_models import LocalModels
-from fer_tf.preprocessing import to_face
 from fer_tf.sources.drawn import draw_portrait
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
-sys.path.append(str(ROOT / "benchmarks"))
-from drawn_occluders import OCCLUDERS  # noqa: E402
 
 PORTRAITS = (
     (8, 3, None, None),
@@ -67,12 +63,7 @@ def main() -> None:
 def portrait(person: int, expression: int, occluder: str | None, shade: str | None) -> np.ndarray:
     """A drawn face, covered where its eyes are seen before: uint8 [240, 240, 3], BGR."""
     image = draw_portrait(person, expression, 0, size=240)
-    if occluder:
-        face = detect_faces(image)[0]
-        eyes, _ = load_prior().estimate(to_face(crop_square(image, face)))
-        draw, shades = OCCLUDERS[occluder]
-        draw(image, (eyes + 0.5) * face.side / FACE_SIZE + face[:2], shades[shade])
-    return image
+    return cover(image, occluder, shade) if occluder else image
 
 
 def predict(picture: Path, models_dir: Path, name: str, annotated: Path) -> str:

@@ -1,4 +1,4 @@
-"""Masks, sunglasses and VR headsets drawn over faces, placed by the eyes.
+"""Masks, sunglasses and VR headsets drawn over the faces in photographs, placed by the eyes.
 
 Points are given in a face's own coordinates: the origin lies between the eyes, one unit is the
 distance between them, x points from the left eye in the picture to the right one, y to the chin.
