@@ -18,7 +18,7 @@ FORMAT = 1
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """After each epoch saves the network if it is the best so far, then the run's whole state.
+    """After each epoch saves the network if it is to be kept, then the run's whole state.
 
     The state is one file: all variables of the model and its optimizer (seed generators are among
     the model's), the epochs done and the best validation loss. Both files are written beside and
@@ -28,15 +28,16 @@ class Checkpoint(keras.callbacks.Callback):
     Args:
         network: the network to save; `fit` may run on a model around it that also augments.
         folder: the run's folder; `best.keras` and `state.npz` appear in it.
-        monitor: the value in the logs that is to become small.
+        keeps: "best" keeps the network of the epoch with the lowest validation loss, "last" that of
+            the last finished epoch.
         saved_as: a network of the same weights that is saved in its place, for one device and
             float32; None where the network itself is that.
         writes: whether this process writes; of several workers only the chief does.
 
     Attributes:
         epochs_done: finished epochs, 0 for a new run.
-        best: the lowest value of `monitor` so far.
-        best_epoch: the epoch, counted from 1, that had it; 0 for a new run.
+        best: the validation loss of the network that is kept.
+        best_epoch: its epoch, counted from 1; 0 for a new run.
         seconds: that the finished epochs took, over all sittings.
     """
 
@@ -44,14 +45,14 @@ class Checkpoint(keras.callbacks.Callback):
         self,
         network: keras.Model,
         folder: Path,
-        monitor: str = "val_loss",
+        keeps: str = "best",
         saved_as: keras.Model | None = None,
         writes: bool = True,
     ):
         super().__init__()
         self.network = network
         self.folder = folder
-        self.monitor = monitor
+        self.keeps = keeps
         self.saved_as = saved_as
         self.writes = writes
         self.seconds = 0.0
@@ -89,9 +90,9 @@ class Checkpoint(keras.callbacks.Callback):
         self._begun = monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
-        """Saves the best network first: killed in between, the epoch is done again."""
-        if logs[self.monitor] < self.best:
-            self.best, self.best_epoch = float(logs[self.monitor]), epoch + 1
+        """Saves the network first: killed in between, the epoch is done again."""
+        if self.keeps == "last" or logs["val_loss"] < self.best:
+            self.best, self.best_epoch = float(logs["val_loss"]), epoch + 1
             if self.writes:
                 self._save_network()
         self.epochs_done = epoch + 1

@@ -109,6 +109,9 @@ class Recipe:
         label_smoothing: of the cross-entropy.
         warmup_epochs: epochs of linear warm-up.
         cosine_decay: whether the learning rate falls to 0 along a cosine.
+        keeps: "best" keeps the network of the epoch with the lowest validation loss, "last" that of
+            the last one: where the learning rate falls to 0 it is the most accurate, though its
+            loss may have risen because it is too sure.
         augmentation: returns the Keras layers that stand before a network while it is trained.
         usual_eyes: share of eyeCDB's images that are, while a network is trained, also black where
             eyes usually are: what a model that recognises the occlusion blackens.
@@ -134,6 +137,7 @@ class Recipe:
     label_smoothing: float = 0.0
     warmup_epochs: float = 0.0
     cosine_decay: bool = False
+    keeps: str = "best"
     augmentation: Callable[[], list] = list
     usual_eyes: float = 0.0
 
@@ -301,6 +305,7 @@ def teacher() -> Recipe:
         weight_decay=0.05,
         warmup_epochs=1,
         cosine_decay=True,
+        keeps="last",
         augmentation=_affine_and_light,
     )
 

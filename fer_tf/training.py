@@ -57,7 +57,7 @@ def train_network(
 ) -> dict:
     """Trains one network and leaves its run folder.
 
-    The folder holds `best.keras` (lowest validation loss), `state.npz` (to go on from),
+    The folder holds `best.keras` (that of the epoch which the recipe keeps), `state.npz` (to go on from),
     `history.csv`, `tensorboard/` and `run.json`. A finished run is not trained again, an
     unfinished one goes on. Of several workers the first writes it; the others read it too.
 
@@ -205,6 +205,7 @@ def _fit(network, key, train, validation, folder, start, strategy, verbose, prog
     checkpoint = Checkpoint(
         net,
         folder,
+        keeps=key.recipe.keeps,
         saved_as=None if plain else build_network(network, key.recipe, key.occlusion),
         writes=is_chief(strategy),
     )

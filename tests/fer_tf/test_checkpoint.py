@@ -9,12 +9,12 @@ from fer_tf.checkpoint import BEST, STATE, Checkpoint
 from fer_tf.errors import InputError
 
 
-def model_with_checkpoint(folder: Path, units=2):
+def model_with_checkpoint(folder: Path, units=2, **options):
     network = keras.Sequential([keras.Input((3,)), keras.layers.Dropout(0.5)])
     network.add(keras.layers.Dense(units))
     network.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
     network.optimizer.build(network.trainable_variables)
-    checkpoint = Checkpoint(network, folder)
+    checkpoint = Checkpoint(network, folder, **options)
     checkpoint.set_model(network)
     return network, checkpoint
 
@@ -54,6 +54,16 @@ def test_best_is_saved_only_when_better(tmp_path):
     assert (tmp_path / BEST).read_bytes() == saved
     checkpoint.on_epoch_end(2, {"val_loss": 0.5})
     assert (tmp_path / BEST).read_bytes() != saved
+
+
+def test_the_last_network_is_kept_where_the_recipe_wants_it(tmp_path):
+    network, checkpoint = model_with_checkpoint(tmp_path, keeps="last")
+    checkpoint.on_epoch_end(0, {"val_loss": 1.0})
+    step(network)
+    checkpoint.on_epoch_end(1, {"val_loss": 1.5})
+    assert (checkpoint.best_epoch, checkpoint.best) == (2, 1.5)
+    saved = keras.models.load_model(tmp_path / BEST, compile=False)
+    np.testing.assert_array_equal(saved.get_weights()[0], network.get_weights()[0])
 
 
 def test_a_write_that_breaks_off_leaves_the_last_state(tmp_path, monkeypatch):
