@@ -57,7 +57,7 @@ def train_network(
 ) -> dict:
     """Trains one network and leaves its run folder.
 
-    The folder holds `best.keras` (that of the epoch which the recipe keeps), `state.npz` (to go on from),
+    The folder holds `best.keras` (of the epoch that the recipe keeps), `state.npz` (to go on from),
     `history.csv`, `tensorboard/` and `run.json`. A finished run is not trained again, an
     unfinished one goes on. Of several workers the first writes it; the others read it too.
 
