@@ -11,6 +11,7 @@ from fer_tf.face_detector import detect_faces
 from fer_tf.faces import FACE_SIZE, crop_square, read_picture
 from fer_tf.photo_occluders import OCCLUDERS
 from fer_tf.preprocessing import to_face
+from fer_tf.sources.drawn import draw_portrait
 
 COVERED = {"mask": "white", "headset": "black", "sunglasses": "black"}
 """What is drawn over the face -> its shade."""
@@ -32,6 +33,12 @@ def example_pictures() -> dict[str, np.ndarray]:
     for occluder, shade in COVERED.items():
         pictures[f"portrait with {occluder}"] = cover(portrait, occluder, shade)
     return pictures
+
+
+def drawn_examples() -> dict[str, np.ndarray]:
+    """Drawn portraits, one uncovered and one with a mask: uint8 [256, 256, 3], BGR."""
+    surprised, happy = draw_portrait(17, 6, 0), draw_portrait(14, 0, 0)
+    return {"drawn face": surprised, "drawn face with mask": cover(happy, "mask", "blue")}
 
 
 def cover(image: np.ndarray, occluder: str, shade: str) -> np.ndarray:

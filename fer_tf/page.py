@@ -8,8 +8,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+
 from fer_tf.errors import InputError
-from fer_tf.page_answers import MOST_BYTES, Seen, answer, read_upload
+from fer_tf.example_pictures import drawn_examples, example_pictures
+from fer_tf.page_answers import MOST_BYTES, Seen, answer, look_at, read_upload
 from fer_tf.page_html import STYLE, description, hint, problem, results
 from fer_tf.page_models import TRAINED_ON_DRAWN, Models
 
@@ -18,7 +21,7 @@ TITLE = "Facial expressions of partly covered faces"
 KEPT_SECONDS = 600
 """How long the faces of the last picture stay in memory, to be asked about again."""
 
-_HINT = "Drop a picture, or take one with the camera; the answers appear here."
+_HINT = "Drop a picture, take one with the camera or choose an example; the answers appear here."
 _OFFLINE = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -95,6 +98,7 @@ def launch(page, host: str, port: int) -> str:
 def build(models: Models):
     """The page, a `gradio.Blocks`, whose answers come from `look`, `ask` and `about`."""
     gr = import_gradio()
+    examples = example_pictures() | drawn_examples()
 
     def list_models(current):
         try:
@@ -106,12 +110,19 @@ def build(models: Models):
 
     def take(upload, name):
         if upload is None:
-            return None, gr.skip(), gr.skip(), gr.skip()
-        seen, html = look(models, name, upload)
+            return None, gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        # The upload is emptied: its file is gone, and the next picture can be dropped there.
+        return None, *shown_with_faces(*look(models, name, upload)), None
+
+    def take_example(example, name):
+        data = cv2.imencode(".png", examples[example])[1].tobytes()
+        seen = look_at(data, example)
+        return shown_with_faces(seen, ask(models, name, seen, 0))
+
+    def shown_with_faces(seen, html):
         count = len(seen.faces) if seen else 0
         numbers = [(f"Face {number + 1}", number) for number in range(count)]
-        # The upload is emptied: its file is gone, and the next picture can be dropped there.
-        return None, seen, gr.Radio(choices=numbers, value=0, visible=count > 1), html
+        return seen, gr.Radio(choices=numbers, value=0, visible=count > 1), html
 
     def again(seen, name, number):
         return ask(models, name, seen, number or 0) if seen else hint(_HINT)
@@ -133,6 +144,7 @@ def build(models: Models):
                 # by a subclass, for which Gradio would write a stub file beside this module. It
                 # holds as long as no handler returns an update of this component.
                 upload.preprocess = functools.partial(uploaded, Path(upload.GRADIO_CACHE))
+                example = gr.Radio(label="Or an example", choices=list(examples), interactive=True)
                 model = gr.Radio(label="Model to ask", choices=[], interactive=True)
                 told = gr.HTML()
                 face = gr.Radio(
@@ -146,7 +158,8 @@ def build(models: Models):
         seen = gr.State(time_to_live=KEPT_SECONDS)
         hidden = {"api_visibility": "private"}
         page.load(list_models, model, [model, told], **hidden)
-        upload.change(take, [upload, model], [upload, seen, face, shown], **hidden)
+        upload.change(take, [upload, model], [upload, seen, face, shown, example], **hidden)
+        example.input(take_example, [example, model], [seen, face, shown], **hidden)
         face.input(again, [seen, model, face], shown, **hidden)
         model.input(lambda name: about(models, name), model, told, **hidden)
         model.input(again, [seen, model, face], shown, **hidden)
