@@ -26,8 +26,11 @@ _COVERED = {
 }
 
 _RIGHTS = {
-    "fer2013": "FER2013: pictures found by web search and published for a competition; they "
-    "remain their owners'.",
+    "fer2013": "FER2013 (Goodfellow et al. 2013, arXiv 1307.0414): photographs found by web search "
+    "and given out for research; they remain their owners', and no licence of them is implied. "
+    "Other packages that ship weights trained on it: `fer` gives out its own under the MIT "
+    "licence; `deepface`, MIT too, says that the licences of models are inherited and names none "
+    "for its expression model (serengil/deepface#970).",
     "jaffe": "JAFFE: given on request, for research that is not commercial.",
     "kdef": "KDEF: given on request, for research that is not commercial.",
     "raf_db": "RAF-DB: given on request, for research that is not commercial.",
@@ -68,8 +71,9 @@ square (forehead to chin) and sends it: as gray uint8 48 x 48 (`serving_default`
 as a JPEG or PNG file of any size (`serving_bytes`, `classify`); an EXIF rotation is not applied.
 
 Not for judging what a person feels, nor for decisions about people: a posed or labelled expression
-is not a feeling. Profiles, tilted heads and other coverings were not trained. Accuracy for groups
-of people was not measured.
+is not a feeling. In the European Union the AI Act (Regulation 2024/1689, Article 5 (1) (f))
+prohibits systems that infer emotions of people at work and in education. Profiles, tilted heads
+and other coverings were not trained. Accuracy for groups of people was not measured.
 
 ## Results
 
@@ -174,7 +178,22 @@ def _measured(manifest):
         f"The model as a whole, which recognises the occlusion itself, on the {measured['split']} "
         f"faces of {measured['data'].partition('/')[2]}; the last columns are the shares of each "
         f"expression's faces that are answered rightly (commit {commit}):\n\n{table}\n\n"
+        f"Known failures: {_failures(measured)}.\n\n"
     )
+
+
+def _failures(measured):
+    """The expressions that are answered rightly least often, as words."""
+    shares = [
+        (share, name, kind)
+        for kind, row in measured["kinds"].items()
+        for name, share in row["path selection"]["recall"].items()
+    ]
+    worst = [
+        f"{name}, {_COVERED[kind].strip('()')} ({100 * share:.0f} %)"
+        for share, name, kind in sorted(shares)[:5]
+    ]
+    return "answered rightly least often are " + "; ".join(worst)
 
 
 def _with_interval(row, name):
