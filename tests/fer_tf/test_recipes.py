@@ -76,7 +76,7 @@ def test_strong_trains_long_on_mixed_faces_and_briefly_on_each_database():
     assert (plain["start_from"], plain["start_database"], plain["shared_stages"]) == (
         "flat",
         None,
-        2,
+        3,
     )
     plain = recipe.as_dict("flat")
     assert (plain["start_from"], plain["start_database"], plain["shared_stages"]) == (
