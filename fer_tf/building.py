@@ -23,13 +23,14 @@ from pathlib import Path
 from rich.console import Console
 
 from fer_tf.errors import InputError
-from fer_tf.face_cache import FACES_DIR, cache_key, cached_faces
+from fer_tf.face_cache import FACES_DIR, cached_faces
 from fer_tf.occluded_faces import (
     OccludedFaces,
     OccludedFacesConfig,
     clean_faces,
     config_for,
     look_alikes,
+    origin,
 )
 
 _WRITING = ".writing"
@@ -81,14 +82,14 @@ def build(
     with _locked(data_dir):
         for left_over in (data_dir / _WRITING, *(data_dir / FACES_DIR).glob("*.writing-*")):
             shutil.rmtree(left_over, ignore_errors=True)
-        keys = {source: cache_key(source, raw_dir) for source in config.sources}
+        today = origin(config.sources, raw_dir)
         missing = []
         for name in builders:
             folder = data_dir / name / config.name / str(OccludedFaces.VERSION)
             built = _read(folder)
             if built is None:
                 missing.append(name)
-            elif built.metadata.get("cache_keys") == keys:
+            elif today.items() <= built.metadata.items():
                 yield name, built
             elif rebuild:
                 missing.append(name)

@@ -34,6 +34,8 @@ FACES_DIR = "faces"
 """Name of the cache's folder in the directory of the databases."""
 
 _IMAGES, _TABLE, _KEY = "images.bin", "table.npz", "key.json"
+_READING = ("expressions", "eye_shape", "eyes", "faces", "preprocessing", "sources/archive")
+_DRAWING = ("drawn_canvas", "drawn_features", "drawn_head", "drawn_people")
 _CHUNK = 4096  # images copied at once: 9 MB
 _AHEAD = 256  # pictures read before their turn
 _BATCH, _BATCHES_AHEAD = 64, 32  # faces whose eyes are found at once, and how far ahead
@@ -115,8 +117,8 @@ def cache_key(source: str, raw_dir: Path | None) -> dict[str, str]:
     """What a source's cache depends on.
 
     Returns:
-        "files": hash of the names, sizes and times of the source's files; "program": hash of the
-        modules that read, crop and find eyes; "opencv": its version, which decides as well.
+        "files": hash of the names, sizes and times of the source's files; "program": hash of
+        `reading_program`; "opencv": its version, which decides as well.
 
     Raises:
         InputError: the source's folder is missing or holds other things.
@@ -128,16 +130,27 @@ def cache_key(source: str, raw_dir: Path | None) -> dict[str, str]:
             state = path.stat()
             name = path.relative_to(folder).as_posix()
             files.update(f"{name}\n{state.st_size}\n{state.st_mtime_ns}\n".encode())
-    program = hashlib.sha256()
-    package = Path(__file__).parent
-    for pattern in ("sources/*.py", "eye*.py", "eye*.npz", "expressions.py", "faces.py", "pre*.py"):
-        for path in sorted(package.glob(pattern)):
-            program.update(path.read_bytes())
     return {
         "files": files.hexdigest(),
-        "program": program.hexdigest(),
+        "program": program_hash(reading_program(source)),
         "opencv": cv2.__version__,
     }
+
+
+def reading_program(source: str) -> list[str]:
+    """List the files of `fer_tf` that decide what is read of a source and where its eyes are."""
+    modules = [*_READING, f"sources/{source}"]
+    if source not in OFFICIAL_SOURCES:
+        modules += [f"sources/{name}" for name in _DRAWING]
+    return [f"{module}.py" for module in modules] + ["eye_prior.npz"]
+
+
+def program_hash(files: Iterable[str]) -> str:
+    """SHA-256 of some files of `fer_tf`, in hexadecimal digits."""
+    program = hashlib.sha256()
+    for name in files:
+        program.update((Path(__file__).parent / name).read_bytes())
+    return program.hexdigest()
 
 
 def thread_map(function: Callable, items: Iterable, jobs: int | None = None) -> Iterator:

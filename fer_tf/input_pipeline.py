@@ -86,7 +86,7 @@ class Database:
         return tfds.builder_from_directory(self.folder)
 
     def fingerprint(self) -> str:
-        """A hash of faces, labels and what is black in them; "" if the builder wrote none."""
+        """A hash of faces, labels, splits and what is black; "" if the builder wrote none."""
         return (self.builder().info.metadata or {}).get("image_fingerprint", "")
 
     def read(self, split: str, stream: bool | None = None) -> Split:

@@ -91,8 +91,8 @@ def check_runs(database: Database, folders: Mapping[str, Path]) -> None:
         path = folders[name] / RUN_FILE
         if run["data_fingerprint"] != database.fingerprint():
             raise InputError(
-                f"{path} was trained on other faces than {database} holds now; train again with "
-                "--restart."
+                f"{path} was trained on other faces than {database} holds now, or on another split "
+                "of them; train again with --restart."
             )
         refuse_partition(run, path)
     own = [name for name in folders if name in TASKS]

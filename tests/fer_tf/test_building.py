@@ -24,7 +24,7 @@ from fer_tf.building import build
 from fer_tf.errors import InputError
 from fer_tf.face_cache import cached_faces
 from fer_tf.input_pipeline import find_database
-from fer_tf.occluded_faces import config_for
+from fer_tf.occluded_faces import config_for, origin
 from fer_tf.occlusion import occlude
 from tests.helpers import draw_fer2013
 
@@ -73,7 +73,7 @@ def test_a_second_build_finds_everything_ready_without_tensorflow(raw_dir, data_
 import sys
 from pathlib import Path
 from fer_tf.building import build
-from fer_tf.occluded_faces import config_for
+from fer_tf.occluded_faces import config_for, origin
 config = config_for(["fer2013"])
 built = dict(build({BUILDERS}, config, Path({str(raw_dir)!r}), Path({str(data_dir)!r})))
 print([(name, b.is_new, b.splits["train"]) for name, b in built.items()])
@@ -102,6 +102,18 @@ def test_databases_of_other_files_give_way_only_to_rebuild(raw_dir, data_dir, tm
     assert sum(built["concat_db"].splits.values()) == 67
     assert find_database("concat_db", data_dir).read("train").images.shape[0] == 67 - 14
     assert names(data_dir) == {".lock", "faces", "concat_db", "bconcat_db"}
+
+
+def test_databases_that_another_program_split_give_way_only_to_rebuild(
+    raw_dir, data_dir, monkeypatch
+):
+    """A database is ready only if its images would stand on the same sides now."""
+    for part in ("cache_keys", "program"):
+        changed = lambda *a, part=part: origin(*a) | {part: "of a changed program"}  # noqa: E731
+        with monkeypatch.context() as patch:
+            patch.setattr(building, "origin", changed)
+            with pytest.raises(InputError, match="another version of this program.*--rebuild"):
+                build_both(raw_dir, data_dir)
 
 
 def start(raw_dir, data_dir, **options):

@@ -1,6 +1,9 @@
 import multiprocessing
+import subprocess
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from unittest import mock
 
 import cv2
@@ -11,7 +14,7 @@ from fer_tf import face_cache
 from fer_tf.errors import InputError
 from fer_tf.face_cache import cache_key, cached_faces, thread_map
 from fer_tf.occlusion import find_eyes
-from fer_tf.sources import fer2013, jaffe
+from fer_tf.sources import OFFICIAL_SOURCES, fer2013, jaffe
 from tests.helpers import draw_fer2013, draw_jaffe
 
 
@@ -61,6 +64,32 @@ def test_faces_are_read_again_only_when_files_or_program_changed(raw_dir, tmp_pa
     key = cache_key("fer2013", raw_dir) | {"program": "another"}
     with mock.patch.object(face_cache, "cache_key", lambda *_: key):
         assert [times_read(), times_read()] == [1, 0]
+
+
+@pytest.mark.parametrize("source", [*OFFICIAL_SOURCES, "drawn"])
+def test_the_key_names_every_module_that_reads_a_source_and_no_other(source):
+    code = f"import sys, fer_tf.eyes, fer_tf.sources.{source}; print(*sys.modules)"
+    imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    modules = {name for name in imported.stdout.split() if name.startswith("fer_tf.")}
+    modules -= {"fer_tf.errors", "fer_tf.sources"}  # Messages, and which readers there are.
+    files = {f"{name.removeprefix('fer_tf.').replace('.', '/')}.py" for name in modules}
+    assert set(face_cache.reading_program(source)) >= files | {"eye_prior.npz"}
+    allowed = {"preprocessing.py", "sources/archive.py"}  # Which drawn and gray faces do not need.
+    assert set(face_cache.reading_program(source)) <= files | {"eye_prior.npz"} | allowed
+
+
+def test_the_key_follows_the_files_that_it_names(tmp_path, monkeypatch):
+    for name in face_cache.reading_program("jaffe"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes((Path(face_cache.__file__).parent / name).read_bytes())
+    monkeypatch.setattr(face_cache, "__file__", str(tmp_path / "face_cache.py"))
+    before = face_cache.program_hash(face_cache.reading_program("jaffe"))
+    (tmp_path / "prediction_files.py").write_text("# of no concern")
+    assert face_cache.program_hash(face_cache.reading_program("jaffe")) == before
+    with (tmp_path / "preprocessing.py").open("a") as file:
+        file.write("# changed")
+    assert face_cache.program_hash(face_cache.reading_program("jaffe")) != before
 
 
 def test_pixels_are_mapped_not_loaded(raw_dir, tmp_path):
