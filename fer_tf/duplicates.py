@@ -1,5 +1,6 @@
 """Which faces were made from one photograph: identical copies, near-identical and mirrored ones."""
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -78,13 +79,15 @@ def cached_near_duplicates(images: np.ndarray, folder: Path) -> np.ndarray:
     folder.mkdir(parents=True, exist_ok=True)
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # The others wait; the system frees a killed one's.
-        if not path.exists():
-            beside = path.with_suffix(".writing")
-            with beside.open("wb") as out:
-                np.save(out, near_duplicates(images))
-            os.replace(beside, path)
-    with path.open("rb") as file:  # TFDS' tests give np.load no path.
-        return np.load(file)
+        with contextlib.suppress(OSError, ValueError, EOFError):  # None there, or a damaged one.
+            with path.open("rb") as file:  # TFDS' tests give np.load no path.
+                return np.load(file)
+        pairs = near_duplicates(images)
+        beside = path.with_suffix(".writing")
+        with beside.open("wb") as out:
+            np.save(out, pairs)
+        os.replace(beside, path)
+        return pairs
 
 
 def _perceptual_hashes(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

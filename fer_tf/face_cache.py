@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import sys
+import zipfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -21,6 +22,7 @@ from itertools import islice, tee
 from pathlib import Path
 
 import cv2
+import joblib
 import numpy as np
 from rich.progress import track
 
@@ -155,7 +157,7 @@ def program_hash(files: Iterable[str]) -> str:
 
 def thread_map(function: Callable, items: Iterable, jobs: int | None = None) -> Iterator:
     """Do as `map` on several threads, a few hundred items ahead of what is taken."""
-    with ThreadPoolExecutor(jobs or os.cpu_count()) as executor:
+    with ThreadPoolExecutor(jobs or joblib.cpu_count()) as executor:
         yield from _bounded_map(function, items, executor, _AHEAD)
 
 
@@ -194,7 +196,7 @@ def _cached(
 ) -> FaceSet:
     folder = cache_dir / source
     key = cache_key(source, raw_dir)
-    if not _is_current(folder, key):
+    if not _is_current(folder, source, key):
         beside = cache_dir / f"{source}.writing-{os.getpid()}"
         try:
             beside.mkdir(parents=True)
@@ -203,14 +205,14 @@ def _cached(
             with contextlib.ExitStack() as stack:
                 stack.enter_context(one_opencv_thread())
                 threads = processes or stack.enter_context(
-                    ThreadPoolExecutor(jobs or os.cpu_count())
+                    ThreadPoolExecutor(jobs or joblib.cpu_count())
                 )
                 _write(beside, source, faces, threads)
             (beside / _KEY).write_text(json.dumps(key, indent=1))
             shutil.rmtree(folder, ignore_errors=True)
             os.replace(beside, folder)
         except OSError as error:
-            if error.errno == errno.ENOTEMPTY and _is_current(folder, key):
+            if error.errno == errno.ENOTEMPTY and _is_current(folder, source, key):
                 pass  # Another process that builds from the same files was first.
             else:
                 raise InputError(
@@ -222,10 +224,11 @@ def _cached(
     return _load(folder, source)
 
 
-def _is_current(folder: Path, key: dict[str, str]) -> bool:
+def _is_current(folder: Path, source: str, key: dict[str, str]) -> bool:
+    """Whether a cache is there, whole, and of this key."""
     try:
-        return json.loads((folder / _KEY).read_text()) == key
-    except (OSError, ValueError):
+        return json.loads((folder / _KEY).read_text()) == key and len(_load(folder, source)) > 0
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return False
 
 

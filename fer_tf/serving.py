@@ -1,12 +1,12 @@
 """Combines four trained networks into the next version of a served model."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fer_tf.errors import InputError
 from fer_tf.expressions import MULTI_NETWORK, PATHS
+from fer_tf.files import read_json, require
 from fer_tf.runs import RUN_FILE, difference, read_run
 from fer_tf.versions import add_evaluation, publish, refuse_stranger
 
@@ -159,22 +159,14 @@ def finished_run(network: str, folder: Path, fields: Sequence[str] = _RECORDED) 
     Raises:
         InputError: if it is not trained to its end, or by another version of this program.
     """
-    try:
-        run = read_run(folder)
-    except ValueError as error:
-        raise InputError(
-            f"{folder / RUN_FILE} is no JSON ({error}); train {network} again with --restart."
-        ) from error
+    run = read_run(folder)
     if run is None or not run.get("finished"):
         state = "is not finished" if run else "is missing"
         raise InputError(
             f"The run of {network} in {folder} {state}; run `python cli.py train {network}` first."
         )
-    if missing := [key for key in (*fields, "fer_tf", "packages") if key not in run]:
-        raise InputError(
-            f"{folder / RUN_FILE} lacks {', '.join(missing)}, so another version of this program "
-            f"wrote it; train {network} again with --restart."
-        )
+    cure = f"train {network} again with --restart"
+    require(run, (*fields, "fer_tf", "packages"), folder / RUN_FILE, cure)
     return run
 
 
@@ -224,6 +216,15 @@ def _other_versions(begin, run):
 
 
 def read_evaluation(folder: Path) -> dict | None:
-    """What `evaluate` wrote into the folder of a recipe's runs, None where it was not run."""
+    """What `evaluate` wrote into the folder of a recipe's runs, None where it was not run.
+
+    Raises:
+        InputError: if it is damaged or of another version of this program.
+    """
     path = folder / "evaluation.json"
-    return json.loads(path.read_text()) if path.is_file() else None
+    if not path.is_file():
+        return None
+    cure = "give `python cli.py evaluate` again, or remove it"
+    numbers = read_json(path, cure)
+    require(numbers, ("split", "results"), path, cure)
+    return numbers

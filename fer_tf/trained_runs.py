@@ -9,6 +9,7 @@ from scipy.sparse.csgraph import connected_components
 
 from fer_tf.errors import InputError
 from fer_tf.expressions import TASKS
+from fer_tf.files import require
 from fer_tf.input_pipeline import Database, Split, evaluation_batches
 from fer_tf.inspection_files import read_inspection
 from fer_tf.integration import FLAT, FLAT_LONGER, FLAT_NO_ATTENTION
@@ -89,6 +90,7 @@ def check_runs(database: Database, folders: Mapping[str, Path]) -> None:
     runs = {name: read_run(folder) for name, folder in folders.items()}
     for name, run in runs.items():
         path = folders[name] / RUN_FILE
+        require(run, ("data_fingerprint", "recipe"), path, "train again with --restart")
         if run["data_fingerprint"] != database.fingerprint():
             raise InputError(
                 f"{path} was trained on other faces than {database} holds now, or on another split "

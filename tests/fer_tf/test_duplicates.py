@@ -59,6 +59,16 @@ def test_another_search_does_not_take_what_the_former_found(tmp_path, monkeypatc
     assert cached_near_duplicates(images, tmp_path).tolist() == [[0, 1]]
 
 
+def test_damaged_findings_are_searched_again(tmp_path):
+    images = scenes(2)
+    images[1] = images[0]
+    cached_near_duplicates(images, tmp_path)
+    (path,) = tmp_path.glob("*.npy")
+    for data in (b"", path.read_bytes()[:40], path.read_bytes()[:-3]):
+        path.write_bytes(data)
+        assert cached_near_duplicates(images, tmp_path).tolist() == [[0, 1]]
+
+
 def test_a_search_that_was_killed_is_done_again(tmp_path):
     images = scenes(3)
     with mock.patch.object(duplicates, "near_duplicates", side_effect=KeyboardInterrupt):

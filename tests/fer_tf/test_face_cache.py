@@ -1,4 +1,5 @@
 import multiprocessing
+import os
 import subprocess
 import sys
 import threading
@@ -95,6 +96,32 @@ def test_the_key_follows_the_files_that_it_names(tmp_path, monkeypatch):
 def test_pixels_are_mapped_not_loaded(raw_dir, tmp_path):
     faces = cached_faces(["fer2013"], raw_dir, tmp_path / "faces")
     assert isinstance(faces.images, np.memmap) and not faces.images.flags.writeable
+
+
+@pytest.mark.parametrize("name", ["images.bin", "table.npz", "key.json"])
+def test_a_damaged_cache_is_read_anew(raw_dir, tmp_path, name):
+    before = cached_faces(["fer2013"], raw_dir, tmp_path / "faces").images.copy()
+    path = tmp_path / "faces" / "fer2013" / name
+    for data in (None, b"", path.read_bytes()[:-5]):
+        path.unlink() if data is None else path.write_bytes(data)
+        after = cached_faces(["fer2013"], raw_dir, tmp_path / "faces")
+        np.testing.assert_array_equal(after.images, before)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux alone has it")
+def test_only_the_cores_that_may_be_used_are_used():
+    """As in a container or under `taskset`; more processes than cores are in each other's way."""
+    code = (
+        "import os; os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])\n"
+        "import unittest.mock as mock\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from fer_tf import face_cache\n"
+        "with mock.patch.object(face_cache, 'ThreadPoolExecutor', wraps=ThreadPoolExecutor) as p:\n"
+        "    list(face_cache.thread_map(abs, [1]))\n"
+        "print(p.call_args.args)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "(1,)", done.stderr
 
 
 def test_a_failed_reading_keeps_the_cache_that_was_there(raw_dir, tmp_path):

@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import json
+from unittest import mock
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from fer_tf.checkpoint import BEST, STATE, Checkpoint, load_best
 from fer_tf.errors import InputError
 from fer_tf.recipes import Schedule
 from fer_tf.reports import HISTORY
-from fer_tf.runs import RUN_FILE, RunKey, locked, open_run, write_json
+from fer_tf.runs import RUN_FILE, RunKey, is_finished, locked, open_run, write_json
 from fer_tf.serving import checkpoint_sha256
 from fer_tf.training import train_network
 from fer_tf.training_loop import ReplicatedModel
@@ -239,6 +240,28 @@ def test_memory_that_runs_out_names_a_batch_size_to_try(tmp_path, monkeypatch):
     monkeypatch.setattr(ReplicatedModel, "train_step", no_memory)
     with pytest.raises(InputError, match="--batch-size 8 --learning-rate 0.025 --restart"):
         train(tmp_path)
+
+
+def test_a_full_disk_is_not_taken_for_full_memory(tmp_path, monkeypatch):
+    full = RuntimeError("RESOURCE_EXHAUSTED: events.v2: No space left on device")
+    for error in (full, OSError(28, "No space left on device")):
+        monkeypatch.setattr("fer_tf.training._fit", mock.Mock(side_effect=error))
+        with pytest.raises(InputError, match="disk is full.*make room.*without --restart"):
+            train(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]"])
+def test_a_damaged_run_file_is_named(tmp_path, content):
+    folder = KEY.folder(tmp_path, "subnet_y")
+    folder.mkdir(parents=True)
+    (folder / RUN_FILE).write_text(content)
+    for read in (lambda: is_finished(folder), lambda: train(tmp_path)):
+        with pytest.raises(InputError, match="run.json .* train again with --restart"):
+            read()
+    (folder / RUN_FILE).write_text("{}")  # Of whatever program.
+    with pytest.raises(InputError, match="holds a run with database None, now it is concat_db"):
+        train(tmp_path)
+    assert train(tmp_path, restart=True)["finished"]
 
 
 def test_other_package_versions_are_told(tmp_path, interrupted):
