@@ -72,12 +72,15 @@ def finished_runs(run_folders: Mapping[str, Path]) -> dict[str, dict]:
         run_folders: run folder of each network in `MULTI_NETWORK`.
 
     Raises:
-        InputError: if a network is not trained, or the four do not belong together.
+        InputError: if a network is not trained, if the four do not belong together, or if one
+            started from a network that has been trained anew since.
     """
     runs = {
         network: finished_run(network, run_folders[network], (*_SAME, *_RECORDED))
         for network in MULTI_NETWORK
     }
+    for network, run in runs.items():
+        refuse_other_start(run, run_folders[network])
     refuse_partition(runs["begin"], run_folders["begin"] / RUN_FILE)
     for network in MULTI_NETWORK[1:]:
         refuse_mixture(runs, run_folders, "begin", network, _SAME)
@@ -89,6 +92,32 @@ def checkpoint_sha256(run_folder: Path) -> str:
     from fer_tf.checkpoint import BEST
 
     return hashlib.sha256((run_folder / BEST).read_bytes()).hexdigest()
+
+
+def refuse_other_start(run: dict, folder: Path) -> None:
+    """Refuses a run that started from another network than the one that lies beside it now.
+
+    Runs whose `run.json` does not record it, and those without that network beside, pass.
+
+    Args:
+        run: what its `run.json` holds.
+        folder: of the run.
+
+    Raises:
+        InputError: if they differ.
+    """
+    from fer_tf.checkpoint import BEST
+
+    origin = folder.parent / (run["recipe"].get("start_from") or "")
+    started_from = run.get("started_from")
+    if not started_from or not (origin / BEST).is_file():
+        return
+    if checkpoint_sha256(origin) != started_from:
+        raise InputError(
+            f"{folder} started from a {origin.name} that is gone: {origin} has been trained anew "
+            f"since. Train {folder.name} again with --restart, or put the former {origin.name} "
+            "back."
+        )
 
 
 def refuse_mixture(

@@ -15,7 +15,7 @@ from fer_tf.inspection_files import read_inspection
 from fer_tf.integration import FLAT, FLAT_LONGER, FLAT_NO_ATTENTION
 from fer_tf.recipes import NO_ATTENTION
 from fer_tf.runs import RUN_FILE, SEED, beside, is_finished, read_run
-from fer_tf.serving import refuse_mixture, refuse_partition
+from fer_tf.serving import refuse_mixture, refuse_other_start, refuse_partition
 
 LONGER = "-longer"
 """Ends the name of a recipe whose flat network went on; see `benchmarks/flat_or_paths.py`."""
@@ -83,9 +83,9 @@ def check_runs(database: Database, folders: Mapping[str, Path]) -> None:
         folders: of `find_runs`.
 
     Raises:
-        InputError: if one was trained on other faces or for another partition, or if two were
-            trained by recipes that differ in more than the schedule, or, of the flat networks that
-            stand beside, in the backbone.
+        InputError: if one was trained on other faces or for another partition, or started from a
+            network that has been trained anew since, or if two were trained by recipes that differ
+            in more than the schedule, or, of the flat networks that stand beside, in the backbone.
     """
     runs = {name: read_run(folder) for name, folder in folders.items()}
     for name, run in runs.items():
@@ -97,6 +97,7 @@ def check_runs(database: Database, folders: Mapping[str, Path]) -> None:
                 "of them; train again with --restart."
             )
         refuse_partition(run, path)
+        refuse_other_start(run, folders[name])
     own = [name for name in folders if name in TASKS]
     for name in own[1:]:
         refuse_mixture(runs, folders, own[0], name, ["recipe"])

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -137,6 +138,20 @@ def test_networks_of_other_data_are_refused(field, value, other, networks, tmp_p
     begin, subnet = folders["begin"], folders["subnet_y"]
     assert f"{begin} and {subnet} differ in {field}: {value} and {other}." in str(error.value)
     assert not (tmp_path / "models").exists()
+
+
+def test_networks_that_started_from_another_flat_are_refused(networks, tmp_path, no_export):
+    recipe = json.loads(json.dumps(TINY_RECIPE.as_dict("begin"))) | {"start_from": "flat"}
+    began = {"recipe": recipe, "started_from": hashlib.sha256(b"flat").hexdigest()}
+    folders = make_runs(tmp_path / "runs", networks, **{name: began for name in networks})
+    flat = folders["begin"].with_name("flat")
+    combine(folders, tmp_path / "models")  # Without a flat network beside.
+    flat.mkdir()
+    (flat / BEST).write_bytes(b"flat")
+    combine(folders, tmp_path / "models")
+    (flat / BEST).write_bytes(b"trained anew")
+    with pytest.raises(InputError, match="begin started from a flat that is gone.*--restart"):
+        combine(folders, tmp_path / "models")
 
 
 def test_networks_that_are_not_trained_are_refused(networks, tmp_path):

@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 from unittest import mock
 
 import keras
@@ -13,7 +14,7 @@ from fer_tf.checkpoint import BEST, STATE, Checkpoint, load_best
 from fer_tf.errors import InputError
 from fer_tf.recipes import Schedule
 from fer_tf.reports import HISTORY
-from fer_tf.runs import RUN_FILE, RunKey, is_finished, locked, open_run, write_json
+from fer_tf.runs import RUN_FILE, RunKey, is_finished, locked, open_run, read_run, write_json
 from fer_tf.serving import checkpoint_sha256
 from fer_tf.training import train_network
 from fer_tf.training_loop import ReplicatedModel
@@ -152,6 +153,52 @@ def test_a_network_starts_from_the_weights_of_another(tmp_path):
     assert len(kernels) == 4
     for theirs, ours in kernels:
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+@pytest.fixture
+def from_flat(tmp_path):
+    """A key whose networks start from flat, which is trained."""
+    key = dataclasses.replace(KEY, recipe=dataclasses.replace(TINY_RECIPE, start_from="flat"))
+    train_network("flat", key, split(40), split(10, 1), tmp_path, verbose=0)
+    return key
+
+
+def train_flat_anew(runs_dir, key):
+    train_network("flat", key, split(40, 2), split(10, 1), runs_dir, verbose=0, restart=True)
+
+
+def test_a_network_is_not_kept_beside_another_than_it_started_from(tmp_path, from_flat):
+    """As after `train flat --restart` and `train all`: the four would be the old flat's."""
+    run = train(tmp_path, from_flat)
+    assert train(tmp_path, from_flat) == run
+    train_flat_anew(tmp_path, from_flat)
+    with pytest.raises(InputError, match="subnet_y started from a flat that is gone.*--restart"):
+        train(tmp_path, from_flat)
+    again = train(tmp_path, from_flat, restart=True)
+    assert again["started_from"] != run["started_from"]
+
+
+def test_a_run_that_goes_on_keeps_where_it_started(tmp_path, from_flat, monkeypatch):
+    origin, subnet = (from_flat.folder(tmp_path, name) for name in ("flat", "subnet_y"))
+    started_from = checkpoint_sha256(origin)
+    save, saved = Checkpoint._save, []
+
+    def killed(self):
+        saved.append(save(self))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "_save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, from_flat)
+    assert read_run(subnet)["started_from"] == started_from
+    monkeypatch.setattr(Checkpoint, "_save", save)
+    kept = origin.rename(tmp_path / "kept")
+    train_flat_anew(tmp_path, from_flat)
+    with pytest.raises(InputError, match="subnet_y started from a flat that is gone"):
+        train(tmp_path, from_flat)
+    shutil.rmtree(origin)
+    kept.rename(origin)
+    assert train(tmp_path, from_flat)["started_from"] == started_from
 
 
 def test_an_empty_split_is_refused_by_name(tmp_path):
