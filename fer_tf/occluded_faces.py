@@ -181,6 +181,7 @@ class OccludedFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         pairs = look_alikes(faces, faces_dir)
         groups = find_groups(faces.images, faces.subjects, pairs) if config.leak_free else None
         splits = assign_splits(faces.labels, faces.ids, groups, config.seed)
+        _refuse_empty(config, splits, sum(map(len, dropped.values())))
         inspection = inspect_faces(faces, splits, pairs, dropped)
         # Into TFDS' unfinished folder: one rename publishes it with the database.
         folder = Path(self.data_dir) / INSPECTION_DIR
@@ -227,6 +228,20 @@ class OccludedFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                     "eyes_found": int(found),
                 },
             )
+
+
+def _refuse_empty(config: OccludedFacesConfig, splits: np.ndarray, dropped: int) -> None:
+    counts = np.bincount(splits, minlength=len(SPLITS))
+    if counts.all():
+        return
+    held = ", ".join(f"{name} {count}" for name, count in zip(SPLITS, counts, strict=True))
+    left_out = f" ({dropped} more are left out by --clean)" if dropped else ""
+    alone = ", from three persons or photographs at least" if config.leak_free else ""
+    raise InputError(
+        f"{config.name} has {len(splits)} images{left_out}, which gives {held}; each split needs "
+        "one. A tenth of each expression, rounded, is validated and a tenth is tested, so 6 images "
+        f"of one expression are needed at least{alone}: add images to {', '.join(config.sources)}."
+    )
 
 
 def _raw_dir(dl_manager: tfds.download.DownloadManager) -> Path:

@@ -38,8 +38,8 @@ def find_files(folder: Path, source: str) -> list[Path]:
     """List the files at any depth of a source's folder, sorted by path.
 
     Left out is what an operating system adds: hidden files (`._KA.AN1.39.tiff`) and `__MACOSX`.
-    Linked folders are entered. A folder that is named like an image is listed: it takes the place
-    of one, and reading it says so.
+    Linked folders are entered, each folder once, however many links lead to it. A folder that is
+    named like an image is listed: it takes the place of one, and reading it says so.
 
     Args:
         folder: e.g. `data/raw/kdef`.
@@ -59,10 +59,14 @@ def find_files(folder: Path, source: str) -> list[Path]:
             f"{folder} is {state}, a folder is expected there; move it away. "
             f"{reader(source).INSTRUCTIONS}"
         )
-    files = []
+    files, visited = [], {os.path.realpath(folder)}
     for parent, folders, names in os.walk(folder, onerror=_refuse_folder, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
         names += [name for name in folders if _is_image(Path(name))]
+        # A link back to a parent would be followed for ever.
+        real = {name: os.path.realpath(os.path.join(parent, name)) for name in sorted(folders)}
+        folders[:] = [name for name, place in real.items() if place not in visited]
+        visited.update(real.values())
         files += [Path(parent, name) for name in names if not name.startswith(".")]
     files.sort()
     for other in OFFICIAL_SOURCES:
