@@ -5,6 +5,7 @@ TensorFlow is imported by the commands, not here, so that help is instant.
 """
 
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -500,23 +501,21 @@ def reproduce(
     _import_tensorflow()
     from fer_tf.provenance import provenance
     from fer_tf.reproduction import (
+        add_tables,
         collect,
         copy_figures,
         find_evaluable,
         marked_parts,
         read_earlier,
         update_readme,
-        with_earlier,
-        write_tables,
     )
 
     if readme:
         marked_parts(readme)  # Refused before anything is done.
     found = find_evaluable(recipe, runs_dir, data_dir, typer.echo)
-    earlier = read_earlier(results_dir, recipe)  # Refused before anything is done.
+    read_earlier(results_dir, recipe)  # Refused before anything is done.
     collected = collect(found, recipe, runs_dir, provenance(), typer.echo)
-    collected = with_earlier(collected, earlier, typer.echo)
-    written = write_tables(results_dir, collected)
+    collected, written = add_tables(results_dir, collected, typer.echo)
     written += copy_figures(results_dir, found, recipe, runs_dir)
     if readme:
         update_readme(readme, collected)
@@ -690,15 +689,17 @@ def serve_config(
     models_dir: ModelsDir = MODELS_DIR,
 ):
     """Write TensorFlow Serving's files into saved_models/; print the command that starts it."""
+    from fer_tf.files import exclusive
     from fer_tf.serve_config import POLL_SECONDS, choose_versions, write_files
     from fer_tf.versions import place_pretrained
 
     for version in place_pretrained(models_dir):
         typer.echo(f"Copied the model that comes with fer_tf to {version}")
-    served = choose_versions(
-        models_dir, _versions("--stable", stable), _versions("--canary", canary)
-    )
-    written, kept, command = write_files(models_dir, served, batching, replace)
+    wanted = _versions("--stable", stable), _versions("--canary", canary)
+    # Or of two runs at once one would be lost.
+    with exclusive(models_dir) if models_dir.is_dir() else contextlib.nullcontext():
+        served = choose_versions(models_dir, *wanted)
+        written, kept, command = write_files(models_dir, served, batching, replace)
     for model in served:
         loads = ", ".join(map(str, model.versions))
         typer.echo(f"{model.name}: loads {loads}; stable {model.stable}, canary {model.canary}")
@@ -809,6 +810,7 @@ def _import_tensorflow():
         if quiet:
             with open(os.devnull, "w") as nowhere:
                 os.dup2(nowhere.fileno(), 2)
+        import joblib
         import tensorflow as tf
 
         from fer_tf.strategies import grow_memory
@@ -819,7 +821,7 @@ def _import_tensorflow():
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
-    device = f"{gpus} GPU{'s' * (gpus > 1)}" if gpus else f"CPU, {os.cpu_count()} cores"
+    device = f"{gpus} GPU{'s' * (gpus > 1)}" if gpus else f"CPU, {joblib.cpu_count()} cores"
     typer.echo(f"TensorFlow {tf.__version__} on {device}", err=True)
 
 
@@ -937,7 +939,9 @@ def main():
     except OSError as error:
         if error.filename is None and error.errno is None:
             raise
-        typer.echo(f"Error: {error.strerror}: {error.filename}", err=True)
+        where = f": {error.filename}" if error.filename else ""
+        cure = "; make room, then give the same command again" * (error.errno == errno.ENOSPC)
+        typer.echo(f"Error: {error.strerror or error}{where}{cure}", err=True)
         sys.exit(1)
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from time import perf_counter, sleep
 
 import cv2
+import joblib
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -75,7 +76,7 @@ def measure(raw_dir, count, folder):
             stderr=subprocess.DEVNULL,
         ).stdout.splitlines()[-1]  # TFDS prints as well.
     )
-    cores = len(os.sched_getaffinity(0))
+    cores = joblib.cpu_count()
     parts = (eyes + writing["seconds"]) / cores
     return {
         "provenance": provenance(),

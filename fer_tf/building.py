@@ -6,7 +6,6 @@ leaves nothing that could be taken for a database, and the next one clears it aw
 
 import contextlib
 import fcntl
-import json
 import multiprocessing
 import os
 import shutil
@@ -20,20 +19,24 @@ from importlib import import_module
 from multiprocessing.connection import wait
 from pathlib import Path
 
+import joblib
 from rich.console import Console
 
 from fer_tf.errors import InputError
-from fer_tf.face_cache import FACES_DIR, cache_key, cached_faces
+from fer_tf.face_cache import FACES_DIR, cached_faces
+from fer_tf.files import read_json
 from fer_tf.occluded_faces import (
     OccludedFaces,
     OccludedFacesConfig,
     clean_faces,
     config_for,
     look_alikes,
+    origin,
 )
 
 _WRITING = ".writing"
 _LOCK = ".lock"
+_INFO = "dataset_info.json"
 
 
 @dataclass(frozen=True)
@@ -81,28 +84,29 @@ def build(
     with _locked(data_dir):
         for left_over in (data_dir / _WRITING, *(data_dir / FACES_DIR).glob("*.writing-*")):
             shutil.rmtree(left_over, ignore_errors=True)
-        keys = {source: cache_key(source, raw_dir) for source in config.sources}
+        today = origin(config.sources, raw_dir)
         missing = []
         for name in builders:
             folder = data_dir / name / config.name / str(OccludedFaces.VERSION)
             built = _read(folder)
             if built is None:
                 missing.append(name)
-            elif built.metadata.get("cache_keys") == keys:
+            elif today.items() <= built.metadata.items():
                 yield name, built
             elif rebuild:
                 missing.append(name)
             else:
                 raise InputError(
                     f"{folder} was built from other raw files or by another version of this "
-                    "program; give --rebuild to replace it, or another --data-dir to keep it."
+                    "program, or is damaged; give --rebuild to replace it, or another --data-dir "
+                    "to keep it."
                 )
         if missing:
             # Fresh interpreters: neither TensorFlow nor OpenCV's threads may be forked, and this
             # process never imports TensorFlow.
             context = multiprocessing.get_context("spawn")
             # A process for each database even on fewer cores: none waits alone at the end.
-            workers = jobs or max(os.cpu_count(), len(missing))
+            workers = jobs or max(joblib.cpu_count(), len(missing))
             pool = ProcessPoolExecutor(workers, context, _die_with_parent)
             try:
                 faces = cached_faces(config.sources, raw_dir, data_dir / FACES_DIR, jobs, pool)
@@ -180,16 +184,21 @@ def _publish(writing: Path, data_dir: Path, name: str, config: str) -> Built:
 
 
 def _read(folder: Path, is_new: bool = False) -> Built | None:
-    """A prepared database without TFDS, which would import TensorFlow; None if there is none."""
-    try:
-        info = json.loads((folder / "dataset_info.json").read_text())
-        metadata = json.loads((folder / "metadata.json").read_text())
-    except FileNotFoundError:
+    """A prepared database without TFDS, which would import TensorFlow; None if there is none.
+
+    A damaged one has no metadata: it cannot be told what it was built from.
+    """
+    if not (folder / _INFO).is_file():
         return None
-    splits = {
-        split["name"]: sum(int(length) for length in split["shardLengths"])
-        for split in info["splits"]
-    }
+    try:
+        info = read_json(folder / _INFO, "")
+        metadata = read_json(folder / "metadata.json", "")
+        splits = {
+            split["name"]: sum(int(length) for length in split["shardLengths"])
+            for split in info["splits"]
+        }
+    except (FileNotFoundError, InputError, KeyError):
+        return Built(folder, {}, {}, is_new)
     return Built(folder, splits, metadata, is_new)
 
 

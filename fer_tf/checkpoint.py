@@ -1,7 +1,9 @@
 """Checkpoints of a training run: the best network so far, and the state to go on from."""
 
+import contextlib
 import json
 import os
+import zipfile
 from pathlib import Path
 from time import monotonic
 
@@ -65,13 +67,12 @@ class Checkpoint(keras.callbacks.Callback):
         """Puts the saved state, if there is one, into a model whose optimizer is built.
 
         Raises:
-            InputError: if the state has another format or is of another network.
+            InputError: if the state is damaged, has another format or is of another network.
         """
         path = self.folder / STATE
         if not path.is_file():
             return
-        with np.load(path) as state:
-            meta = _meta(path, state)
+        with _opened(path) as (state, meta):
             variables = _variables(model)
             shapes = [list(v.shape) for v in variables]
             if meta["shapes"] != shapes:
@@ -128,13 +129,13 @@ def epochs_done(folder: Path) -> int:
     """How many epochs of a run are finished.
 
     Raises:
-        InputError: if the state has another format.
+        InputError: if the state is damaged or has another format.
     """
     path = folder / STATE
     if not path.is_file():
         return 0
-    with np.load(path) as state:
-        return _meta(path, state)["epochs_done"]
+    with _opened(path) as (_, meta):
+        return meta["epochs_done"]
 
 
 def load_best(folder: Path) -> keras.Model:
@@ -145,14 +146,28 @@ def load_best(folder: Path) -> keras.Model:
     return keras.models.load_model(folder / BEST, compile=False)
 
 
-def _meta(path, state):
-    meta = json.loads(str(state["meta"]))
+@contextlib.contextmanager
+def _opened(path):
+    """The arrays of a state file and its "meta"."""
+    try:
+        with np.load(path) as state:
+            meta = json.loads(str(state["meta"]))
+            _refuse_format(path, meta)
+            yield state, meta
+    except InputError:
+        raise
+    except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path} is damaged ({error}); train again with --restart, or put a copy in its place."
+        ) from error
+
+
+def _refuse_format(path, meta):
     if meta["format"] != FORMAT:
         raise InputError(
             f"{path} has format {meta['format']}, this program reads {FORMAT}; train again with "
             "--restart, or go on with the version of fer_tf that wrote it."
         )
-    return meta
 
 
 def _variables(model):

@@ -61,7 +61,8 @@ def write_evaluation(evaluation: Evaluation, parent: Path, provenance: dict) -> 
         plot_reliability(curves, parent / "reliability.png", title)
         written += [parent / "confusion.png", parent / "reliability.png"]
     if PATH_SELECTION in shown:
-        plot_predictions(_panels(evaluation), parent / "predictions.png")
+        with written_beside(parent / "predictions.png") as out:
+            plot_predictions(_panels(evaluation), out)
         written.append(parent / "predictions.png")
     rows = _one_of_each(evaluation.split.labels)
     images = evaluation.split.images[rows]

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import sys
+import zipfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -21,6 +22,7 @@ from itertools import islice, tee
 from pathlib import Path
 
 import cv2
+import joblib
 import numpy as np
 from rich.progress import track
 
@@ -34,6 +36,8 @@ FACES_DIR = "faces"
 """Name of the cache's folder in the directory of the databases."""
 
 _IMAGES, _TABLE, _KEY = "images.bin", "table.npz", "key.json"
+_READING = ("expressions", "eye_shape", "eyes", "faces", "preprocessing", "sources/archive")
+_DRAWING = ("drawn_canvas", "drawn_features", "drawn_head", "drawn_people")
 _CHUNK = 4096  # images copied at once: 9 MB
 _AHEAD = 256  # pictures read before their turn
 _BATCH, _BATCHES_AHEAD = 64, 32  # faces whose eyes are found at once, and how far ahead
@@ -115,8 +119,8 @@ def cache_key(source: str, raw_dir: Path | None) -> dict[str, str]:
     """What a source's cache depends on.
 
     Returns:
-        "files": hash of the names, sizes and times of the source's files; "program": hash of the
-        modules that read, crop and find eyes; "opencv": its version, which decides as well.
+        "files": hash of the names, sizes and times of the source's files; "program": hash of
+        `reading_program`; "opencv": its version, which decides as well.
 
     Raises:
         InputError: the source's folder is missing or holds other things.
@@ -128,21 +132,32 @@ def cache_key(source: str, raw_dir: Path | None) -> dict[str, str]:
             state = path.stat()
             name = path.relative_to(folder).as_posix()
             files.update(f"{name}\n{state.st_size}\n{state.st_mtime_ns}\n".encode())
-    program = hashlib.sha256()
-    package = Path(__file__).parent
-    for pattern in ("sources/*.py", "eye*.py", "eye*.npz", "expressions.py", "faces.py", "pre*.py"):
-        for path in sorted(package.glob(pattern)):
-            program.update(path.read_bytes())
     return {
         "files": files.hexdigest(),
-        "program": program.hexdigest(),
+        "program": program_hash(reading_program(source)),
         "opencv": cv2.__version__,
     }
 
 
+def reading_program(source: str) -> list[str]:
+    """List the files of `fer_tf` that decide what is read of a source and where its eyes are."""
+    modules = [*_READING, f"sources/{source}"]
+    if source not in OFFICIAL_SOURCES:
+        modules += [f"sources/{name}" for name in _DRAWING]
+    return [f"{module}.py" for module in modules] + ["eye_prior.npz"]
+
+
+def program_hash(files: Iterable[str]) -> str:
+    """SHA-256 of some files of `fer_tf`, in hexadecimal digits."""
+    program = hashlib.sha256()
+    for name in files:
+        program.update((Path(__file__).parent / name).read_bytes())
+    return program.hexdigest()
+
+
 def thread_map(function: Callable, items: Iterable, jobs: int | None = None) -> Iterator:
     """Do as `map` on several threads, a few hundred items ahead of what is taken."""
-    with ThreadPoolExecutor(jobs or os.cpu_count()) as executor:
+    with ThreadPoolExecutor(jobs or joblib.cpu_count()) as executor:
         yield from _bounded_map(function, items, executor, _AHEAD)
 
 
@@ -181,7 +196,7 @@ def _cached(
 ) -> FaceSet:
     folder = cache_dir / source
     key = cache_key(source, raw_dir)
-    if not _is_current(folder, key):
+    if not _is_current(folder, source, key):
         beside = cache_dir / f"{source}.writing-{os.getpid()}"
         try:
             beside.mkdir(parents=True)
@@ -190,14 +205,14 @@ def _cached(
             with contextlib.ExitStack() as stack:
                 stack.enter_context(one_opencv_thread())
                 threads = processes or stack.enter_context(
-                    ThreadPoolExecutor(jobs or os.cpu_count())
+                    ThreadPoolExecutor(jobs or joblib.cpu_count())
                 )
                 _write(beside, source, faces, threads)
             (beside / _KEY).write_text(json.dumps(key, indent=1))
             shutil.rmtree(folder, ignore_errors=True)
             os.replace(beside, folder)
         except OSError as error:
-            if error.errno == errno.ENOTEMPTY and _is_current(folder, key):
+            if error.errno == errno.ENOTEMPTY and _is_current(folder, source, key):
                 pass  # Another process that builds from the same files was first.
             else:
                 raise InputError(
@@ -209,10 +224,11 @@ def _cached(
     return _load(folder, source)
 
 
-def _is_current(folder: Path, key: dict[str, str]) -> bool:
+def _is_current(folder: Path, source: str, key: dict[str, str]) -> bool:
+    """Whether a cache is there, whole, and of this key."""
     try:
-        return json.loads((folder / _KEY).read_text()) == key
-    except (OSError, ValueError):
+        return json.loads((folder / _KEY).read_text()) == key and len(_load(folder, source)) > 0
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return False
 
 

@@ -1,7 +1,9 @@
 """Turns what goes wrong in the middle of training into one sentence that says what to do."""
 
 import contextlib
+import errno
 import math
+import os
 from pathlib import Path
 
 import keras
@@ -74,13 +76,19 @@ def explained(network: str, schedule: Schedule, workers: int = 1):
         workers: how many processes train together.
 
     Raises:
-        InputError: for memory that ran out, and for a worker that no longer answers.
+        InputError: for memory or room on the disk that ran out, and for a worker that no longer
+            answers.
     """
     try:
         yield
     except InputError:
         raise
     except Exception as error:
+        if os.strerror(errno.ENOSPC) in str(error):  # Of Python as of TensorFlow.
+            raise InputError(
+                f"The disk is full, so training of {network} ended ({error}); make room, then give "
+                "the same command without --restart: it goes on from the last finished epoch."
+            ) from error
         if isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY):
             raise InputError(_no_memory(network, schedule)) from error
         if workers > 1 and type(error).__name__ in _PEER_LOST:

@@ -1,5 +1,6 @@
 """A prepared database seen as the task of one network: batches of (image, class)."""
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS, Task
+from fer_tf.files import read_json
 from fer_tf.occlusion import DATABASES, RECOGNISED, visible_pixels
 from fer_tf.records import StoredImages, fits_memory, index_records
 
@@ -18,6 +20,8 @@ MIXED = "mixed"
 
 KINDS = DATABASES | {UNCOVERED: "none", MIXED: "mixed"}
 """Database -> how its faces are covered, one of `fer_tf.occlusion.RECOGNISED`, or "mixed"."""
+
+_AGAIN = "build it again with `python cli.py build-datasets --rebuild`"
 
 EVALUATION_BATCH = 256
 """Images per step where nothing is learnt; any size gives the same numbers."""
@@ -95,14 +99,31 @@ class Database:
         return find_database(f"{name}/{self.config}", self.data_dir)
 
     def builder(self):
-        """The read-only TFDS builder of the newest prepared version."""
-        import tensorflow_datasets as tfds
+        """The read-only TFDS builder of the newest prepared version.
 
-        return tfds.builder_from_directory(self.folder)
+        Raises:
+            InputError: if its description is damaged.
+        """
+        import tensorflow_datasets as tfds
+        from google.protobuf.json_format import ParseError
+
+        try:
+            return tfds.builder_from_directory(self.folder)
+        except (OSError, ValueError, ParseError) as error:
+            reason = (str(error).splitlines() or [""])[0]
+            raise InputError(_damaged(self.folder, reason)) from error
 
     def fingerprint(self) -> str:
-        """A hash of faces, labels and what is black in them; "" if the builder wrote none."""
-        return (self.builder().info.metadata or {}).get("image_fingerprint", "")
+        """A hash of faces, labels, splits and what is black; "" if the builder wrote none.
+
+        Raises:
+            InputError: if the file that holds it is damaged.
+        """
+        try:
+            metadata = read_json(self.folder / "metadata.json", _AGAIN)
+        except FileNotFoundError:
+            return ""
+        return metadata.get("image_fingerprint", "")
 
     def read(self, split: str, stream: bool | None = None) -> Split:
         """Reads "train", "validation" or "test".
@@ -124,6 +145,9 @@ class Database:
                 f"`python cli.py build-datasets {self.name}`."
             )
         images, *others = index_records(info.splits[split].filepaths)
+        if len(images) != (count := info.splits[split].num_examples):
+            reason = f"{len(images)} images in its {split} split, {count} expected"
+            raise InputError(_damaged(self.folder, reason))
         if stream is None:
             stream = not fits_memory(images)
         return Split(images if stream else images[:], *others)
@@ -263,8 +287,14 @@ def find_database(name: str, data_dir: Path) -> Database:
 
 def _versions(folder: Path) -> list[Path]:
     """Prepared version folders, oldest first; TFDS writes dataset_info.json last."""
-    found = [p.parent for p in folder.glob("*.*.*/dataset_info.json") if "incomplete" not in str(p)]
+    found = [p.parent for p in folder.glob("*.*.*/dataset_info.json")]
+    # Others are what an interrupted build leaves, e.g. `incomplete.A1B2C3_1.0.0`.
+    found = [p for p in found if re.fullmatch(r"\d+\.\d+\.\d+", p.name)]
     return sorted(found, key=lambda p: [int(n) for n in p.name.split(".")])
+
+
+def _damaged(folder, reason):
+    return f"{folder} is damaged ({reason}); {_AGAIN}."
 
 
 def training_batches(*arrays, batch_size: int, seed: int, first_epoch: int = 0):

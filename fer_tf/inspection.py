@@ -79,8 +79,8 @@ def inspect_faces(
         "splits": split -> "images", "counts";
         "copies" (identical images): "images" (those with an earlier copy), "groups" (lists of ids,
         largest first) and the leaks;
-        "look_alikes" (identical or nearly so): "pairs" (ids of nearly identical ones, one pair for
-        all copies), "images" and "groups" as above, and the leaks;
+        "look_alikes" (identical, nearly so or mirrored): "pairs" (ids of those that are not
+        identical, one pair for all copies), "images" and "groups" as above, and the leaks;
         "persons": the leaks alone;
         "conflicts": "images", "groups" (lists of {"id", "label"} of identical images);
         "blank": ids.

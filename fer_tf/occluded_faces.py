@@ -15,7 +15,7 @@ import tensorflow_datasets as tfds
 from fer_tf.duplicates import cached_near_duplicates
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS
-from fer_tf.face_cache import FACES_DIR, FaceSet, cache_key, cached_faces
+from fer_tf.face_cache import FACES_DIR, FaceSet, cache_key, cached_faces, program_hash
 from fer_tf.faces import FACE_SIZE
 from fer_tf.inspection import blank_images, conflicting_labels, inspect_faces
 from fer_tf.inspection_files import INSPECTION_DIR, write_inspection
@@ -27,6 +27,9 @@ from fer_tf.table_1 import differences
 DRAWN = "drawn"
 LEAK_FREE_SUFFIX = "-leakfree"
 CLEAN_SUFFIX = "-clean"
+
+_PROGRAM = ("duplicates.py", "inspection.py", "occluded_faces.py", "occlusion.py", "splits.py")
+"""What decides, once the faces are read, which are kept, where they stand and what is black."""
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -101,10 +104,11 @@ class OccludedFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     TFDS' manual_dir holds one folder for each source. `info.metadata` of a prepared database has
     "occlusion", "sources", "leak_free", "clean", "seed", "counts" (source -> images of each label),
     "table_1_differences" (sentences), "eyes_found" (images with 0, 1 and 2 found, or null),
-    "dropped" (reason -> images), "data_fingerprint" (SHA-256 of the uncovered faces, equal in the
-    three databases), "image_fingerprint" (another one where eyes are black, of their boxes too) and
-    "cache_keys" (source -> `fer_tf.face_cache.cache_key` of what it was built from).
-    Its folder `inspection` holds what `fer_tf.inspection` found.
+    "dropped" (reason -> images), "data_fingerprint" (SHA-256 of the uncovered faces and the split
+    of each, equal in the three databases), "image_fingerprint" (another one where eyes are black,
+    of their boxes too), and "cache_keys" and "program" (see `origin`).
+    Databases that were built before fingerprints covered the splits keep theirs, and so do their
+    networks, until a rebuild. The folder `inspection` holds what `fer_tf.inspection` found.
 
     Args:
         faces_dir: where the uncovered faces are cached; `faces` in data_dir when None.
@@ -177,6 +181,7 @@ class OccludedFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         pairs = look_alikes(faces, faces_dir)
         groups = find_groups(faces.images, faces.subjects, pairs) if config.leak_free else None
         splits = assign_splits(faces.labels, faces.ids, groups, config.seed)
+        _refuse_empty(config, splits, sum(map(len, dropped.values())))
         inspection = inspect_faces(faces, splits, pairs, dropped)
         # Into TFDS' unfinished folder: one rename publishes it with the database.
         folder = Path(self.data_dir) / INSPECTION_DIR
@@ -184,7 +189,7 @@ class OccludedFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
         covers_eyes = self.occlusion == "eyes"
         eyes_found = np.bincount(faces.eyes_found, minlength=3).tolist() if covers_eyes else None
-        data_fingerprint = _fingerprint(faces)
+        data_fingerprint = _fingerprint(faces, splits)
         image_fingerprint = data_fingerprint
         if covers_eyes:
             black = hashlib.sha256(data_fingerprint.encode() + faces.eye_boxes.tobytes())
@@ -201,7 +206,7 @@ class OccludedFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             eyes_found=eyes_found,
             data_fingerprint=data_fingerprint,
             image_fingerprint=image_fingerprint,
-            cache_keys={source: cache_key(source, raw_dir) for source in config.sources},
+            **origin(config.sources, raw_dir),
         )
         return {
             name: self._generate_examples(faces, np.flatnonzero(splits == code))
@@ -225,11 +230,39 @@ class OccludedFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             )
 
 
+def _refuse_empty(config: OccludedFacesConfig, splits: np.ndarray, dropped: int) -> None:
+    counts = np.bincount(splits, minlength=len(SPLITS))
+    if counts.all():
+        return
+    held = ", ".join(f"{name} {count}" for name, count in zip(SPLITS, counts, strict=True))
+    left_out = f" ({dropped} more are left out by --clean)" if dropped else ""
+    alone = ", from three persons or photographs at least" if config.leak_free else ""
+    raise InputError(
+        f"{config.name} has {len(splits)} images{left_out}, which gives {held}; each split needs "
+        "one. A tenth of each expression, rounded, is validated and a tenth is tested, so 6 images "
+        f"of one expression are needed at least{alone}: add images to {', '.join(config.sources)}."
+    )
+
+
 def _raw_dir(dl_manager: tfds.download.DownloadManager) -> Path:
     try:
         return Path(os.fspath(dl_manager.manual_dir))
     except AssertionError as error:  # TFDS' way to say that it is missing or empty
         raise InputError(f"No raw databases found: {error}") from error
+
+
+def origin(sources: Sequence[str], raw_dir: Path | None) -> dict:
+    """Describe what a database of some sources would be built from now.
+
+    Returns:
+        "cache_keys": source -> `fer_tf.face_cache.cache_key`; "program": hash of the modules that
+        choose faces, split and blacken them.
+
+    Raises:
+        InputError: a source's folder is missing or holds other things.
+    """
+    keys = {source: cache_key(source, raw_dir) for source in sources}
+    return {"cache_keys": keys, "program": program_hash(_PROGRAM)}
 
 
 def look_alikes(faces: FaceSet, faces_dir: Path) -> np.ndarray:
@@ -255,10 +288,11 @@ def _count(faces: FaceSet, sources: Sequence[str]) -> dict[str, list[int]]:
     return counts
 
 
-def _fingerprint(faces: FaceSet) -> str:
-    """SHA-256 over names, labels and pixels."""
+def _fingerprint(faces: FaceSet, splits: np.ndarray) -> str:
+    """SHA-256 over names, labels, pixels and splits."""
     digest = hashlib.sha256()
-    for name, label, image in zip(faces.ids, faces.labels, faces.images, strict=True):
-        digest.update(f"{name}\n{label}\n".encode())
+    rows = zip(faces.ids, faces.labels, splits, faces.images, strict=True)
+    for name, label, split, image in rows:
+        digest.update(f"{name}\n{label}\n{SPLITS[split]}\n".encode())
         digest.update(image.tobytes())
     return digest.hexdigest()

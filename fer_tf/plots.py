@@ -10,6 +10,7 @@ import numpy as np
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.faces import FACE_SIZE, Face
 from fer_tf.occlusion import OCCLUSIONS, occlude
+from fer_tf.runs import written_beside
 
 DPI = 150
 _ENLARGED = 3 * FACE_SIZE  # in pixels, as the next
@@ -49,7 +50,7 @@ def plot_occlusions(
     _show(axis, list(rows.values()), list(rows), rotation=90)
     axis.set_xticks(_PLACE * np.arange(len(faces)) + _ENLARGED / 2, titles)
     axis.tick_params(labeltop=True, labelbottom=False, length=0)
-    figure.savefig(path, dpi=DPI)
+    save(figure, path)
 
 
 def plot_splits(
@@ -78,7 +79,7 @@ def plot_splits(
         _show(axis, samples[split], labels)
         axis.set_xticks([])
         axis.set_title(f"{split}: {sum(counts[split]):,} images", fontsize=11)
-    figure.savefig(path, dpi=DPI)
+    save(figure, path)
 
 
 def plot_losses(losses: Mapping[str, Sequence[float]], path: Path, title: str = "") -> None:
@@ -105,7 +106,13 @@ def plot_losses(losses: Mapping[str, Sequence[float]], path: Path, title: str = 
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=2)  # Within it would cover a line of seven.
-    figure.savefig(path, dpi=DPI)
+    save(figure, path)
+
+
+def save(figure, path: Path) -> None:
+    """Writes a matplotlib figure as PNG, whole or not at all."""
+    with written_beside(path) as out:
+        figure.savefig(out, dpi=DPI, format="png")
 
 
 def _show(axis, rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str], rotation: int = 0):

@@ -91,7 +91,7 @@ class AnnotatedFolder:
             folder.mkdir(parents=True, exist_ok=True)
             with written_beside(folder / "probe"):  # Better known now than after an hour.
                 pass
-            (folder / "probe").unlink()
+            (folder / "probe").unlink(missing_ok=True)
         except OSError as error:
             raise InputError(
                 f"--annotate {folder} cannot be written ({error.strerror}); name a folder that "

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import joblib
+
 PACKAGES = (
     "tensorflow",
     "keras",
@@ -60,10 +62,7 @@ def commit() -> str:
 
 
 def _machine() -> str:
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS, Windows
-        cores = os.cpu_count() or 1
+    cores = joblib.cpu_count()
     parts = [f"{cores} core{'s' * (cores > 1)} of {_processor()}"]
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -81,7 +81,7 @@ def index_records(paths: Sequence[Path]) -> tuple[StoredImages, np.ndarray, list
         The images, their labels int32 [N], their ids, and their persons, "" where unknown.
 
     Raises:
-        InputError: if a file is damaged.
+        InputError: if a file is damaged or missing.
     """
     import tensorflow as tf
 
@@ -107,9 +107,9 @@ def index_records(paths: Sequence[Path]) -> tuple[StoredImages, np.ndarray, list
                 labels.append(values["label"].astype(np.int32))
                 ids += [name.decode() for name in values["id"]]
                 subjects += [name.decode() for name in values["subject"]]
-        except tf.errors.DataLossError as error:
+        except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
             raise InputError(
-                f"{path} is damaged; build the database again, with "
+                f"{path} is damaged or missing; build the database again, with "
                 "`python cli.py build-datasets --rebuild`."
             ) from error
     files = [open(path, "rb", buffering=0) for path in paths]

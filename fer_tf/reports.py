@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 
 from fer_tf.checkpoint import Checkpoint
+from fer_tf.errors import InputError
 from fer_tf.networks import title_of
 from fer_tf.progress import Progress
 from fer_tf.runs import written_beside
@@ -74,12 +75,21 @@ class Watch(keras.callbacks.Callback):
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:
-    """The rows of a run's history, one for each epoch; empty where there is none."""
+    """The rows of a run's history, one for each epoch; empty where there is none.
+
+    Raises:
+        InputError: if it is damaged.
+    """
+    path = folder / HISTORY
     try:
-        with open(folder / HISTORY, newline="") as file:
+        with open(path, newline="") as file:
             return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
     except FileNotFoundError:
         return []
+    except (ValueError, TypeError, csv.Error) as error:  # TypeError: a row without all its fields
+        raise InputError(
+            f"{path} is damaged ({error}); remove it: the networks do not need it."
+        ) from error
 
 
 def validation_losses(folders: Mapping[str, Path]) -> dict[str, list[float]]:
@@ -104,7 +114,7 @@ def _cut_history(path, epochs_done):
     if not epochs_done or not path.exists():
         return  # Begun anew.
     with open(path, newline="") as file:
-        header, *rows = csv.reader(file)
+        header, *rows = [*csv.reader(file)] or [[]]
     rows = [row for row in rows if len(row) == len(header) and int(row[0]) < epochs_done]
     text = io.StringIO(newline="")
     csv.writer(text).writerows([header, *rows])

@@ -1,6 +1,5 @@
 """Every table of the paper from evaluations of trained networks, as files."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from fer_tf.errors import InputError
 from fer_tf.evaluation import evaluate
 from fer_tf.evaluation_files import FACELESS, flat_row, write_csv, write_evaluation
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, TASKS
+from fer_tf.files import exclusive, read_json, require
 from fer_tf.input_pipeline import UNCOVERED, Database, find_database
 from fer_tf.inspection_files import read_inspection
 from fer_tf.integration import FLAT
@@ -25,6 +25,7 @@ BEGIN, END = "<!-- made by `python cli.py reproduce --readme` -->", "<!-- end --
 REPRODUCTION = "reproduction.json"
 """In the folder of the tables: everything from which they are made."""
 
+_COLLECTED = ("recipe", "provenance", "evaluations", "table_1", "table_2")
 _TABLES = (
     *("table_1", "table_2", "table_3", "table_4", "methods", "sources", "comparisons"),
     *("calibration", "seeds", "training"),
@@ -113,10 +114,8 @@ def read_earlier(folder: Path, recipe: str) -> dict | None:
     path = folder / REPRODUCTION
     if not path.is_file():
         return None
-    try:
-        earlier = json.loads(path.read_text())
-    except ValueError as error:
-        raise InputError(f"{path} is no JSON ({error}); remove or mend it.") from error
+    earlier = read_json(path, "remove or mend it")
+    require(earlier, ("recipe", *_COLLECTED), path, "remove it")
     if earlier["recipe"] != recipe:
         raise InputError(
             f"{folder} holds the tables of recipe {earlier['recipe']}, not {recipe}; give another "
@@ -195,6 +194,31 @@ def tables(collected: dict) -> dict[str, list[dict]]:
                 for seed, accuracy in seeds.items()
             ]
     return rows
+
+
+def add_tables(
+    folder: Path, collected: dict, note: Callable[[str], None]
+) -> tuple[dict, list[Path]]:
+    """Writes the tables of what was collected and of what the folder holds of other databases.
+
+    Another call that ends at the same time waits and keeps these.
+
+    Args:
+        folder: made if missing.
+        collected: of `collect`.
+        note: is told what is kept.
+
+    Returns:
+        `with_earlier` and the files.
+
+    Raises:
+        InputError: see `read_earlier`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with exclusive(folder):
+        earlier = read_earlier(folder, collected["recipe"])
+        collected = with_earlier(collected, earlier, note)
+        return collected, write_tables(folder, collected)
 
 
 def write_tables(folder: Path, collected: dict) -> list[Path]:

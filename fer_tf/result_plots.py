@@ -9,7 +9,7 @@ import numpy as np
 
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.faces import FACE_SIZE
-from fer_tf.plots import DPI, LINES
+from fer_tf.plots import DPI, LINES, save
 
 _RIGHT, _WRONG = "#007a3d", "#c00000"  # Green and red as in Fig. 7; the wrong ones are also boxed.
 
@@ -62,7 +62,7 @@ def plot_confusions(truth: np.ndarray, predicted: Mapping[str, np.ndarray], path
         axis.set(xlabel="predicted", title=f"{name}: {100 * np.mean(truth == said):.1f} % right")
     axes[0].set_ylabel("true; % of the row")
     figure.suptitle(title)
-    figure.savefig(path, dpi=DPI)
+    save(figure, path)
 
 
 def plot_reliability(curves: Mapping[str, Mapping[str, dict]], path: Path, title: str):
@@ -94,7 +94,7 @@ def plot_reliability(curves: Mapping[str, Mapping[str, dict]], path: Path, title
         axis.legend(loc="upper left")
     axes[0].set_ylabel("share of right answers")
     figure.suptitle(title)
-    figure.savefig(path, dpi=DPI)
+    save(figure, path)
 
 
 def plot_predictions(rows: Sequence[Sequence[Panel | None]], path: Path | BinaryIO):
@@ -155,4 +155,4 @@ def plot_attention(
         axis.set_title(title, fontsize=9)
     if maps:
         figure.colorbar(shown, ax=axes[1:], label="mask", shrink=0.8)
-    figure.savefig(path, dpi=DPI)
+    save(figure, path)

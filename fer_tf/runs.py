@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
+from uuid import uuid4
+
+import joblib
 
 import fer_tf
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS, PAPER_PATHS, PATHS, TASKS
+from fer_tf.files import exclusive, read_json
 from fer_tf.networks import classes_of
 from fer_tf.provenance import commit, package_versions
 from fer_tf.recipes import Recipe
@@ -110,11 +114,15 @@ def is_finished(folder: Path) -> bool:
 
 
 def read_run(folder: Path) -> dict | None:
-    """What `run.json` in a run's folder holds, or None where no run was begun."""
+    """What `run.json` in a run's folder holds, or None where no run was begun.
+
+    Raises:
+        InputError: if it is damaged.
+    """
     path = folder / RUN_FILE
     if not path.is_file():
         return None
-    return _completed(json.loads(path.read_text()))
+    return _completed(read_json(path, "train again with --restart"))
 
 
 def _completed(run):
@@ -138,9 +146,12 @@ def write_json(path: Path, value) -> None:
 
 @contextlib.contextmanager
 def written_beside(path: Path) -> Iterator[BinaryIO]:
-    """Opens a file beside `path` for bytes, then renames it: whole or not there at all."""
-    beside = path.with_name(f"writing-{path.name}")
-    with open(beside, "wb") as out:
+    """Opens a file beside `path` for bytes, then renames it: whole or not there at all.
+
+    The name is a new one each time: another process, or a caller, may be writing the same file.
+    """
+    beside = path.with_name(f"writing-{uuid4().hex}{path.suffix}")
+    with open(beside, "xb") as out:
         try:
             yield out
             out.flush()
@@ -177,13 +188,13 @@ def open_run(folder: Path, key: dict, restart: bool = False) -> dict:
             "commit": commit(),
             "python": platform.python_version(),
             "packages": package_versions(),
-            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
+            "machine": f"{platform.system()} {platform.machine()}, {joblib.cpu_count()} CPU cores",
             "command": " ".join(sys.argv),
         }
         write_json(folder / RUN_FILE, run)
         return run
     for name, value in key.items():
-        if found := difference(run[name], value, name):
+        if found := difference(run.get(name), value, name):
             field, before, after = found
             raise InputError(
                 f"{folder} holds a run with {field} {_short(before)}, now it is {_short(after)}; "
@@ -202,25 +213,15 @@ def locked(folder: Path) -> Iterator[None]:
         InputError: if another process trains there.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        import fcntl
-    except ImportError:  # Windows: unguarded.
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(exclusive(folder, wait=False))
         except BlockingIOError:
             raise InputError(
                 f"Another process trains in {folder}; wait for it or end it, or train into another "
                 "--runs-dir."
             ) from None
-        except OSError:
-            pass  # Some network file systems lock no folders.
         yield
-    finally:
-        os.close(handle)
 
 
 def other_versions(run: dict) -> str | None:

@@ -8,13 +8,13 @@ two steps here: one run lists the version, a later one moves the label.
 """
 
 import hashlib
-import os
 import re
 import time
 from pathlib import Path
 
 from fer_tf import server_files as texts
 from fer_tf.errors import InputError
+from fer_tf.runs import written_beside
 from fer_tf.server_files import POLL_SECONDS, ServedModel
 from fer_tf.versions import find_versions
 
@@ -104,7 +104,7 @@ def write_files(
     """
     if batching is None:
         compose = models_dir / texts.COMPOSE
-        batching = compose.is_file() and "--enable_batching" in compose.read_text()
+        batching = compose.is_file() and "--enable_batching" in _text_of(compose)
     files = {
         texts.BATCHING: texts.batching_parameters(),
         texts.MONITORING: texts.monitoring(),
@@ -130,7 +130,7 @@ def _read_models_config(path):
     if not path.is_file():
         return {}, True
     models = {}
-    for block in path.read_text().split("name:")[1:]:
+    for block in _text_of(path).split("name:")[1:]:
         name = re.match(r"\s*[\"']([\w.-]+)[\"']", block)
         labels = re.findall(r"key:\s*[\"'](\w+)[\"']\s*value:\s*(\d+)", block)
         if name:
@@ -148,6 +148,11 @@ def _check_version(folder, version, label):
         )
 
 
+def _text_of(path):
+    """A file's text, a byte that is none replaced: such a file counts as edited."""
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
 def _sealed(text):
     """The text with a last line that tells whether the others were edited."""
     return f"{text}{_SEAL}{hashlib.sha256(text.encode()).hexdigest()}\n"
@@ -156,14 +161,13 @@ def _sealed(text):
 def _is_edited(path):
     if not path.is_file():
         return False
-    text = path.read_text()
+    text = _text_of(path)
     return text != _sealed(text.partition(_SEAL)[0])
 
 
 def _write(path, text):
     sealed = _sealed(text)
-    if path.is_file() and path.read_text() == sealed:
+    if path.is_file() and _text_of(path) == sealed:
         return  # Its time stays that of the last change, see `choose_versions`.
-    beside = path.with_name(f".writing-{path.name}")
-    beside.write_text(sealed)
-    os.replace(beside, path)
+    with written_beside(path) as out:
+        out.write(sealed.encode())

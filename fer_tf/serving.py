@@ -1,7 +1,6 @@
 """Combines four trained networks into the next version of a served model."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from fer_tf.errors import InputError
 from fer_tf.export import USUAL_OPTIONS, ExportOptions
 from fer_tf.expressions import MULTI_NETWORK, PATHS
+from fer_tf.files import read_json, require
 from fer_tf.runs import RUN_FILE, difference, read_run
 from fer_tf.versions import add_evaluation, publish, refuse_stranger
 
@@ -77,12 +77,15 @@ def finished_runs(run_folders: Mapping[str, Path]) -> dict[str, dict]:
         run_folders: run folder of each network in `MULTI_NETWORK`.
 
     Raises:
-        InputError: if a network is not trained, or the four do not belong together.
+        InputError: if a network is not trained, if the four do not belong together, or if one
+            started from a network that has been trained anew since.
     """
     runs = {
         network: finished_run(network, run_folders[network], (*_SAME, *_RECORDED))
         for network in MULTI_NETWORK
     }
+    for network, run in runs.items():
+        refuse_other_start(run, run_folders[network])
     refuse_partition(runs["begin"], run_folders["begin"] / RUN_FILE)
     for network in MULTI_NETWORK[1:]:
         refuse_mixture(runs, run_folders, "begin", network, _SAME)
@@ -94,6 +97,35 @@ def checkpoint_sha256(run_folder: Path) -> str:
     from fer_tf.checkpoint import BEST
 
     return hashlib.sha256((run_folder / BEST).read_bytes()).hexdigest()
+
+
+def refuse_other_start(run: dict, folder: Path) -> None:
+    """Refuses a run that started from another network than the one that is there now.
+
+    Runs whose `run.json` does not record it, and those without that network beside, pass.
+
+    Args:
+        run: what its `run.json` holds.
+        folder: of the run.
+
+    Raises:
+        InputError: if they differ.
+    """
+    from fer_tf.checkpoint import BEST
+
+    origin = folder.parent / (run["recipe"].get("start_from") or "")
+    if database := run["recipe"].get("start_database"):
+        runs_dir, (config, recipe, network) = folder.parents[3], folder.parts[-3:]
+        origin = runs_dir / database / config / recipe / network
+    started_from = run.get("started_from")
+    if not started_from or not (origin / BEST).is_file():
+        return
+    if checkpoint_sha256(origin) != started_from:
+        raise InputError(
+            f"{folder} started from a {origin.name} that is gone: {origin} has been trained anew "
+            f"since. Train {folder.name} again with --restart, or put the former {origin.name} "
+            "back."
+        )
 
 
 def refuse_mixture(
@@ -165,22 +197,14 @@ def finished_run(network: str, folder: Path, fields: Sequence[str] = _RECORDED) 
     Raises:
         InputError: if it is not trained to its end, or by another version of this program.
     """
-    try:
-        run = read_run(folder)
-    except ValueError as error:
-        raise InputError(
-            f"{folder / RUN_FILE} is no JSON ({error}); train {network} again with --restart."
-        ) from error
+    run = read_run(folder)
     if run is None or not run.get("finished"):
         state = "is not finished" if run else "is missing"
         raise InputError(
             f"The run of {network} in {folder} {state}; run `python cli.py train {network}` first."
         )
-    if missing := [key for key in (*fields, "fer_tf", "packages") if key not in run]:
-        raise InputError(
-            f"{folder / RUN_FILE} lacks {', '.join(missing)}, so another version of this program "
-            f"wrote it; train {network} again with --restart."
-        )
+    cure = f"train {network} again with --restart"
+    require(run, (*fields, "fer_tf", "packages"), folder / RUN_FILE, cure)
     return run
 
 
@@ -230,6 +254,15 @@ def _other_versions(begin, run):
 
 
 def read_evaluation(folder: Path) -> dict | None:
-    """What `evaluate` wrote into the folder of a recipe's runs, None where it was not run."""
+    """What `evaluate` wrote into the folder of a recipe's runs, None where it was not run.
+
+    Raises:
+        InputError: if it is damaged or of another version of this program.
+    """
     path = folder / "evaluation.json"
-    return json.loads(path.read_text()) if path.is_file() else None
+    if not path.is_file():
+        return None
+    cure = "give `python cli.py evaluate` again, or remove it"
+    numbers = read_json(path, cure)
+    require(numbers, ("split", "results"), path, cure)
+    return numbers

@@ -42,8 +42,8 @@ def assign_splits(
 def find_groups(images: np.ndarray, subjects: Sequence[str], similar: np.ndarray) -> np.ndarray:
     """Number the sets of faces that may not stand on two sides.
 
-    Two faces belong together when they show one known person, or are identical, or nearly so
-    unless they are known to show two persons, or when both belong with a third.
+    Two faces belong together when they show one known person, or are identical, or nearly so or
+    mirrored unless they are known to show two persons, or when both belong with a third.
 
     Args:
         images: uint8 [N, 48, 48].

@@ -9,12 +9,13 @@ from scipy.sparse.csgraph import connected_components
 
 from fer_tf.errors import InputError
 from fer_tf.expressions import TASKS
+from fer_tf.files import require
 from fer_tf.input_pipeline import Database, Split, evaluation_batches
 from fer_tf.inspection_files import read_inspection
 from fer_tf.integration import FLAT, FLAT_LONGER, FLAT_NO_ATTENTION
 from fer_tf.recipes import NO_ATTENTION
 from fer_tf.runs import RUN_FILE, SEED, beside, is_finished, read_run
-from fer_tf.serving import refuse_mixture, refuse_partition
+from fer_tf.serving import refuse_mixture, refuse_other_start, refuse_partition
 
 LONGER = "-longer"
 """Ends the name of a recipe whose flat network went on; see `benchmarks/flat_or_paths.py`."""
@@ -82,19 +83,21 @@ def check_runs(database: Database, folders: Mapping[str, Path]) -> None:
         folders: of `find_runs`.
 
     Raises:
-        InputError: if one was trained on other faces or for another partition, or if two were
-            trained by recipes that differ in more than the schedule, or, of the flat networks that
-            stand beside, in the backbone.
+        InputError: if one was trained on other faces or for another partition, or started from a
+            network that has been trained anew since, or if two were trained by recipes that differ
+            in more than the schedule, or, of the flat networks that stand beside, in the backbone.
     """
     runs = {name: read_run(folder) for name, folder in folders.items()}
     for name, run in runs.items():
         path = folders[name] / RUN_FILE
+        require(run, ("data_fingerprint", "recipe"), path, "train again with --restart")
         if run["data_fingerprint"] != database.fingerprint():
             raise InputError(
-                f"{path} was trained on other faces than {database} holds now; train again with "
-                "--restart."
+                f"{path} was trained on other faces than {database} holds now, or on another split "
+                "of them; train again with --restart."
             )
         refuse_partition(run, path)
+        refuse_other_start(run, folders[name])
     own = [name for name in folders if name in TASKS]
     for name in own[1:]:
         refuse_mixture(runs, folders, own[0], name, ["recipe"])

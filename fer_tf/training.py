@@ -83,15 +83,15 @@ def train_network(
         What `run.json` holds.
 
     Raises:
-        InputError: if the folder holds a run with other data, recipe, seed or precision, or is in
-            use; if the network that it starts from is not trained; if a split is empty or too small
-            for the replicas; if memory runs out, the loss stops being a number, or another worker
-            is lost.
+        InputError: if the folder holds a run with other data, recipe, seed or precision, or one
+            that started from a network which has been trained anew since, or is in use; if the
+            network that it starts from is not trained; if a split is empty or too small for the
+            replicas; if memory runs out, the loss stops being a number, or another worker is lost.
     """
-    from fer_tf.checkpoint import load_best
+    from fer_tf.checkpoint import epochs_done, load_best
     from fer_tf.failures import explained
     from fer_tf.reports import read_history
-    from fer_tf.serving import checkpoint_sha256
+    from fer_tf.serving import checkpoint_sha256, refuse_other_start
 
     schedule = key.recipe.schedules[network]
     for name, (images, _) in (("training", train), ("validation", validation)):
@@ -104,6 +104,9 @@ def train_network(
         locked(folder) if is_chief(strategy) else contextlib.nullcontext(),
     ):
         run = open_for_all(folder, key.as_dict(network), restart, strategy)
+        begun = run["finished"] or epochs_done(folder) > 0
+        if begun:
+            refuse_other_start(run, folder)
         if run["finished"]:
             if progress:
                 progress.finish(network, run, read_history(folder))
@@ -111,9 +114,11 @@ def train_network(
         if deterministic:
             make_deterministic()
         run |= {"deterministic": deterministic}
-        if start is None and (origin := _starting_point(network, key, runs_dir)):
+        if start is None and not begun and (origin := _starting_point(network, key, runs_dir)):
             start = load_best(origin)
             run |= {"started_from": checkpoint_sha256(origin)}
+            if is_chief(strategy):
+                write_json(folder / RUN_FILE, run)
         run |= _fit(
             network, key, train, validation, folder, start, strategy, verbose, progress, note
         )

@@ -1,6 +1,5 @@
 """The versions of served models: how one is published, found and described."""
 
-import json
 import os
 import shutil
 import tempfile
@@ -9,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fer_tf.errors import InputError
+from fer_tf.files import exclusive, read_json, require
 from fer_tf.runs import write_json, written_beside
 
 MANIFEST = Path("assets.extra") / "manifest.json"
@@ -88,10 +88,11 @@ def record_evaluation(models_dir: Path, numbers: dict) -> list[Path]:
     for version in sorted(path for name in models_dir.glob("*") for path in find_versions(name)):
         if not (version / MANIFEST).is_file():
             continue
-        manifest = read_manifest(version)
-        if add_evaluation(manifest, numbers):
-            _describe(version, version.parent.name, int(version.name), manifest)
-            recorded.append(version)
+        with exclusive(version):  # Another `evaluate` may have rows for the same manifest.
+            manifest = read_manifest(version)
+            if add_evaluation(manifest, numbers):
+                _describe(version, version.parent.name, int(version.name), manifest)
+                recorded.append(version)
     return recorded
 
 
@@ -149,12 +150,16 @@ def read_manifest(version: Path) -> dict:
     """What a version was made of.
 
     Raises:
-        InputError: if the version holds no manifest, so was not written by `combine`.
+        InputError: if the version holds no manifest, so was not written by `combine`, or a
+            damaged one.
     """
     path = version / MANIFEST
+    again = "make the model again with `python cli.py combine`"
     if not path.is_file():
-        raise InputError(f"{path} is missing; make the model again with `python cli.py combine`.")
-    return json.loads(path.read_text())
+        raise InputError(f"{path} is missing; {again}.")
+    manifest = read_json(path, again)
+    require(manifest, ("occlusion",), path, again)
+    return manifest
 
 
 def refuse_stranger(folder: Path, manifest: dict) -> None:
@@ -170,9 +175,9 @@ def refuse_stranger(folder: Path, manifest: dict) -> None:
     for newest in find_versions(folder)[-1:]:
         there = read_manifest(newest)
         for name in ("database", "config", "recipe"):
-            if there[name] != manifest[name]:
+            if there.get(name) != manifest[name]:
                 raise InputError(
-                    f"{newest} was made with {name} {there[name]}, the new version with "
+                    f"{newest} was made with {name} {there.get(name)}, the new version with "
                     f"{manifest[name]}: it would become the newest served. Choose another --name, "
                     "or give --replace."
                 )
@@ -195,7 +200,7 @@ def add_evaluation(manifest: dict, numbers: dict) -> bool:
     mark = f"{numbers['database'].partition('/')[0]}/" if several else ""
     sha256 = {
         network.removeprefix(mark): row["sha256"]
-        for network, row in manifest["networks"].items()
+        for network, row in manifest.get("networks", {}).items()
         if network.startswith(mark)
     }
     measured = numbers.get("sha256", {})

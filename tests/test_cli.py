@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -312,6 +313,22 @@ def test_a_mistake_is_one_sentence_on_stderr(tmp_path):
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.startswith("Error: concat_db is not prepared under ")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device; make room"),
+        (OSError(28, "No space left on device", "a.csv"), "No space left on device: a.csv; make"),
+        (PermissionError(13, "Permission denied", "b.csv"), "Permission denied: b.csv"),
+    ],
+)
+def test_what_the_system_refuses_is_one_sentence(monkeypatch, capsys, error, said):
+    monkeypatch.setattr(cli, "app", mock.Mock(side_effect=error))
+    with pytest.raises(SystemExit, match="1"):
+        cli.main()
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"Error: {said}") and "None" not in printed
 
 
 def test_help_imports_neither_tensorflow_nor_numpy(tmp_path):

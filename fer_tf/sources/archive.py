@@ -14,6 +14,16 @@ IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".we
 
 PACKED_SUFFIXES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 
+_PACKED_STARTS = {
+    b"\x1f\x8b": "a gzip archive",
+    b"PK\x03\x04": "a zip archive or an Excel workbook",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ\0": "an xz archive",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a rar archive",
+}
+_TAR_MARK = slice(257, 262), b"ustar"
+
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _TIFF_STARTS = (b"II*\0", b"MM\0*")
 
@@ -38,8 +48,8 @@ def find_files(folder: Path, source: str) -> list[Path]:
     """List the files at any depth of a source's folder, sorted by path.
 
     Left out is what an operating system adds: hidden files (`._KA.AN1.39.tiff`) and `__MACOSX`.
-    Linked folders are entered. A folder that is named like an image is listed: it takes the place
-    of one, and reading it says so.
+    Linked folders are entered, each folder once, however many links lead to it. A folder that is
+    named like an image is listed: it takes the place of one, and reading it says so.
 
     Args:
         folder: e.g. `data/raw/kdef`.
@@ -59,10 +69,14 @@ def find_files(folder: Path, source: str) -> list[Path]:
             f"{folder} is {state}, a folder is expected there; move it away. "
             f"{reader(source).INSTRUCTIONS}"
         )
-    files = []
+    files, visited = [], {os.path.realpath(folder)}
     for parent, folders, names in os.walk(folder, onerror=_refuse_folder, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
         names += [name for name in folders if _is_image(Path(name))]
+        # A link back to a parent would be followed for ever.
+        real = {name: os.path.realpath(os.path.join(parent, name)) for name in sorted(folders)}
+        folders[:] = [name for name, place in real.items() if place not in visited]
+        visited.update(real.values())
         files += [Path(parent, name) for name in names if not name.startswith(".")]
     files.sort()
     for other in OFFICIAL_SOURCES:
@@ -154,6 +168,34 @@ def read_whole_picture(path: Path) -> np.ndarray:
             "expected; unpack or copy it again."
         )
     return picture
+
+
+def refuse_no_text(path: Path) -> None:
+    """Refuse a table or list that is an archive under its name, or in another encoding than UTF-8.
+
+    Raises:
+        InputError: the file is one of them or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(512)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); unpack it again.") from error
+    packed = [kind for start, kind in _PACKED_STARTS.items() if data.startswith(start)]
+    if data[_TAR_MARK[0]] == _TAR_MARK[1]:
+        packed.append("a tar archive")
+    if packed:
+        raise InputError(
+            f"{path} is {packed[0]} that is only named like a table; unpack it, and put the table "
+            "that it holds in its place."
+        )
+    # Half of the bytes of Latin letters are zero then, with or without a mark at the beginning.
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or (0 in data[:2] and data.strip(b"\0")):
+        byte = next(number for number, value in enumerate(data) if not 0 < value < 0x80)
+        raise InputError(
+            f"{path} is no text in UTF-8 (byte {byte}: {data[byte]:#04x}) but in UTF-16 or UTF-32; "
+            "save it as UTF-8 (Excel: 'CSV UTF-8, comma delimited'), or unpack the original again."
+        )
 
 
 def shorten(names: Sequence[str], shown: int = 3) -> str:

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from os import SEEK_END
 from pathlib import Path
 from typing import TextIO
@@ -12,7 +12,13 @@ import numpy as np
 from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.faces import FACE_SIZE, Face
-from fer_tf.sources.archive import find_files, has_files, images_among, nothing_found
+from fer_tf.sources.archive import (
+    find_files,
+    has_files,
+    images_among,
+    nothing_found,
+    refuse_no_text,
+)
 
 NAME = "fer2013"
 
@@ -64,6 +70,7 @@ def read(folder: Path, map: Callable = map) -> Iterator[Face]:
             or a last row that may have been cut.
     """
     path = _find_table(folder)
+    refuse_no_text(path)
     with _open(path) as file:
         lines = csv.reader(file)
         try:
@@ -71,7 +78,9 @@ def read(folder: Path, map: Callable = map) -> Iterator[Face]:
             if columns[1] == max(columns):
                 _require_line_end(path)
             row = 0
-            for fields in filter(None, lines):
+            for fields in lines:
+                if not any(map(str.strip, fields)):
+                    continue  # A blank line, `,,` where Excel wrote it.
                 where = f"{path}, line {lines.line_num}"
                 if len(fields) <= max(columns):
                     raise InputError(
@@ -80,9 +89,10 @@ def read(folder: Path, map: Callable = map) -> Iterator[Face]:
                     )
                 code, pixels, usage = (fields[column].strip() for column in columns)
                 if usage not in USAGES:
+                    mend = "spell it so" if _same(usage, USAGES) else _AGAIN
                     raise InputError(
                         f"{where}: Usage {usage!r} received, one of {', '.join(USAGES)} expected; "
-                        f"{_AGAIN}."
+                        f"{mend}."
                     )
                 yield Face(f"{NAME}/{row}", _image(pixels, where), _label(code, where), NAME)
                 row += 1
@@ -143,15 +153,37 @@ def _find_columns(header: list[str], path: Path) -> list[int]:
         received = ",".join(names)
         raise InputError(
             f"{path}, line 1: header {received[:60]!r} received, the columns {','.join(COLUMNS)} "
-            "expected; put the original file in its place."
+            f"expected; {_mend(names)}."
         )
     return [names.index(column) for column in COLUMNS]
 
 
+def _mend(header: list[str]) -> str:
+    """What to do about a header that lacks columns."""
+    if all(_same(column, header) for column in COLUMNS):
+        return "spell them so"
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        if set(COLUMNS) <= set(separator.join(header).split(separator)):
+            return f"the table is separated by {name}, save it with commas"
+    if header[0].startswith("sep="):
+        return "remove line 1, which Excel wrote"
+    if header[0] in CODES:
+        return "line 1 is a row already, put the header before it"
+    return "put the original file in its place"
+
+
+def _same(name: str, others: Iterable[str]) -> bool:
+    """Whether a name is among others but for upper and lower case."""
+    return name.lower() in map(str.lower, others)
+
+
 def _label(code: str, where: str) -> int:
     if code not in CODES:
+        mend = _AGAIN
+        if code.removesuffix(".0") in CODES:
+            mend = "pandas wrote the column as decimal numbers, convert it by astype(int) before"
         raise InputError(
-            f"{where}: emotion {code!r} received, a code from 0 to 6 expected; {_AGAIN}."
+            f"{where}: emotion {code!r} received, a code from 0 to 6 expected; {mend}."
         )
     return EXPRESSIONS.index(CODES[code])
 

@@ -15,6 +15,7 @@ from fer_tf.sources.archive import (
     index_by_name,
     nothing_found,
     read_whole_picture,
+    refuse_no_text,
     shorten,
 )
 
@@ -44,6 +45,8 @@ FILE_NAME = re.compile(
 """Aligned faces, original photographs (`train_00001.jpg`) and the list, officially misspelt."""
 
 _LINE = re.compile(r"((?:train|test)_\d+)\.jpg\s+(\S+)", re.IGNORECASE)
+
+_CHANGED = re.compile(r"(?:train|test)_\d+(?:_aligned)?\.jpg[\s,;]+[1-7](?:\.0)?", re.IGNORECASE)
 
 
 def is_present(folder: Path) -> bool:
@@ -77,6 +80,12 @@ def read(folder: Path, map: Callable = map) -> Iterator[Face]:
         lack = "no list_patition_label.txt"
         if len(basic) < len(files):
             lack = f"the compound expressions, but {lack} of the basic ones"
+        if by_folder := [p for p in images_among(basic) if p.parent.name in CODES]:
+            lack = (
+                f"images by class ({by_folder[0].relative_to(folder)}) but {lack}; copies sorted "
+                "into folders 1 to 7, with or without train_labels.csv, are not read: the official "
+                "list is needed"
+            )
         raise nothing_found(folder, basic, lack, NAME)
     listing = index_by_name(("the label list", path) for path in lists)["the label list"]
     labels = _read_labels(listing)
@@ -122,6 +131,7 @@ def _find_images(folder: Path, files: list[Path]) -> dict[str, Path]:
 
 def _read_labels(path: Path) -> dict[str, int]:
     """Map names without suffix, "train_00001", to labels 0 to 6, in the order of the list."""
+    refuse_no_text(path)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
@@ -137,10 +147,13 @@ def _read_labels(path: Path) -> dict[str, int]:
             continue
         match = _LINE.fullmatch(line.strip())
         if not match or match[2] not in CODES:
+            mend = "put the list of the basic part there"
+            if _CHANGED.fullmatch(line.strip()):
+                mend = "the list was written anew by another program: put the original there"
             raise InputError(
                 f"{path}, line {number}: {line[:60]!r} received, a line like 'train_00001.jpg 5' "
                 "with a code from 1 to 7 expected (the list of compound expressions goes to 11); "
-                "put the list of the basic part there."
+                f"{mend}."
             )
         name = match[1].lower()
         if name in labels:

@@ -8,6 +8,7 @@ import functools
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from fer_tf.building import build
 from fer_tf.errors import InputError
 from fer_tf.face_cache import cached_faces
 from fer_tf.input_pipeline import find_database
-from fer_tf.occluded_faces import config_for
+from fer_tf.occluded_faces import config_for, origin
 from fer_tf.occlusion import occlude
 from tests.helpers import draw_fer2013
 
@@ -73,7 +74,7 @@ def test_a_second_build_finds_everything_ready_without_tensorflow(raw_dir, data_
 import sys
 from pathlib import Path
 from fer_tf.building import build
-from fer_tf.occluded_faces import config_for
+from fer_tf.occluded_faces import config_for, origin
 config = config_for(["fer2013"])
 built = dict(build({BUILDERS}, config, Path({str(raw_dir)!r}), Path({str(data_dir)!r})))
 print([(name, b.is_new, b.splits["train"]) for name, b in built.items()])
@@ -102,6 +103,47 @@ def test_databases_of_other_files_give_way_only_to_rebuild(raw_dir, data_dir, tm
     assert sum(built["concat_db"].splits.values()) == 67
     assert find_database("concat_db", data_dir).read("train").images.shape[0] == 67 - 14
     assert names(data_dir) == {".lock", "faces", "concat_db", "bconcat_db"}
+
+
+@pytest.mark.parametrize("name", ["metadata.json", "dataset_info.json"])
+def test_a_damaged_database_gives_way_only_to_rebuild(raw_dir, data_dir, name):
+    path = data_dir / "concat_db" / "fer2013" / "1.0.0" / name
+    whole = path.read_bytes()
+    try:
+        for data in (b"", whole[:100], b"[]"):
+            path.write_bytes(data)
+            with pytest.raises(InputError, match="1.0.0 was .* or is damaged; give --rebuild"):
+                build_both(raw_dir, data_dir)
+    finally:
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    "name", ["dataset_info.json", "features.json", "metadata.json", "*-test.tfrecord-*"]
+)
+def test_what_is_damaged_in_a_database_is_named(data_dir, tmp_path, name):
+    copied = shutil.copytree(data_dir / "concat_db", tmp_path / "concat_db")
+    database = find_database("concat_db", tmp_path)
+    (path,) = (copied / "fer2013" / "1.0.0").glob(name)
+    whole = path.read_bytes()
+    # A record file of a few bytes is none at all to TensorFlow, and no test image was measured.
+    for data in (b"", b"{", whole[: len(whole) // 2]):
+        path.write_bytes(data)
+        with pytest.raises(InputError, match="(damaged|no JSON).*build-datasets.*--rebuild"):
+            database.read("test")
+            database.fingerprint()
+
+
+def test_databases_that_another_program_split_give_way_only_to_rebuild(
+    raw_dir, data_dir, monkeypatch
+):
+    """A database is ready only if its images would stand on the same sides now."""
+    for part in ("cache_keys", "program"):
+        changed = lambda *a, part=part: origin(*a) | {part: "of a changed program"}  # noqa: E731
+        with monkeypatch.context() as patch:
+            patch.setattr(building, "origin", changed)
+            with pytest.raises(InputError, match="another version of this program.*--rebuild"):
+                build_both(raw_dir, data_dir)
 
 
 def start(raw_dir, data_dir, **options):

@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from fer_tf.checkpoint import BEST, STATE, Checkpoint
+from fer_tf.checkpoint import BEST, STATE, Checkpoint, epochs_done
 from fer_tf.errors import InputError
 
 
@@ -80,6 +80,17 @@ def test_a_write_that_breaks_off_leaves_the_last_state(tmp_path, monkeypatch):
     _, restored = model_with_checkpoint(tmp_path)
     restored.restore(network)
     assert restored.epochs_done == 1
+
+
+@pytest.mark.parametrize("keep", [0, 10, 700])
+def test_a_damaged_state_is_named(tmp_path, keep):
+    network, checkpoint = model_with_checkpoint(tmp_path)
+    checkpoint.on_epoch_end(0, {"val_loss": 1.0})
+    path = tmp_path / STATE
+    path.write_bytes(path.read_bytes()[:keep])
+    for read in (lambda: checkpoint.restore(network), lambda: epochs_done(tmp_path)):
+        with pytest.raises(InputError, match="state.npz is damaged .*--restart"):
+            read()
 
 
 def test_a_state_of_another_format_or_network_is_refused(tmp_path):

@@ -1,3 +1,4 @@
+from pathlib import Path
 from unittest import mock
 
 import cv2
@@ -24,6 +25,18 @@ def test_near_duplicates():
     assert near_duplicates(images).tolist() == [[3, 299], [7, 250]]
 
 
+def test_mirrored_copies():
+    """Training mirrors images, so one that is mirrored already is a copy too."""
+    images = scenes(300)
+    images[8], images[20] = images[260, :, ::-1], stamped(images[270])[:, ::-1]
+    images[40] = stamped(images[280])
+    images[50] = images[50, :, ::-1] // 2 + images[50] // 2  # Like its mirror image: no pair.
+    assert near_duplicates(images).tolist() == [[8, 260], [20, 270], [40, 280]]
+    images[[0, 299]] = images[50]  # Alike both ways: one pair.
+    assert [0, 50] in near_duplicates(images).tolist()
+    assert len(near_duplicates(images)) == 6
+
+
 def test_the_same_images_are_searched_once_and_others_anew(tmp_path):
     images = scenes(6)
     images[5] = stamped(images[2])
@@ -33,6 +46,27 @@ def test_the_same_images_are_searched_once_and_others_anew(tmp_path):
         assert cached_near_duplicates(images.copy(), folder).tolist() == [[2, 5]]
     images[4] = images[0]
     assert cached_near_duplicates(images, folder).tolist() == [[0, 4], [2, 5]]
+
+
+def test_another_search_does_not_take_what_the_former_found(tmp_path, monkeypatch):
+    images = scenes(2)
+    images[1] = images[0]
+    with mock.patch.object(duplicates, "near_duplicates", lambda _: np.zeros((0, 2), np.int64)):
+        assert cached_near_duplicates(images, tmp_path).tolist() == []
+    changed = tmp_path / "duplicates.py"
+    changed.write_bytes(Path(duplicates.__file__).read_bytes() + b"# changed")
+    monkeypatch.setattr(duplicates, "__file__", str(changed))
+    assert cached_near_duplicates(images, tmp_path).tolist() == [[0, 1]]
+
+
+def test_damaged_findings_are_searched_again(tmp_path):
+    images = scenes(2)
+    images[1] = images[0]
+    cached_near_duplicates(images, tmp_path)
+    (path,) = tmp_path.glob("*.npy")
+    for data in (b"", path.read_bytes()[:40], path.read_bytes()[:-3]):
+        path.write_bytes(data)
+        assert cached_near_duplicates(images, tmp_path).tolist() == [[0, 1]]
 
 
 def test_a_search_that_was_killed_is_done_again(tmp_path):

@@ -263,6 +263,20 @@ def test_runs_on_other_faces_are_refused(parent):
         evaluate(DATABASE, parent)
 
 
+def test_networks_that_started_from_another_flat_are_not_measured(parent):
+    facts = {"data_fingerprint": "as trained", "finished": True, "started_from": "of an older one"}
+    recipe = {"name": "fixed", "start_from": "flat"}
+    write_json(parent / "subnet_y" / RUN_FILE, facts | {"recipe": recipe})
+    with pytest.raises(InputError, match="subnet_y started from a flat that is gone.*--restart"):
+        evaluate(DATABASE, parent)
+
+
+def test_a_run_of_another_program_is_refused(parent):
+    write_json(parent / "subnet_y" / RUN_FILE, {"finished": True})
+    with pytest.raises(InputError, match="subnet_y.*lacks data_fingerprint, recipe.*--restart"):
+        evaluate(DATABASE, parent)
+
+
 def test_files_hold_the_numbers_and_the_figures(parent):
     for name in ("other", "other-longer"):
         save(build_network("flat", TINY_RECIPE, "upper"), parent.with_name(name) / "flat")

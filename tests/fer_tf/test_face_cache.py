@@ -1,6 +1,10 @@
 import multiprocessing
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from unittest import mock
 
 import cv2
@@ -11,7 +15,7 @@ from fer_tf import face_cache
 from fer_tf.errors import InputError
 from fer_tf.face_cache import cache_key, cached_faces, thread_map
 from fer_tf.occlusion import find_eyes
-from fer_tf.sources import fer2013, jaffe
+from fer_tf.sources import OFFICIAL_SOURCES, fer2013, jaffe
 from tests.helpers import draw_fer2013, draw_jaffe
 
 
@@ -63,9 +67,61 @@ def test_faces_are_read_again_only_when_files_or_program_changed(raw_dir, tmp_pa
         assert [times_read(), times_read()] == [1, 0]
 
 
+@pytest.mark.parametrize("source", [*OFFICIAL_SOURCES, "drawn"])
+def test_the_key_names_every_module_that_reads_a_source_and_no_other(source):
+    code = f"import sys, fer_tf.eyes, fer_tf.sources.{source}; print(*sys.modules)"
+    imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    modules = {name for name in imported.stdout.split() if name.startswith("fer_tf.")}
+    modules -= {"fer_tf.errors", "fer_tf.sources"}  # Messages, and which readers there are.
+    files = {f"{name.removeprefix('fer_tf.').replace('.', '/')}.py" for name in modules}
+    assert set(face_cache.reading_program(source)) >= files | {"eye_prior.npz"}
+    allowed = {"preprocessing.py", "sources/archive.py"}  # Which drawn and gray faces do not need.
+    assert set(face_cache.reading_program(source)) <= files | {"eye_prior.npz"} | allowed
+
+
+def test_the_key_follows_the_files_that_it_names(tmp_path, monkeypatch):
+    for name in face_cache.reading_program("jaffe"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes((Path(face_cache.__file__).parent / name).read_bytes())
+    monkeypatch.setattr(face_cache, "__file__", str(tmp_path / "face_cache.py"))
+    before = face_cache.program_hash(face_cache.reading_program("jaffe"))
+    (tmp_path / "prediction_files.py").write_text("# of no concern")
+    assert face_cache.program_hash(face_cache.reading_program("jaffe")) == before
+    with (tmp_path / "preprocessing.py").open("a") as file:
+        file.write("# changed")
+    assert face_cache.program_hash(face_cache.reading_program("jaffe")) != before
+
+
 def test_pixels_are_mapped_not_loaded(raw_dir, tmp_path):
     faces = cached_faces(["fer2013"], raw_dir, tmp_path / "faces")
     assert isinstance(faces.images, np.memmap) and not faces.images.flags.writeable
+
+
+@pytest.mark.parametrize("name", ["images.bin", "table.npz", "key.json"])
+def test_a_damaged_cache_is_read_anew(raw_dir, tmp_path, name):
+    before = cached_faces(["fer2013"], raw_dir, tmp_path / "faces").images.copy()
+    path = tmp_path / "faces" / "fer2013" / name
+    for data in (None, b"", path.read_bytes()[:-5]):
+        path.unlink() if data is None else path.write_bytes(data)
+        after = cached_faces(["fer2013"], raw_dir, tmp_path / "faces")
+        np.testing.assert_array_equal(after.images, before)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux alone has it")
+def test_only_the_cores_that_may_be_used_are_used():
+    """As in a container or under `taskset`; more processes than cores are in each other's way."""
+    code = (
+        "import os; os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])\n"
+        "import unittest.mock as mock\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from fer_tf import face_cache\n"
+        "with mock.patch.object(face_cache, 'ThreadPoolExecutor', wraps=ThreadPoolExecutor) as p:\n"
+        "    list(face_cache.thread_map(abs, [1]))\n"
+        "print(p.call_args.args)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "(1,)", done.stderr
 
 
 def test_a_failed_reading_keeps_the_cache_that_was_there(raw_dir, tmp_path):

@@ -93,6 +93,14 @@ def test_finds_the_only_config(tmp_path):
     assert (str(database), database.occlusion) == ("concat_db/drawn", "upper")
 
 
+def test_only_the_folder_of_the_version_says_whether_it_is_whole(tmp_path):
+    data_dir = tmp_path / "incomplete_thesis" / "1.0.0.incomplete"
+    prepare(data_dir, "concat_db/drawn")
+    (data_dir / "concat_db" / "drawn" / "incomplete.A1_1.1.0").mkdir()
+    (data_dir / "concat_db" / "drawn" / "incomplete.A1_1.1.0" / "dataset_info.json").touch()
+    assert find_database("concat_db", data_dir).folder.name == "1.0.0"
+
+
 def test_finds_the_config_that_is_named(tmp_path):
     prepare(tmp_path, "eye_cdb/drawn", "eye_cdb/fer2013+raf_db-leakfree")
     assert find_database("eye_cdb/drawn", tmp_path).config == "drawn"

@@ -15,6 +15,7 @@ from fer_tf.face_cache import cached_faces
 from fer_tf.inspection_files import read_inspection
 from fer_tf.occluded_faces import config_for
 from fer_tf.sources import drawn, reader
+from fer_tf.splits import assign_splits, find_groups
 from tests.fer_tf.occluded_faces_case import few_drawn_faces
 from tests.helpers import draw_fer2013, draw_jaffe
 
@@ -152,6 +153,68 @@ def test_the_fingerprint_follows_the_faces_not_their_order(tmp_path):
         prints[name] = builder.info.metadata["data_fingerprint"]
     assert prints["reversed"] == prints["same"]
     assert len(set(prints.values())) == 4
+
+
+def test_the_fingerprint_follows_the_split_of_each_face(tmp_path):
+    """Or networks would be tested on faces that trained them, and nobody would notice."""
+
+    def prints_with(exchanged, name):
+        def exchanging(*arguments):
+            splits = assign_splits(*arguments)
+            splits[exchanged] = splits[exchanged[::-1]]
+            return splits
+
+        with (
+            mock.patch.object(drawn, "read", few_drawn_faces),
+            mock.patch("fer_tf.occluded_faces.assign_splits", exchanging),
+        ):
+            metadata = prepare("eye_cdb", "drawn", tmp_path, tmp_path / name).info.metadata
+        return metadata["data_fingerprint"], metadata["image_fingerprint"]
+
+    with mock.patch.object(drawn, "read", few_drawn_faces):
+        faces = cached_faces(["drawn"], None, tmp_path / "faces")
+    splits = assign_splits(
+        faces.labels, faces.ids, find_groups(faces.images, faces.subjects, np.zeros((0, 2), int))
+    )
+    sides = {
+        prints_with([np.flatnonzero(splits == one)[0], np.flatnonzero(splits == other)[0]], f"{i}")
+        for i, (one, other) in enumerate([(0, 0), (0, 1), (0, 2), (1, 2)])
+    }
+    assert len({data for data, _ in sides}) == len({images for _, images in sides}) == 4
+
+
+@pytest.mark.parametrize(
+    ("count", "leak_free", "clean", "said"),
+    [
+        (5, False, False, "5 images, which gives train 5, validation 0, test 0; .* 6 images"),
+        (5, True, False, "validation 0.*three persons or photographs at least: add"),
+        (20, False, True, r"fer2013-clean has 0 images \(20 more are left out by --clean\)"),
+    ],
+)
+def test_too_few_images_for_a_split_are_counted(tmp_path, count, leak_free, clean, said):
+    """As of the first rows of a table, to try it."""
+    draw_fer2013(tmp_path / "raw" / "fer2013", count_per_expression=3)
+    table = tmp_path / "raw" / "fer2013" / "fer2013.csv"
+    header, *rows = table.read_text().splitlines()
+    if clean:
+        rows = [f"{row.partition(',')[0]},{' '.join(['7'] * 48**2)},Training" for row in rows]
+    table.write_text("\n".join([header, *rows[:count]]) + "\n")
+    config = config_for(["fer2013"], leak_free, clean)
+    with pytest.raises(InputError, match=said):
+        prepare("concat_db", config, tmp_path / "raw", tmp_path / "data")
+    assert not list((tmp_path / "data").glob("concat_db/*/1.0.0"))
+
+
+def test_six_images_of_one_expression_are_enough(tmp_path):
+    draw_fer2013(tmp_path / "raw" / "fer2013", count_per_expression=6)
+    table = tmp_path / "raw" / "fer2013" / "fer2013.csv"
+    header, *rows = table.read_text().splitlines()
+    happy = [row for row in rows if row.startswith("3,")]
+    table.write_text("\n".join([header, *happy]) + "\n")
+    builder = prepare("eye_cdb", "fer2013", tmp_path / "raw", tmp_path / "data")
+    assert {name: split.num_examples for name, split in builder.info.splits.items()} == {
+        **{"train": 4, "validation": 1, "test": 1}
+    }
 
 
 def test_the_papers_config_wants_the_papers_counts(tmp_path, raw_dir):

@@ -5,6 +5,7 @@ from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fer_tf.checkpoint import Checkpoint
+from fer_tf.errors import InputError
 from fer_tf.progress import Progress
 from fer_tf.reports import HISTORY, read_history, reports
 from tests.fer_tf.test_training import KEY, train
@@ -60,6 +61,21 @@ def test_a_row_that_a_kill_cut_short_goes(tmp_path):
     (tmp_path / HISTORY).write_text(text)
     reports(tmp_path, 10)
     assert [row["epoch"] for row in read_history(tmp_path)] == list(range(10))
+
+
+@pytest.mark.parametrize(
+    "text", ["epoch,loss\n0,half\n", "epoch,loss,val_loss\n0,1.5\n", "epoch,loss\n0,1,2\n"]
+)
+def test_a_damaged_history_is_named(tmp_path, text):
+    (tmp_path / HISTORY).write_text(text)
+    with pytest.raises(InputError, match="history.csv is damaged .*; remove it"):
+        read_history(tmp_path)
+
+
+def test_an_empty_history_is_begun_anew(tmp_path):
+    (tmp_path / HISTORY).touch()
+    reports(tmp_path, 2)
+    assert read_history(tmp_path) == []
 
 
 def test_tensorboard_has_losses_accuracies_and_the_learning_rate(tmp_path):

@@ -1,5 +1,6 @@
 import csv
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -9,6 +10,7 @@ from fer_tf.markdown_tables import central_tables, other_tables
 from fer_tf.reproduction import (
     BEGIN,
     END,
+    add_tables,
     find_evaluable,
     read_earlier,
     tables,
@@ -161,6 +163,14 @@ def test_what_was_trained_elsewhere_stays_with_its_own_provenance(collected, tmp
     assert with_earlier(new, read_earlier(tmp_path, "quick"), told.append) == merged
 
 
+def test_two_calls_that_end_at_once_keep_each_others_databases(collected, tmp_path):
+    calls = [collected | {"evaluations": [each]} for each in collected["evaluations"]]
+    with ThreadPoolExecutor(len(calls)) as threads:
+        list(threads.map(lambda call: add_tables(tmp_path, call, lambda _: None), calls))
+    kept = read_earlier(tmp_path, "quick")["evaluations"]
+    assert {n["database"] for n in kept} == {n["database"] for n in collected["evaluations"]}
+
+
 def test_rows_of_table_2_go_with_their_config(collected, tmp_path):
     write_tables(tmp_path, collected)
     here = collected | {"table_2": []}
@@ -176,6 +186,9 @@ def test_tables_of_another_recipe_or_broken_ones_are_not_overwritten(collected, 
     assert with_earlier(collected, None, print) is collected
     (tmp_path / "reproduction.json").write_text("{")
     with pytest.raises(InputError, match="reproduction.json is no JSON"):
+        read_earlier(tmp_path, "quick")
+    (tmp_path / "reproduction.json").write_text("{}")
+    with pytest.raises(InputError, match="lacks recipe, .*another version"):
         read_earlier(tmp_path, "quick")
 
 

@@ -1,5 +1,8 @@
+import hashlib
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.runs import RUN_FILE, RunKey, write_json
 from fer_tf.serving import checkpoint_sha256, combine
-from fer_tf.versions import MODEL_CARD, find_versions, read_manifest, record_evaluation
+from fer_tf.versions import MANIFEST, MODEL_CARD, find_versions, read_manifest, record_evaluation
 from fer_tf.warmup import WARM_UP
 from tests.networks import TINY_RECIPE
 
@@ -137,6 +140,20 @@ def test_networks_of_other_data_are_refused(field, value, other, networks, tmp_p
     assert not (tmp_path / "models").exists()
 
 
+def test_networks_that_started_from_another_flat_are_refused(networks, tmp_path, no_export):
+    recipe = json.loads(json.dumps(TINY_RECIPE.as_dict("begin"))) | {"start_from": "flat"}
+    began = {"recipe": recipe, "started_from": hashlib.sha256(b"flat").hexdigest()}
+    folders = make_runs(tmp_path / "runs", networks, **{name: began for name in networks})
+    flat = folders["begin"].with_name("flat")
+    combine(folders, tmp_path / "models")  # Without a flat network beside.
+    flat.mkdir()
+    (flat / BEST).write_bytes(b"flat")
+    combine(folders, tmp_path / "models")
+    (flat / BEST).write_bytes(b"trained anew")
+    with pytest.raises(InputError, match="begin started from a flat that is gone.*--restart"):
+        combine(folders, tmp_path / "models")
+
+
 def test_networks_that_are_not_trained_are_refused(networks, tmp_path):
     folders = make_runs(tmp_path / "runs", networks, subnet_x={"finished": False})
     with pytest.raises(InputError, match="subnet_x .* not finished; .*train subnet_x"):
@@ -188,6 +205,48 @@ def test_accuracies_are_recorded_in_the_versions_that_were_measured(networks, tm
         assert "| BeginNet | 9 | 67.2 (60.0 to 70.0) |" in card
     assert read_manifest(later)["evaluation"] is None
     assert "Not evaluated" in (later / MODEL_CARD).read_text()
+
+
+def test_two_evaluations_at_once_are_both_recorded(tmp_path):
+    """Of two databases of one model: each has rows of its own in the same manifest."""
+    version = tmp_path / "any_occlusion" / "1"
+    (version / MANIFEST).parent.mkdir(parents=True)
+    names = [f"db{number}" for number in range(8)]
+    write_json(
+        version / MANIFEST,
+        {
+            "occlusion": "any",
+            "answering": {},
+            "evaluation": None,
+            "networks": {f"{name}/begin": {"sha256": name} for name in names},
+        },
+    )
+    row = {"name": "BeginNet", "images": 9, "accuracy": 0.67, "accuracy_95": [0.6, 0.7]}
+
+    def record(name):
+        numbers = {"database": name, "split": "test", "results": [row], "sha256": {"begin": name}}
+        record_evaluation(tmp_path, numbers)
+
+    # What the card says is tested elsewhere.
+    with mock.patch("fer_tf.model_card.model_card", lambda *_: "card"):
+        with ThreadPoolExecutor(len(names)) as threads:
+            list(threads.map(record, names))
+    recorded = read_manifest(version)["evaluation"]["results"]
+    assert sorted(row["name"] for row in recorded) == [f"{name}: BeginNet" for name in names]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}"])
+def test_a_damaged_manifest_or_evaluation_is_named(content, networks, tmp_path, no_export):
+    folders = make_runs(tmp_path / "runs", networks)
+    path = folders["begin"].parent / "evaluation.json"
+    path.write_text(content)
+    with pytest.raises(InputError, match="evaluation.json .*; give `python cli.py evaluate` again"):
+        combine(folders, tmp_path / "models")
+    path.unlink()
+    version = combine(folders, tmp_path / "models")
+    (version / MANIFEST).write_text(content)
+    with pytest.raises(InputError, match="manifest.json .*; make the model again"):
+        combine(folders, tmp_path / "models")
 
 
 def test_a_path_without_warm_up_stands_in_the_card(networks, tmp_path, no_export, monkeypatch):

@@ -61,11 +61,13 @@ def test_no_person_and_no_photograph_on_two_sides():
     subjects = [f"kdef/{number // 14}" if number < 420 else "" for number in range(900)]
     images[500:560] = images[560:620]
     images[620:680] = [stamped(image) for image in images[680:740]]
+    images[740:800] = images[800:860, :, ::-1]
     splits = share_out(images, labels, subjects)
     for person in range(30):
         assert len(set(splits[14 * person : 14 * person + 14])) == 1
     np.testing.assert_array_equal(splits[500:560], splits[560:620])
     np.testing.assert_array_equal(splits[620:680], splits[680:740])
+    np.testing.assert_array_equal(splits[740:800], splits[800:860])
     for code in (VALIDATION, TEST):
         held = (splits == code).nonzero()[0]
         assert (held < 420).any() and (held >= 420).any()

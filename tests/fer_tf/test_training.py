@@ -1,6 +1,8 @@
 import csv
 import dataclasses
 import json
+import shutil
+from unittest import mock
 
 import keras
 import numpy as np
@@ -13,7 +15,7 @@ from fer_tf.errors import InputError
 from fer_tf.occlusion import RECOGNISED
 from fer_tf.recipes import Schedule, strong
 from fer_tf.reports import HISTORY
-from fer_tf.runs import RUN_FILE, RunKey, locked, open_run, write_json
+from fer_tf.runs import RUN_FILE, RunKey, is_finished, locked, open_run, read_run, write_json
 from fer_tf.serving import checkpoint_sha256
 from fer_tf.training import train_network
 from fer_tf.training_loop import ReplicatedModel
@@ -175,6 +177,10 @@ def test_the_first_network_starts_from_that_of_another_database_the_others_share
         train(other, "flat", restart=True)
     run = train(key, "flat", restart=True)
     assert run["started_from"] == checkpoint_sha256(mixed.folder(tmp_path, "flat"))
+    train_network("flat", mixed, split(40, 2), data[1], tmp_path, verbose=0, restart=True)
+    with pytest.raises(InputError, match="flat started from a flat that is gone.*mixed"):
+        train(key, "flat")
+    train(key, "flat", restart=True)
     run = train(key, "subnet_y")
     assert run["started_from"] == checkpoint_sha256(key.folder(tmp_path, "flat"))
     flat, subnet = (load_best(key.folder(tmp_path, network)) for network in ("flat", "subnet_y"))
@@ -200,6 +206,52 @@ def test_faces_are_covered_after_they_are_moved():
         key = dataclasses.replace(KEY, recipe=recipe, occlusion=occlusion)
         *_, last = training.augmentation_of(key)
         assert (last.kinds, last.usual_eyes) == (kinds, 0.25)
+
+
+@pytest.fixture
+def from_flat(tmp_path):
+    """A key whose networks start from flat, which is trained."""
+    key = dataclasses.replace(KEY, recipe=dataclasses.replace(TINY_RECIPE, start_from="flat"))
+    train_network("flat", key, split(40), split(10, 1), tmp_path, verbose=0)
+    return key
+
+
+def train_flat_anew(runs_dir, key):
+    train_network("flat", key, split(40, 2), split(10, 1), runs_dir, verbose=0, restart=True)
+
+
+def test_a_network_is_not_kept_beside_another_than_it_started_from(tmp_path, from_flat):
+    """As after `train flat --restart` and `train all`: the four would be the old flat's."""
+    run = train(tmp_path, from_flat)
+    assert train(tmp_path, from_flat) == run
+    train_flat_anew(tmp_path, from_flat)
+    with pytest.raises(InputError, match="subnet_y started from a flat that is gone.*--restart"):
+        train(tmp_path, from_flat)
+    again = train(tmp_path, from_flat, restart=True)
+    assert again["started_from"] != run["started_from"]
+
+
+def test_a_run_that_goes_on_keeps_where_it_started(tmp_path, from_flat, monkeypatch):
+    origin, subnet = (from_flat.folder(tmp_path, name) for name in ("flat", "subnet_y"))
+    started_from = checkpoint_sha256(origin)
+    save, saved = Checkpoint._save, []
+
+    def killed(self):
+        saved.append(save(self))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "_save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, from_flat)
+    assert read_run(subnet)["started_from"] == started_from
+    monkeypatch.setattr(Checkpoint, "_save", save)
+    kept = origin.rename(tmp_path / "kept")
+    train_flat_anew(tmp_path, from_flat)
+    with pytest.raises(InputError, match="subnet_y started from a flat that is gone"):
+        train(tmp_path, from_flat)
+    shutil.rmtree(origin)
+    kept.rename(origin)
+    assert train(tmp_path, from_flat)["started_from"] == started_from
 
 
 def test_an_empty_split_is_refused_by_name(tmp_path):
@@ -288,6 +340,28 @@ def test_memory_that_runs_out_names_a_batch_size_to_try(tmp_path, monkeypatch):
     monkeypatch.setattr(ReplicatedModel, "train_step", no_memory)
     with pytest.raises(InputError, match="--batch-size 8 --learning-rate 0.025 --restart"):
         train(tmp_path)
+
+
+def test_a_full_disk_is_not_taken_for_full_memory(tmp_path, monkeypatch):
+    full = RuntimeError("RESOURCE_EXHAUSTED: events.v2: No space left on device")
+    for error in (full, OSError(28, "No space left on device")):
+        monkeypatch.setattr("fer_tf.training._fit", mock.Mock(side_effect=error))
+        with pytest.raises(InputError, match="disk is full.*make room.*without --restart"):
+            train(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]"])
+def test_a_damaged_run_file_is_named(tmp_path, content):
+    folder = KEY.folder(tmp_path, "subnet_y")
+    folder.mkdir(parents=True)
+    (folder / RUN_FILE).write_text(content)
+    for read in (lambda: is_finished(folder), lambda: train(tmp_path)):
+        with pytest.raises(InputError, match="run.json .* train again with --restart"):
+            read()
+    (folder / RUN_FILE).write_text("{}")  # Of whatever program.
+    with pytest.raises(InputError, match="holds a run with database None, now it is concat_db"):
+        train(tmp_path)
+    assert train(tmp_path, restart=True)["finished"]
 
 
 def test_other_package_versions_are_told(tmp_path, interrupted):

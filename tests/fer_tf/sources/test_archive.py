@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -186,6 +188,23 @@ def test_no_folder_in_a_folders_place_is_refused(tmp_path, source):
     assert reader(source).is_present(tmp_path / source)
     with pytest.raises(InputError, match=f"{source} is a link to nothing, a folder"):
         read(tmp_path, source)
+
+
+@pytest.mark.parametrize("source", OFFICIAL_SOURCES)
+def test_links_back_to_a_parent_end(raw_dir, source):
+    """With two of them the ways double at each step; with links among folders files come twice."""
+    folder = raw_dir / source
+    (folder / "inner").mkdir()
+    for link in (folder / "again", folder / "inner" / "back", folder / "inner" / "up"):
+        link.symlink_to(folder.resolve(), target_is_directory=True)
+    (folder / "other").symlink_to("inner", target_is_directory=True)
+    code = (
+        "import sys; from pathlib import Path; from fer_tf.sources import reader\n"
+        f"print(len(list(reader({source!r}).read(Path({str(folder)!r})))))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "7", done.stderr
 
 
 @pytest.mark.parametrize("source", OFFICIAL_SOURCES)

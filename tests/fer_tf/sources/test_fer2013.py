@@ -1,3 +1,9 @@
+import bz2
+import gzip
+import lzma
+import tarfile
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -143,7 +149,7 @@ def test_the_table_is_found_in_any_case_at_any_depth(tmp_path, name):
     ("content", "message"),
     [
         (b"<!DOCTYPE html>\n<html>\n", "line 1: header '<!DOCTYPE html>' received"),
-        ("emotion,pixels,Usage\n".encode("utf-16"), "line 1: header .* received, the columns"),
+        ("emotion,pixels,Usage\n".encode("utf-16"), "is no text in UTF-8 .byte 0: 0xff. but in"),
         (b"emotion,pixels,Usage\n0,7 7 7\xe9 7,Training\n", "line 2: pixels that are no whole"),
         (b"emotion,pixels,Usage\n" + bytes(5000), "line 2: 1 columns received"),
     ],
@@ -154,6 +160,60 @@ def test_another_kind_of_file_is_refused(tmp_path, content, message):
 
     with pytest.raises(InputError, match=message):
         list(fer2013.read(tmp_path))
+
+
+@pytest.mark.parametrize("pack", ["tar", "w:gz", "gz", "bz2", "xz", "zip"])
+def test_an_archive_that_is_named_like_the_table_is_unpacked_by_its_user(tmp_path, pack):
+    draw_fer2013(tmp_path / "whole", count_per_expression=1)
+    table, packed = tmp_path / "whole" / "fer2013.csv", tmp_path / "raw" / "fer2013.csv"
+    packed.parent.mkdir()
+    if pack in ("tar", "w:gz"):
+        with tarfile.open(packed, pack.replace("tar", "w")) as archive:
+            archive.add(table, "fer2013/fer2013.csv")
+    elif pack == "zip":
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.write(table, "fer2013.csv")
+    else:
+        compress = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}[pack]
+        packed.write_bytes(compress(table.read_bytes()))
+
+    kind = {"w:gz": "gzip", "gz": "gzip", "bz2": "bzip2"}.get(pack, pack)
+    with pytest.raises(InputError, match=f"fer2013.csv is an? {kind} archive.*unpack it"):
+        list(fer2013.read(packed.parent))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_table_in_another_encoding_says_how_to_save_it(tmp_path, encoding):
+    text = f"emotion,pixels,Usage\n0,{PIXELS},Training\n"
+    (tmp_path / "fer2013.csv").write_bytes(text.encode(encoding))
+
+    with pytest.raises(InputError, match="csv is no text in UTF-8 .* in UTF-16 or UTF-32; save it"):
+        list(fer2013.read(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "message"),
+    [
+        ("emotion;pixels;Usage", f"0;{PIXELS};Training", "line 1: .*by semicolons.*with commas"),
+        ("emotion\tpixels\tUsage", f"0\t{PIXELS}\tTraining", "line 1: .*by tabs.*with commas"),
+        ("emotion,pixels,usage", f"0,{PIXELS},Training", "line 1: header .*; spell them so"),
+        ("sep=,", "emotion,pixels,Usage", "line 1: header .*; remove line 1"),
+        (f"0,{PIXELS},Training", f"0,{PIXELS},Training", "line 1 is a row already, put the header"),
+        ("emotion,pixels,Usage", f"0,{PIXELS},training", "line 2: Usage 'training'.*spell it so"),
+        ("emotion,pixels,Usage", f"3.0,{PIXELS},Training", r"line 2: emotion '3.0'.*astype\(int\)"),
+    ],
+)
+def test_what_another_program_changed_is_named_with_the_cure(tmp_path, header, row, message):
+    write(tmp_path, row, header=header)
+
+    with pytest.raises(InputError, match=message):
+        list(fer2013.read(tmp_path))
+
+
+def test_empty_cells_that_excel_leaves_are_no_rows(tmp_path):
+    write(tmp_path, f"0,{PIXELS},Training,,", ",,,,", header="emotion,pixels,Usage,,")
+
+    assert [face.id for face in fer2013.read(tmp_path)] == ["fer2013/0"]
 
 
 def test_a_table_that_cannot_be_read_is_named(tmp_path):

@@ -1,3 +1,4 @@
+import gzip
 import shutil
 
 import cv2
@@ -214,6 +215,44 @@ def test_a_missing_or_empty_list_is_refused(archive):
 
     (archive / LIST).unlink()
     with pytest.raises(InputError, match="holds no list_patition_label.txt. RAF-DB .*request"):
+        next(raf_db.read(archive))
+
+
+@pytest.mark.parametrize("with_table", [False, True])
+def test_a_copy_sorted_by_class_says_that_the_list_is_needed(archive, with_table):
+    """As it circulates: aligned faces in folders 1 to 7, with tables in the place of the list."""
+    for line in (archive / LIST).read_text().splitlines():
+        name, code = line.removesuffix("\n").replace(".jpg", "_aligned.jpg").split()
+        place = archive / "DATASET" / name.partition("_")[0] / code
+        place.mkdir(parents=True, exist_ok=True)
+        (archive / ALIGNED / name).rename(place / name)
+    if with_table:
+        (archive / "train_labels.csv").write_text("image,label\ntrain_00001_aligned.jpg,4\n")
+    shutil.rmtree(archive / "basic")
+
+    with pytest.raises(InputError, match=r"by class \(DATASET.*\) but no list_.*list is needed"):
+        next(raf_db.read(archive))
+
+
+@pytest.mark.parametrize("line", ["train_00001.jpg 5.0", "train_00001.jpg;5", "train_00001.jpg,5"])
+def test_a_list_that_another_program_wrote_is_called_so(archive, line):
+    (archive / LIST).write_text(line + "\n")
+
+    with pytest.raises(InputError, match="line 1: .*written anew by another program: put the orig"):
+        next(raf_db.read(archive))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (gzip.compress, "is a gzip archive .*unpack it"),
+        (lambda data: data.decode().encode("utf-16"), "in UTF-16 .*save it as UTF-8"),
+    ],
+)
+def test_a_list_that_is_no_plain_text_is_named(archive, change, message):
+    (archive / LIST).write_bytes(change((archive / LIST).read_bytes()))
+
+    with pytest.raises(InputError, match=f"list_patition_label.txt.* {message}"):
         next(raf_db.read(archive))
 
 
