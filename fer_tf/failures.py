@@ -18,6 +18,11 @@ _PEER_LOST = ("UnavailableError", "AbortedError", "CancelledError", "InternalErr
 class StopOnBadLoss(keras.callbacks.Callback):
     """Ends training in the step in which the loss stops being a number, before it is saved.
 
+    So the program waits for each step before it begins the next. On a CPU, whose steps return when
+    they are done, no difference was measured for recipe quick (17.8 and 17.3 ms of one core per
+    step, with what Keras calls after each step and without; 0.3 ms is the spread). On GPUs it was
+    not measured.
+
     Args:
         folder: of the run; its last finished epoch stays as it is.
         schedule: the rate and epochs that the run has.
