@@ -46,8 +46,6 @@ class Watch(keras.callbacks.Callback):
         epochs: of the whole run.
     """
 
-    async_safe = True  # Keras then does not wait after each step for the numbers shown.
-
     def __init__(
         self,
         progress: Progress,
