@@ -21,6 +21,11 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # OpenCV writes lines of its own about pictures that the readers refuse with a sentence.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # The same of videos.
+# What other projects set up for Keras must not change these networks: the backend, and in a
+# keras.json the float type, the image data format and the epsilon. No such file lies below devnull.
+os.environ |= {"KERAS_BACKEND": "tensorflow", "KERAS_HOME": os.devnull}
+for limit in ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):
+    os.environ.pop(limit, None)
 
 app = typer.Typer(
     help="Facial expression recognition for partly covered faces.",
