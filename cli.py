@@ -669,22 +669,29 @@ def serve_config(
     """Write TensorFlow Serving's files into saved_models/; print the command that starts it."""
     from fer_tf.serve_config import POLL_SECONDS, choose_versions, write_files
 
-    served = choose_versions(
-        models_dir, _versions("--stable", stable), _versions("--canary", canary)
-    )
+    asked = {"stable": _versions("--stable", stable), "canary": _versions("--canary", canary)}
+    served = choose_versions(models_dir, **asked)
     written, kept, command = write_files(models_dir, served, batching, replace)
+    unmoved = []
     for model in served:
         loads = ", ".join(map(str, model.versions))
         typer.echo(f"{model.name}: loads {loads}; stable {model.stable}, canary {model.canary}")
         for label, version in model.pending.items():
-            typer.echo(
-                f"{model.name}: {label} moves to {version} when you give the same command again, "
-                f"{2 * POLL_SECONDS} s from now at the earliest (a server loads it first)."
+            when = (
+                f"when you give the same command again, {2 * POLL_SECONDS} s after version "
+                f"{version} was listed at the earliest (a server loads it first)"
             )
+            if model.name in asked[label]:
+                stays = f"{model.name}: {label} is still on {getattr(model, label)}"
+                unmoved.append(f"{stays}; it moves to {version} {when}.")
+            else:
+                typer.echo(f"{model.name}: {label} moves to {version} {when}.")
     for path in kept:
         typer.echo(f"Left {path} as it was edited; --replace writes it anew.")
     typer.echo(f"Wrote {', '.join(map(str, written))}")
     _next(command)
+    if unmoved:
+        raise InputError(" ".join(unmoved))
 
 
 @app.command()
