@@ -689,6 +689,11 @@ def serve_config(
     for path in kept:
         typer.echo(f"Left {path} as it was edited; --replace writes it anew.")
     typer.echo(f"Wrote {', '.join(map(str, written))}")
+    if "--enable_batching" in command:
+        typer.echo(
+            "Note: with batching on, a request without a face is never answered, and ten of them "
+            "stop the server: docs/serving.md says what a proxy must refuse."
+        )
     _next(command)
     if unmoved:
         raise InputError(" ".join(unmoved))

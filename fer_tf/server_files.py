@@ -106,8 +106,8 @@ def batching_parameters() -> str:
     """`BatchingParameters` in protobuf's text format."""
     return f"""\
 # How TensorFlow Serving joins requests that arrive together into one batch: BatchingParameters.
-# In use only after `serve-config --batching`: a malformed request fails all others in its batch.
-# Neither these numbers nor the gain were measured in TensorFlow Serving.
+# In use only after `serve-config --batching`: a malformed request fails all others in its batch,
+# and one without a face is never answered, see docs/serving.md. What is gained was not measured.
 max_batch_size {{ value: {MOST_FACES} }}  # faces in a request; one with more is refused
 enable_large_batch_splitting {{ value: true }}
 max_execution_batch_size {{ value: 32 }}  # faces in a batch; larger requests are split

@@ -264,6 +264,16 @@ def test_batching_is_off_until_asked_for_and_then_stays(models):
     assert "enable_batching" not in run(models, batching=False)[3]
 
 
+def test_who_turns_batching_on_is_told_what_would_stop_the_server(models):
+    options = ["serve-config", "--models-dir", str(models)]
+    assert "without a face" not in CliRunner().invoke(cli.app, options).stdout
+    for option in ([], ["--batching"], []):
+        said = CliRunner().invoke(cli.app, [*options, *option]).stdout
+        on = "--enable_batching" in said
+        assert on == ("Note: with batching on, a request without a face is never answered" in said)
+    assert on and "without a face" in (models / "batching_parameters.txt").read_text()
+
+
 def test_the_command_mounts_the_folder_and_quotes_it_for_a_shell(models):
     folder = models / "my models"
     add_version(folder, "concat_db", 1)
