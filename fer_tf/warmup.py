@@ -18,6 +18,7 @@ from fer_tf.export import ATTENTION
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.faces import FACE_SIZE
 from fer_tf.occlusion import RECOGNISED, visible_pixels
+from fer_tf.versions import plain_path
 
 WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
 """Where TensorFlow Serving looks for a version's requests."""
@@ -157,7 +158,7 @@ def _loaded(version):
         )
     names = tensor_names(version)
     try:
-        with load(version, config, library) as fetch:
+        with plain_path(version) as path, load(path, config, library) as fetch:
 
             def run(signature, value):
                 tensors = names[signature]
