@@ -882,7 +882,7 @@ def _combine_any(config, recipe, name, replace, runs_dir, models_dir, precision)
 
 
 def _tell(version):
-    """Tells that a version was written, and which ways through it have no warm-up request."""
+    """Tells that a version was written, and which ways through it were not tried."""
     from fer_tf.versions import read_manifest
     from fer_tf.warmup import ways
 
@@ -890,7 +890,7 @@ def _tell(version):
     manifest = read_manifest(version)
     for way in ways(manifest["occlusion"] == "any"):
         if way not in manifest["warm_up_paths"]:
-            typer.echo(f"Note: no drawn face took the path {way}: no warm-up of it.")
+            typer.echo(f"Note: no drawn face took the path {way}; it was not tried.")
 
 
 def _next(command):
