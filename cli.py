@@ -22,6 +22,11 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # OpenCV writes lines of its own about pictures that the readers refuse with a sentence.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # The same of videos.
+# What other projects set up for Keras must not change these networks: the backend, and in a
+# keras.json the float type, the image data format and the epsilon. No such file lies below devnull.
+os.environ |= {"KERAS_BACKEND": "tensorflow", "KERAS_HOME": os.devnull}
+for limit in ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):
+    os.environ.pop(limit, None)
 
 app = typer.Typer(
     help="Facial expression recognition for partly covered faces.",
@@ -695,23 +700,36 @@ def serve_config(
 
     for version in place_pretrained(models_dir):
         typer.echo(f"Copied the model that comes with fer_tf to {version}")
-    wanted = _versions("--stable", stable), _versions("--canary", canary)
+    asked = {"stable": _versions("--stable", stable), "canary": _versions("--canary", canary)}
     # Or of two runs at once one would be lost.
     with exclusive(models_dir) if models_dir.is_dir() else contextlib.nullcontext():
-        served = choose_versions(models_dir, *wanted)
+        served = choose_versions(models_dir, **asked)
         written, kept, command = write_files(models_dir, served, batching, replace)
+    unmoved = []
     for model in served:
         loads = ", ".join(map(str, model.versions))
         typer.echo(f"{model.name}: loads {loads}; stable {model.stable}, canary {model.canary}")
         for label, version in model.pending.items():
-            typer.echo(
-                f"{model.name}: {label} moves to {version} when you give the same command again, "
-                f"{2 * POLL_SECONDS} s from now at the earliest (a server loads it first)."
+            when = (
+                f"when you give the same command again, {2 * POLL_SECONDS} s after version "
+                f"{version} was listed at the earliest (a server loads it first)"
             )
+            if model.name in asked[label]:
+                stays = f"{model.name}: {label} is still on {getattr(model, label)}"
+                unmoved.append(f"{stays}; it moves to {version} {when}.")
+            else:
+                typer.echo(f"{model.name}: {label} moves to {version} {when}.")
     for path in kept:
         typer.echo(f"Left {path} as it was edited; --replace writes it anew.")
     typer.echo(f"Wrote {', '.join(map(str, written))}")
+    if "--enable_batching" in command:
+        typer.echo(
+            "Note: with batching on, a request without a face is never answered, and ten of them "
+            "stop the server: docs/serving.md says what a proxy must refuse."
+        )
     _next(command)
+    if unmoved:
+        raise InputError(" ".join(unmoved))
 
 
 @app.command()
@@ -914,7 +932,7 @@ def _evaluate_any(data_dir, models_dir):
 
 
 def _tell(version):
-    """Tells that a version was written, and which ways through it have no warm-up request."""
+    """Tells that a version was written, and which ways through it were not tried."""
     from fer_tf.versions import read_manifest
     from fer_tf.warmup import ways
 
@@ -922,7 +940,7 @@ def _tell(version):
     manifest = read_manifest(version)
     for way in ways(manifest["occlusion"] == "any"):
         if way not in manifest["warm_up_paths"]:
-            typer.echo(f"Note: no drawn face took the path {way}: no warm-up of it.")
+            typer.echo(f"Note: no drawn face took the path {way}; it was not tried.")
 
 
 def _next(command):

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import zipfile
+import zlib
 from pathlib import Path
 from time import monotonic
 
@@ -139,16 +140,56 @@ def epochs_done(folder: Path) -> int:
 
 
 def load_best(folder: Path) -> keras.Model:
-    """Loads the best network of a run's folder, ready to answer, not to be trained on."""
+    """Loads the best network of a run's folder, see `load_network`."""
+    return load_network(folder / BEST)
+
+
+def load_network(path: Path | str) -> keras.Model:
+    """Loads a trained network, ready to answer, not to be trained on.
+
+    Args:
+        path: a file that training wrote, e.g. `runs/.../best.keras`.
+
+    Returns:
+        A network whose input is uint8 [B, 48, 48, 1], its output float32 [B, classes]: logits.
+
+    Raises:
+        InputError: if the file is missing, damaged or copied in part, or is of another version.
+    """
     # Registers the layers that the file names.
     import fer_tf.models.expression_net  # noqa: F401
 
-    return keras.models.load_model(folder / BEST, compile=False)
+    _refuse_damage(Path(path))
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = str(error).rpartition("Exception encountered: ")[2].partition("\n")[0]
+        raise InputError(
+            f"{path} is whole, but Keras {keras.__version__} cannot load it ({reason}): another "
+            "version wrote it, or it is no network of this program. Train it again with --restart."
+        ) from error
+
+
+def _refuse_damage(path):
+    """Refuses a ZIP archive, as Keras and NumPy write them, that is missing or not whole."""
+    if not path.is_file():
+        raise InputError(f"{path} is missing; copy the run again, or train it with --restart.")
+    with open(path, "rb") as file:
+        try:
+            damaged = zipfile.ZipFile(file).testzip()
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+            damaged = str(error)
+    if damaged:
+        raise InputError(
+            f"{path} is damaged or was copied in part ({damaged}); copy the run again, or train it "
+            "with --restart."
+        )
 
 
 @contextlib.contextmanager
 def _opened(path):
     """The arrays of a state file and its "meta"."""
+    _refuse_damage(path)
     try:
         with np.load(path) as state:
             meta = json.loads(str(state["meta"]))

@@ -14,6 +14,7 @@ import numpy as np
 
 from fer_tf.errors import InputError
 from fer_tf.faces import FACE_SIZE
+from fer_tf.versions import load_version, plain_path
 
 SUFFIXES = {"onnx": ".onnx", "litert": ".tflite", "openvino": ".xml"}
 """Format -> ending of its file; OpenVINO's weights stand beside in a `.bin`."""
@@ -38,15 +39,13 @@ def convert(version: Path, kind: str) -> Path:
         InputError: if the format is unknown, its packages are not installed, its library cannot
             convert the model, or the converted model answers otherwise. Nothing is written then.
     """
-    import tensorflow as tf
-
     check_format(kind)
     write, load = {
         "onnx": (_write_onnx, _load_onnx),
         "litert": (_write_litert, _load_litert),
         "openvino": (_write_openvino, _load_openvino),
     }[kind]
-    loaded = tf.saved_model.load(version)  # Holds the weights while it is held.
+    loaded = load_version(version)  # Holds the weights while it is held.
     with tempfile.TemporaryDirectory(dir=version.parent, prefix="writing-") as folder:
         file = Path(folder) / f"{version.name}{SUFFIXES[kind]}"
         try:
@@ -133,10 +132,11 @@ def _load_onnx(file):
 def _write_litert(version, loaded, file):
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_saved_model(
-        str(version), signature_keys=["all_paths"], tags={"serve"}
-    )
-    file.write_bytes(converter.convert())
+    with plain_path(version) as path:
+        converter = tf.lite.TFLiteConverter.from_saved_model(
+            str(path), signature_keys=["all_paths"], tags={"serve"}
+        )
+        file.write_bytes(converter.convert())
 
 
 def _load_litert(file):

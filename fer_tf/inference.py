@@ -14,7 +14,7 @@ from fer_tf.faces import Square, centred_square, crop_square, read_picture
 from fer_tf.occlusion import ANY_OCCLUSION, RECOGNISED, occlude
 from fer_tf.pictures import Frame, Picture
 from fer_tf.preprocessing import to_face
-from fer_tf.versions import is_pretrained, newest_versions, read_manifest
+from fer_tf.versions import is_pretrained, load_version, newest_versions, read_manifest
 
 FACES_TOGETHER = 32
 """Pictures are held until they have so many faces, which then go through the networks together."""
@@ -103,13 +103,14 @@ class ExpressionModel:
 
     Args:
         version: a version's folder, see `find_model`.
+
+    Raises:
+        InputError: if it cannot be loaded, as when a file is damaged or was copied in part.
     """
 
     def __init__(self, version: Path):
-        import tensorflow as tf
-
         self._occlusion = read_manifest(version)["occlusion"]
-        self._model = tf.saved_model.load(version)  # Held: its signatures do not keep it alive.
+        self._model = load_version(version)  # Held: its signatures do not keep it alive.
 
     def answer(self, faces: np.ndarray) -> dict[str, np.ndarray]:
         """What the networks say of faces.

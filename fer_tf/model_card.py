@@ -101,11 +101,11 @@ def _warm_up(manifest):
     there = ways(manifest["occlusion"] == "any")
     missing = [way for way in there if way not in manifest["warm_up_paths"]]
     if not missing:
-        return "Warm-up requests cover every signature and path."
+        return "Warm-up requests cover every signature; every path was tried before."
     paths = f"{'path' if len(missing) == 1 else 'paths'} {' and '.join(missing)}"
     return (
-        f"Warm-up requests do not cover {paths}, which no drawn face took: the first request there "
-        "is slow."
+        f"Warm-up requests cover every signature; {paths}, which no drawn face took, "
+        f"{'was' if len(missing) == 1 else 'were'} not tried."
     )
 
 

@@ -27,7 +27,8 @@ def query(
     """Finds the faces in photographs and has a server name their expressions.
 
     Args:
-        photos: picture files. Where no face is found the largest centred square is taken.
+        photos: picture files, at least one. Where no face is found the largest centred square is
+            taken.
         server: whom to ask.
         name: the model.
         version: a number, a label, or None for the newest that is loaded.
@@ -43,6 +44,8 @@ def query(
     Raises:
         InputError: if an argument is wrong, a file is no picture, or the server gives no answer.
     """
+    if not photos:
+        raise InputError("No picture is named; name at least one picture file.")
     if signature not in SIGNATURES:
         raise InputError(f"No signature is named {signature!r}; choose {', '.join(SIGNATURES)}.")
     if occlusion not in (None, "eyes", "none"):
@@ -66,9 +69,9 @@ def query(
 
 
 def ask(server: Server, model: str, signature: str, images: np.ndarray) -> dict[str, list]:
-    """Asks about any number of face squares, see `Server.predict`, a few at a time."""
+    """Asks about face squares, one or more, see `Server.predict`, a few at a time."""
     answers = [
         server.predict(model, signature, images[start : start + FACES_AT_A_TIME])
-        for start in range(0, len(images), FACES_AT_A_TIME)
+        for start in range(0, max(len(images), 1), FACES_AT_A_TIME)
     ]
     return {name: [row for part in answers for row in part[name]] for name in answers[0]}

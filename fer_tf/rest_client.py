@@ -124,8 +124,10 @@ class Server:
 
         Raises:
             SignatureMissing: if the model has no such signature.
-            InputError: whatever else goes wrong.
+            InputError: if there is no image, and whatever else goes wrong.
         """
+        if not len(images):  # Never answered by a server that joins requests to batches.
+            raise InputError(f"{model} at {self.url} takes at least one face in a request.")
         if signature == "serving_bytes":
             files = [cv2.imencode(".png", image)[1].tobytes() for image in images]
             rows = [{"b64": base64.b64encode(file).decode()} for file in files]

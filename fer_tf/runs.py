@@ -127,7 +127,8 @@ def read_run(folder: Path) -> dict | None:
 
 def _completed(run):
     """A run begun before there was a choice, with what was then the only one."""
-    run = {"training_precision": "float32", "paths": PAPER_PATHS} | run
+    only = {"training_precision": "float32", "paths": PAPER_PATHS, "backend": "tensorflow"}
+    run = only | run
     if "backbone" in run.get("recipe", {}):
         usual = {"start_from": None, "usual_eyes": 0.0, "optimizer": "sgd"}
         usual |= {"start_database": None, "shared_stages": 0, "distillation": None}
@@ -174,10 +175,14 @@ def open_run(folder: Path, key: dict, restart: bool = False) -> dict:
         What `run.json` holds.
 
     Raises:
-        InputError: if the folder holds a run that was made of something else.
+        InputError: if the folder holds a run that was made of something else, or an unfinished one
+            of another Keras backend.
     """
+    import keras
+
     if restart:
         (folder / RUN_FILE).unlink(missing_ok=True)
+    backend = keras.backend.backend()
     run = read_run(folder)
     if run is None:
         _empty(folder)  # Killed here, it is emptied the next time: the key is written last.
@@ -188,6 +193,7 @@ def open_run(folder: Path, key: dict, restart: bool = False) -> dict:
             "commit": commit(),
             "python": platform.python_version(),
             "packages": package_versions(),
+            "backend": backend,
             "machine": f"{platform.system()} {platform.machine()}, {joblib.cpu_count()} CPU cores",
             "command": " ".join(sys.argv),
         }
@@ -200,6 +206,11 @@ def open_run(folder: Path, key: dict, restart: bool = False) -> dict:
                 f"{folder} holds a run with {field} {_short(before)}, now it is {_short(after)}; "
                 "train again with --restart, or into another --runs-dir."
             )
+    if not run["finished"] and run["backend"] != backend:
+        raise InputError(
+            f"{folder} holds a run that was begun with Keras' backend {run['backend']}, now it is "
+            f"{backend}; go on with KERAS_BACKEND={run['backend']}, or train again with --restart."
+        )
     for leftover in folder.glob("writing-*"):  # Of a write that was killed.
         leftover.unlink()
     return run

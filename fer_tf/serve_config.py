@@ -3,13 +3,15 @@
 Two labels name a version of each model: `stable`, for everybody, and `canary`, for those who try
 a new version first. A running server reads `models.config` again every `POLL_SECONDS`. It refuses
 a whole file that moves a label to a version which it has not loaded, and then loads nothing new
-either (`ServerCore::ReloadConfig` checks the labels before it looks for versions), so a move takes
-two steps here: one run lists the version, a later one moves the label.
+either (`ServerCore::ReloadConfig` checks the labels before it looks for versions), so a move to a
+version that is not listed takes two steps here: one run lists the version, a later one moves the
+label.
 """
 
 import hashlib
 import re
 import time
+from datetime import datetime
 from pathlib import Path
 
 from fer_tf import server_files as texts
@@ -28,8 +30,9 @@ def choose_versions(
 
     Wanted are, unless the arguments say otherwise, `stable` where `models.config` has it and
     `canary` on the newest version; both on the newest where the file does not know the model. A
-    label that stands elsewhere moves only if the file lists the version wanted, and for so long
-    that a running server has read it; else the version is listed now and the move is pending.
+    label that stands elsewhere moves only if another label names the version wanted or the file
+    lists it for so long that a running server has read it; else the version is listed now and the
+    move is pending.
     What is listed stays listed, for the way back, until a further version comes.
 
     Args:
@@ -50,7 +53,8 @@ def choose_versions(
     for name in (*stable, *canary):
         if name not in found:
             raise InputError(f"{models_dir} holds {', '.join(found)}, not {name!r}.")
-    before, settled = _read_models_config(models_dir / texts.MODELS_CONFIG)
+    before = _read_models_config(models_dir / texts.MODELS_CONFIG)
+    now = time.time()
     served = []
     for name, folders in found.items():
         if not re.fullmatch(r"[\w.-]+", name, re.ASCII):
@@ -59,26 +63,28 @@ def choose_versions(
                 "and '.' are expected: rename the folder."
             )
         newest = int(folders[-1].name)
-        listed, labels = before.get(name, ((), {}))
+        listed, labels = before.get(name, ({}, {}))
         wanted = {
             "stable": stable.get(name, labels.get("stable", newest)),
             "canary": canary.get(name, newest),
         }
-        now = {}
+        loaded = {*labels.values()}
+        loaded |= {v for v, since in listed.items() if now - since >= 2 * POLL_SECONDS}
+        chosen = {}
         for label, version in wanted.items():
             _check_version(models_dir / name, version, label)
-            free = label not in labels or (version in listed and settled)
-            now[label] = version if free else labels[label]
-        versions = {*now.values(), *wanted.values()}
+            free = label not in labels or version in loaded
+            chosen[label] = version if free else labels[label]
+        versions = {*chosen.values(), *wanted.values()}
         if versions <= {*listed}:
             there = {int(folder.name) for folder in folders}
             versions |= there & {*listed}
         served.append(
             ServedModel(
                 name,
-                tuple(sorted(versions)),
-                **now,
-                pending={label: v for label, v in wanted.items() if v != now[label]},
+                {version: listed.get(version, now) for version in sorted(versions)},
+                **chosen,
+                pending={label: v for label, v in wanted.items() if v != chosen[label]},
             )
         )
     return served
@@ -100,11 +106,12 @@ def write_files(
         command that starts the server.
 
     Raises:
-        InputError: if `models.config` was edited by hand, without `replace`.
+        InputError: without `replace`, if `models.config` was edited by hand, or if
+            `docker-compose.yml` was and batching is to change.
     """
-    if batching is None:
-        compose = models_dir / texts.COMPOSE
-        batching = compose.is_file() and "--enable_batching" in _text_of(compose)
+    compose = models_dir / texts.COMPOSE
+    before = compose.is_file() and "--enable_batching" in _text_of(compose)
+    batching = before if batching is None else batching
     files = {
         texts.BATCHING: texts.batching_parameters(),
         texts.MONITORING: texts.monitoring(),
@@ -112,11 +119,12 @@ def write_files(
         texts.MODELS_CONFIG: texts.models_config(served),
     }
     edited = [name for name in files if not replace and _is_edited(models_dir / name)]
-    if texts.MODELS_CONFIG in edited:
-        raise InputError(
-            f"{models_dir / texts.MODELS_CONFIG} was edited by hand and is left as it is; move it "
-            "away, or give --replace to have it written anew."
-        )
+    for name in (texts.MODELS_CONFIG, *[texts.COMPOSE] * (batching != before)):
+        if name in edited:
+            raise InputError(
+                f"{models_dir / name} was edited by hand and is left as it is; move it away, or "
+                "give --replace to have it written anew."
+            )
     for name, text in files.items():
         if name not in edited:
             _write(models_dir / name, text)
@@ -126,17 +134,28 @@ def write_files(
 
 
 def _read_models_config(path):
-    """Model -> (versions listed, label -> version), and whether a running server has read it."""
+    """Model -> (version listed -> since when, label -> version)."""
     if not path.is_file():
-        return {}, True
+        return {}
+    changed = path.stat().st_mtime
     models = {}
     for block in _text_of(path).split("name:")[1:]:
         name = re.match(r"\s*[\"']([\w.-]+)[\"']", block)
         labels = re.findall(r"key:\s*[\"'](\w+)[\"']\s*value:\s*(\d+)", block)
         if name:
-            versions = tuple(map(int, re.findall(r"versions:\s*(\d+)", block)))
-            models[name[1]] = versions, {label: int(version) for label, version in labels}
-    return models, time.time() - path.stat().st_mtime >= 2 * POLL_SECONDS
+            versions = re.findall(rf"versions:\s*(\d+)(?:{texts.LISTED}(\S+))?", block)
+            # What is listed was listed when the file was changed last, or before.
+            listed = {int(v): min(changed, _seconds(date, changed)) for v, date in versions}
+            models[name[1]] = listed, {label: int(version) for label, version in labels}
+    return models
+
+
+def _seconds(date, default):
+    """A time as `fer_tf.server_files` writes it, in seconds since 1970."""
+    try:
+        return datetime.fromisoformat(date).timestamp()
+    except ValueError:  # An older program, or somebody, wrote none.
+        return default
 
 
 def _check_version(folder, version, label):

@@ -52,6 +52,11 @@ EXPLANATIONS = (
         "[N, 48, 48, 1], or [N] where files are sent; `serve-config --no-batching` parts them",
     ),
     (
+        r"Uncompress failed|Invalid (JPEG|PNG) data",
+        "one of the pictures is damaged or cut, and the decoder does not tell which: open each "
+        "before it is sent, or send them one by one",
+    ),
+    (
         r"JPEG|PNG|a face square is expected|pixels",
         "send whole JPEG or PNG files of face squares: pictures cut to the face",
     ),
@@ -61,8 +66,13 @@ EXPLANATIONS = (
         "`image` must have the shape [N, 48, 48, 1]: one gray face square of 48 x 48 pixels a row",
     ),
     (
-        r"not of expected type|expected to be a|[Dd]ata types? ",
-        "`image` must be uint8, whole numbers from 0 to 255, and `image_bytes` strings",
+        r"image/encoded|Could not parse example",
+        "classify takes tf.Examples, each with one JPEG or PNG file as its feature image/encoded",
+    ),
+    (
+        r"not of expected type|expected to be a|[Dd]ata types? |Expects arg\[\d+\] to be",
+        "`image` must be uint8, whole numbers from 0 to 255 without a point (121, not 121.0), and "
+        "`image_bytes` strings",
     ),
     (
         r"named input|keys must be equal|input size does not match|Missing 'inputs'",

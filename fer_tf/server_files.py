@@ -7,6 +7,7 @@ https://docs.docker.com/reference/compose-file/services.
 import json
 import shlex
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from fer_tf.export import MOST_FACES
@@ -22,6 +23,9 @@ BATCHING = "batching_parameters.txt"
 MONITORING = "monitoring.config"
 COMPOSE = "docker-compose.yml"
 
+LISTED = "  # listed since "
+"""Comment behind a version in `models.config`; a time as ISO 8601 has it follows."""
+
 _INSIDE = "/models"  # Where the container sees the folder of models.
 
 
@@ -31,14 +35,15 @@ class ServedModel:
 
     Attributes:
         name: its folder's name.
-        versions: the versions it loads, ascending.
+        versions: the versions it loads, ascending, each with the time, in seconds since 1970, since
+            when `models.config` lists it.
         stable: the version that label `stable` names.
         canary: the version that label `canary` names.
         pending: label -> version that it moves to in a later run, once the server loaded it.
     """
 
     name: str
-    versions: tuple[int, ...]
+    versions: dict[int, float]
     stable: int
     canary: int
     pending: dict[str, int]
@@ -80,7 +85,10 @@ def models_config(served: list[ServedModel]) -> str:
             '    model_platform: "tensorflow"',
             "    model_version_policy {",
             "      specific {",
-            *(f"        versions: {version}" for version in model.versions),
+            *(
+                f"        versions: {v}{LISTED}{_date(since)}"
+                for v, since in model.versions.items()
+            ),
             "      }",
             "    }",
             f'    version_labels {{ key: "stable" value: {model.stable} }}',
@@ -90,12 +98,16 @@ def models_config(served: list[ServedModel]) -> str:
     return "\n".join([*lines, "}", ""])
 
 
+def _date(seconds):
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat()
+
+
 def batching_parameters() -> str:
     """`BatchingParameters` in protobuf's text format."""
     return f"""\
 # How TensorFlow Serving joins requests that arrive together into one batch: BatchingParameters.
-# In use only after `serve-config --batching`: a malformed request fails all others in its batch.
-# Neither these numbers nor the gain were measured in TensorFlow Serving.
+# In use only after `serve-config --batching`: a malformed request fails all others in its batch,
+# and one without a face is never answered, see docs/serving.md. What is gained was not measured.
 max_batch_size {{ value: {MOST_FACES} }}  # faces in a request; one with more is refused
 enable_large_batch_splitting {{ value: true }}
 max_execution_batch_size {{ value: 32 }}  # faces in a batch; larger requests are split

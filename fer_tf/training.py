@@ -86,13 +86,16 @@ def train_network(
         InputError: if the folder holds a run with other data, recipe, seed or precision, or one
             that started from a network which has been trained anew since, or is in use; if the
             network that it starts from is not trained; if a split is empty or too small for the
-            replicas; if memory runs out, the loss stops being a number, or another worker is lost.
+            replicas; if Keras is set to another float type than float32 or to images with their
+            channels first; if memory runs out, the loss stops being a number, or another worker is
+            lost.
     """
     from fer_tf.checkpoint import epochs_done, load_best
     from fer_tf.failures import explained
     from fer_tf.reports import read_history
     from fer_tf.serving import checkpoint_sha256, refuse_other_start
 
+    _refuse_settings()
     schedule = key.recipe.schedules[network]
     for name, (images, _) in (("training", train), ("validation", validation)):
         _refuse_few(network, key, name, len(images), strategy)
@@ -278,6 +281,22 @@ def _refuse_few(network, key, name, count, strategy):
             "replicas, of which each needs an image in each step; take --strategy one or a larger "
             "--batch-size."
         )
+
+
+def _refuse_settings():
+    """Refuses what a keras.json may say and these networks are not made for."""
+    import keras
+
+    settings = {
+        "floatx": (keras.config.floatx(), "float32"),
+        "image_data_format": (keras.config.image_data_format(), "channels_last"),
+    }
+    for name, (value, expected) in settings.items():
+        if value != expected:
+            raise InputError(
+                f"Keras is set to {name} {value}, {expected} is expected: change it in keras.json, "
+                f"or call keras.config.set_{name} before."
+            )
 
 
 def _refuse_cpu():

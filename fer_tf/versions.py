@@ -1,10 +1,11 @@
 """The versions of served models: how one is published, found and described."""
 
+import contextlib
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fer_tf.errors import InputError
@@ -144,6 +145,43 @@ def place_pretrained(models_dir: Path) -> list[Path]:
                 beside = shutil.copytree(version, Path(own) / "version")
                 copied.append(beside.rename(folder / version.name))
     return copied
+
+
+def load_version(version: Path):
+    """Loads a version in TensorFlow's Python.
+
+    Returns:
+        What `tf.saved_model.load` returns; its signatures do not keep it alive.
+
+    Raises:
+        InputError: if it cannot be loaded, as when a file is damaged or was copied in part.
+    """
+    import tensorflow as tf
+
+    try:
+        with plain_path(version) as path:
+            return tf.saved_model.load(path)
+    except (OSError, ValueError, TypeError, LookupError, RuntimeError, tf.errors.OpError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(
+            f"{version} cannot be loaded ({reason}): all its files must be there, whole and "
+            "readable. Copy it again, or make it again with `python cli.py combine`."
+        ) from error
+
+
+@contextlib.contextmanager
+def plain_path(version: Path) -> Iterator[Path]:
+    """A path of a version's folder without `[`, `*` and the like, for as long as it is loaded.
+
+    TensorFlow looks for the variables by a pattern, and the folder's name becomes part of it.
+    """
+    if not set(str(version)) & set("[]*?" if os.name == "nt" else "[]*?\\"):
+        yield version
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / "version"
+        link.symlink_to(version.absolute(), target_is_directory=True)
+        yield link
 
 
 def read_manifest(version: Path) -> dict:

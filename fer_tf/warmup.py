@@ -1,8 +1,10 @@
 """Warm-up requests: a server answers them before it takes a version into service.
 
-The first request to each signature and path costs seconds of preparation; with these, no user
-waits for it. One request that fails keeps the server from loading the version at all, so all are
-answered here first, by TensorFlow's C library, which loads a model as the server does.
+The first request to each signature costs seconds, in which TensorFlow prepares the graph; with
+these, no user waits for it. One request for each signature is enough: it prepares all paths, and
+the first face on another path takes no longer than the next ones (results/warm_up.json). One
+request that fails keeps the server from loading the version at all, so all are answered here first,
+by TensorFlow's C library, which loads a model as the server does.
 """
 
 import contextlib
@@ -18,6 +20,7 @@ from fer_tf.export import ATTENTION
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.faces import FACE_SIZE
 from fer_tf.occlusion import RECOGNISED, visible_pixels
+from fer_tf.versions import plain_path
 
 WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
 """Where TensorFlow Serving looks for a version's requests."""
@@ -27,7 +30,7 @@ _CANDIDATES, _ROUNDS = 28, 24
 
 
 def write_warm_up(version: Path) -> list[str]:
-    """Writes a request for each signature and path of a SavedModel, and answers them all.
+    """Writes a request for each signature of a SavedModel, and tries each signature and path.
 
     The images are drawn: no real face travels with a model. The answers come through the C library;
     where TensorFlow's wheel brings none (Windows), through its Python, with a warning.
@@ -36,7 +39,7 @@ def write_warm_up(version: Path) -> list[str]:
         version: the SavedModel's folder, not yet published.
 
     Returns:
-        What is covered: paths, e.g. "A", or where the model recognises the occlusion kinds and
+        What was tried: paths, e.g. "A", or where the model recognises the occlusion kinds and
         paths, e.g. "upper A"; all there are: `ways`. One is left out when the model sends none of
         some hundred images along it, which a network that learnt little may do.
 
@@ -57,9 +60,10 @@ def write_warm_up(version: Path) -> list[str]:
         path.parent.mkdir(exist_ok=True)
         with tf.io.TFRecordWriter(str(path)) as out:
             for signature in _signatures(version):
-                for image in images.values():
-                    out.write(_request(signature, image).SerializeToString())
-        _replay(path, run, list(images))
+                requests = {way: _request(signature, image) for way, image in images.items()}
+                for way, request in requests.items():
+                    _try(request, run, way)
+                out.write(next(iter(requests.values())).SerializeToString())
     return list(images)
 
 
@@ -157,7 +161,7 @@ def _loaded(version):
         )
     names = tensor_names(version)
     try:
-        with load(version, config, library) as fetch:
+        with plain_path(version) as path, load(path, config, library) as fetch:
 
             def run(signature, value):
                 tensors = names[signature]
@@ -217,33 +221,30 @@ def _request(signature, image):
     return log
 
 
-def _replay(path, run, expected):
-    """Answers the requests of a file; the paths expected repeat for each signature."""
+def _try(log, run, expected):
+    """Answers the request of a `PredictionLog`, whose face is expected to take this way."""
     import tensorflow as tf
-    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-    for i, record in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator()):
-        request = PredictionLog.FromString(record).predict_log.request
-        signature = request.model_spec.signature_name
-        (value,) = request.inputs.values()
-        answer = run(signature, tf.make_ndarray(value))
-        output, shape = {
-            "classify": ("scores", [len(EXPRESSIONS)]),
-            ATTENTION: ("attention", [FACE_SIZE, FACE_SIZE]),
-        }.get(signature, ("probabilities", [len(EXPRESSIONS)]))
-        scores = answer[output]
-        if scores.shape != (1, *shape) or not np.isfinite(scores).all():
+    request = log.predict_log.request
+    signature = request.model_spec.signature_name
+    (value,) = request.inputs.values()
+    answer = run(signature, tf.make_ndarray(value))
+    output, shape = {
+        "classify": ("scores", [len(EXPRESSIONS)]),
+        ATTENTION: ("attention", [FACE_SIZE, FACE_SIZE]),
+    }.get(signature, ("probabilities", [len(EXPRESSIONS)]))
+    scores = answer[output]
+    if scores.shape != (1, *shape) or not np.isfinite(scores).all():
+        raise InputError(
+            f"The combined model answers a drawn face through {signature} with {scores}; "
+            "nothing was published. Train the networks again with --restart."
+        )
+    if signature in ("serving_default", "serving_bytes"):
+        taken = answer["path"][0].decode()
+        if "occlusion" in answer:
+            taken = f"{answer['occlusion'][0].decode()} {taken}"
+        if taken != expected:
             raise InputError(
-                f"The combined model answers a drawn face through {signature} with {scores}; "
-                "nothing was published. Train the networks again with --restart."
+                f"The combined model sends one drawn face along path {expected} and, through "
+                f"{signature}, along {taken}; nothing was published. Please report this."
             )
-        if signature in ("serving_default", "serving_bytes"):
-            taken = answer["path"][0].decode()
-            if "occlusion" in answer:
-                taken = f"{answer['occlusion'][0].decode()} {taken}"
-            if taken != expected[i % len(expected)]:
-                raise InputError(
-                    f"The combined model sends one drawn face along path "
-                    f"{expected[i % len(expected)]} and, through {signature}, along {taken}; "
-                    "nothing was published. Please report this."
-                )

@@ -30,7 +30,7 @@ ROOT = Path(cli.__file__).parent
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder with a small FER2013, in which everything is made."""
-    folder = tmp_path_factory.mktemp("place")
+    folder = tmp_path_factory.mktemp("place") / "[2024]"
     draw_fer2013(folder / "raw" / "fer2013", count_per_expression=10)
     return folder
 

@@ -66,3 +66,12 @@ def test_every_client_prints_the_same_labelled_answer(server, faces):
     options = ("--host", server.grpc)  # Label stable by default.
     by_grpc = run(sys.executable, EXAMPLES / "predict_grpc.py", *faces, *options)
     assert by_grpc.splitlines() == expected
+
+
+@pytest.mark.parametrize("client", ["predict_curl.sh", "predict_rest.py", "predict_grpc.py"])
+def test_no_client_asks_without_a_face(client):
+    """A server that joins requests to batches would never answer."""
+    command = [EXAMPLES / client] if client.endswith(".sh") else [sys.executable, EXAMPLES / client]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode != 0 and done.stdout == ""
+    assert "unset" in done.stderr or "parameter" in done.stderr or "required: faces" in done.stderr

@@ -1,12 +1,15 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from fer_tf.checkpoint import BEST, STATE, Checkpoint, epochs_done
+from fer_tf.checkpoint import BEST, STATE, Checkpoint, epochs_done, load_best
 from fer_tf.errors import InputError
+from tests.networks import images_for
 
 
 def model_with_checkpoint(folder: Path, units=2, **options):
@@ -105,3 +108,67 @@ def test_a_state_of_another_format_or_network_is_refused(tmp_path):
     np.savez(tmp_path / STATE, **arrays | {"meta": np.array(json.dumps(meta))})
     with pytest.raises(InputError, match="format 99.*--restart"):
         restored.restore(other)
+
+
+LOAD = """
+import sys
+import fer_tf
+assert not {"keras", "tensorflow", "numpy"} & sys.modules.keys()
+import numpy as np
+with np.load("images.npz") as file:
+    np.save("outputs.npy", fer_tf.load_network("best.keras").predict(file["images"], verbose=0))
+"""
+
+
+def test_a_file_is_loaded_with_one_call_where_nothing_else_is_imported(networks, tmp_path):
+    images = images_for([0, 1, 2])
+    networks["subnet_x"].save(tmp_path / BEST)
+    np.savez(tmp_path / "images.npz", images=images)
+    subprocess.run([sys.executable, "-c", LOAD], cwd=tmp_path, check=True)
+    expected = networks["subnet_x"].predict(images, verbose=0)
+    np.testing.assert_allclose(np.load(tmp_path / "outputs.npy"), expected, atol=1e-5)
+
+
+def damaged(data, left):
+    """A share of a file; with None one of its bytes is another."""
+    if left is not None:
+        return data[: int(left * len(data))]
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 255]) + data[middle + 1 :]
+
+
+@pytest.mark.parametrize("left", [0, 0.3, 0.999, None])
+def test_files_that_were_copied_in_part_are_named(networks, tmp_path, left):
+    networks["subnet_x"].save(tmp_path / BEST)
+    network, checkpoint = model_with_checkpoint(tmp_path / "state")
+    (tmp_path / "state").mkdir()
+    checkpoint.on_epoch_end(0, {"val_loss": 2.0})
+    for path, read in (
+        (tmp_path / BEST, lambda: load_best(tmp_path)),
+        (tmp_path / "state" / STATE, lambda: checkpoint.restore(network)),
+    ):
+        path.write_bytes(damaged(path.read_bytes(), left))
+        with pytest.raises(
+            InputError, match=f"{path.name} is damaged or was copied in part.*--res"
+        ):
+            read()
+    with pytest.raises(InputError, match="copied in part"):
+        epochs_done(tmp_path / "state")
+    (tmp_path / BEST).unlink()
+    with pytest.raises(InputError, match=f"{BEST} is missing"):
+        load_best(tmp_path)
+
+
+def test_a_file_of_an_unknown_layer_is_refused_in_one_sentence(tmp_path):
+    @keras.saving.register_keras_serializable(package="other")
+    class Unknown(keras.layers.Layer):
+        def call(self, inputs):
+            return inputs
+
+    keras.Sequential([keras.Input((3,)), Unknown()]).save(tmp_path / BEST)
+    del keras.saving.get_custom_objects()["other>Unknown"]
+    with pytest.raises(
+        InputError, match="is whole, but Keras .* cannot load it .*Unknown"
+    ) as caught:
+        load_best(tmp_path)
+    assert "\n" not in str(caught.value)

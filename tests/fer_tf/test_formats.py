@@ -10,7 +10,7 @@ from fer_tf.formats import SUFFIXES, convert
 @pytest.fixture
 def version(model, tmp_path):
     """A version that a test may write beside."""
-    return shutil.copytree(model, tmp_path / "1")
+    return shutil.copytree(model, tmp_path / "[2024]" / "1")
 
 
 @pytest.mark.slow

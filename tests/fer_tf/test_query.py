@@ -21,7 +21,7 @@ from fer_tf.inference import ExpressionModel, faces_of, predict
 from fer_tf.occlusion import occlude
 from fer_tf.page_models import ServedModels
 from fer_tf.pictures import Picture
-from fer_tf.query import query
+from fer_tf.query import ask, query
 from fer_tf.rest_client import Server, model_path
 from fer_tf.serve_config import POLL_SECONDS, choose_versions, write_files
 from fer_tf.server_errors import SIGNATURES, explain
@@ -125,6 +125,19 @@ def test_a_served_model_without_attention_still_answers_the_page(tmp_path):
         assert models.answer("concat_db", faces)["label"] == [EXPRESSIONS[4]] * 2
     finally:
         stand_in.stop()
+
+
+def test_no_face_is_never_sent(server, monkeypatch):
+    """A server that joins requests to batches would never answer."""
+    monkeypatch.setattr(Server, "request", lambda *_: pytest.fail("sent"))
+    there = Server(server.url)
+    with pytest.raises(InputError, match="No picture is named"):
+        query([], there, "concat_db")
+    none = np.zeros((0, 48, 48), np.uint8)
+    with pytest.raises(InputError, match="at least one face"):
+        there.predict("models/concat_db", "serving_bytes", none)
+    with pytest.raises(InputError, match="at least one face"):
+        ask(there, "models/concat_db", "serving_bytes", none)
 
 
 def test_many_faces_go_in_several_requests(server, photos, monkeypatch):
@@ -345,6 +358,15 @@ WIDE = {"b64": base64.b64encode(cv2.imencode(".png", np.zeros((48, 96)))[1]).dec
 BLACK = np.zeros((48, 48, 1), int).tolist()
 
 
+def cut(suffix, bytes_left=0.7):
+    """The first part of a file with a face square."""
+    file = cv2.imencode(suffix, draw_portrait(0, 0, 0, size=64))[1].tobytes()
+    return {"b64": base64.b64encode(file[: int(bytes_left * len(file))]).decode()}
+
+
+SMALL = cut(".png", 1)
+
+
 @pytest.mark.parametrize(
     "body, said",
     [
@@ -352,10 +374,13 @@ BLACK = np.zeros((48, 48, 1), int).tolist()
         ({"signature_name": "serving_bytes", "instances": [DATA_URI]}, "data:image/png"),
         ({"signature_name": "serving_bytes", "instances": [JUNK]}, "is no JPEG or PNG file."),
         ({"signature_name": "serving_bytes", "instances": [WIDE]}, "pictures cut to the face"),
+        ({"signature_name": "serving_bytes", "instances": [SMALL, cut(".png")]}, "one by one"),
+        ({"signature_name": "serving_bytes", "instances": [SMALL, cut(".jpg")]}, "one by one"),
         ({"instances": [BLACK[:40]]}, "[N, 48, 48, 1]"),
         ({"instances": [np.zeros((48, 48)).astype(int).tolist()]}, "[N, 48, 48, 1]"),
         ({"instances": [[[0, 1], [2]]]}, "[N, 48, 48, 1]"),
         ({"instances": [[[[0.5]] * 48] * 48]}, "must be uint8"),
+        ({"instances": [[[[121.0]] * 48] * 48]}, "121, not 121.0"),
         ({"instances": ["face.png"]}, "must be uint8"),
         ({"instances": [[[[2**31]] * 48] * 48]}, "must be uint8"),
         ({"inputs": {"image_bytes": [JUNK] * 1025}, "signature_name": "serving_bytes"}, "1024"),
@@ -376,6 +401,7 @@ def test_what_a_server_refuses_is_explained(server, body, said, pretty, monkeypa
     "message, said",
     [
         ('Serving signature key "x" not found.', "no such signature"),
+        ('Serving signature name: "x" not found in signature def', "no such signature"),
         ("Servable not found for request: Latest(m)", "no model of this name"),
         ("Servable not found for request: Specific(m, 3)", "this version is not loaded"),
         ("Timed out waiting for notification", "fewer photos"),
@@ -384,6 +410,15 @@ def test_what_a_server_refuses_is_explained(server, body, said, pretty, monkeypa
         ("OOM when allocating tensor with shape[1024,64,112,112]", "too little memory"),
         ("Tensors with name 'a:0' from different tasks have different shapes", "--no-batching"),
         ("JSON Parse error: Invalid encoding in string. at offset: 80", "in one line"),
+        ("jpeg::Uncompress failed. Invalid JPEG data or crop window.", "damaged or cut"),
+        ("Invalid PNG data, size 812", "damaged or cut"),
+        ("Expects arg[0] to be uint8 but float is provided", "must be uint8"),
+        ("Expects arg[0] to be string but uint8 is provided", "`image_bytes` strings"),
+        (
+            "Feature: image/encoded (data type: string) is required but could not be found.",
+            "image/encoded",
+        ),
+        ("Could not parse example input, value: '...'", "image/encoded"),
         ("something new", "look at the server's log"),
     ],
 )

@@ -2,6 +2,7 @@ import json
 import os
 import re
 import subprocess
+import time
 
 import pytest
 import yaml
@@ -10,6 +11,7 @@ from tensorflow_serving.config import model_server_config_pb2
 from typer.testing import CliRunner
 
 import cli
+from fer_tf import serve_config
 from fer_tf.errors import InputError
 from fer_tf.export import MOST_FACES
 from fer_tf.serve_config import POLL_SECONDS, choose_versions, write_files
@@ -141,6 +143,54 @@ def test_promotion_keeps_the_way_back_open_until_a_further_version_comes(models)
     assert parsed(models)["concat_db"] == ([10, 11], {"stable": 10, "canary": 10})
 
 
+def test_a_roll_back_right_after_a_promotion_takes_effect(models):
+    run(models, stable={"concat_db": 2})
+    for stable, settled in ((10, True), (2, False), (10, False), (2, False)):
+        served, *_ = run(models, stable={"concat_db": stable}, settled=settled)
+        assert parsed(models)["concat_db"] == ([2, 10], {"stable": stable, "canary": 10})
+        assert served[0].pending == {}
+
+
+def test_a_version_that_another_label_names_is_loaded(models):
+    run(models, stable={"concat_db": 2})
+    run(models, stable={"concat_db": 10}, settled=False)
+    assert parsed(models)["concat_db"] == ([2, 10], {"stable": 10, "canary": 10})
+
+
+def test_each_version_waits_from_its_own_listing_on(models, monkeypatch):
+    config = models / "models.config"
+    run(models, stable={"concat_db": 2})
+    run(models, canary={"concat_db": 2})  # Version 10 stays listed, no label names it.
+    add_version(models, "eye_cdb", 2)
+    begun = time.time()
+    for seconds, concat_db, eye_cdb in (
+        (3600, 2, 1),  # Lists version 2 of eye_cdb;
+        (3603, 10, 1),  # what was listed before is not held up by it,
+        (3612, 2, 1),  # nor is
+        (3621, 2, 2),  # this by the changes of the other model.
+    ):
+        monkeypatch.setattr(time, "time", lambda s=seconds: begun + s)
+        run(models, canary={"concat_db": concat_db}, settled=False)
+        os.utime(config, (begun + seconds, begun + seconds))
+        canaries = {name: labels["canary"] for name, (_, labels) in parsed(models).items()}
+        assert canaries == {"concat_db": concat_db, "eye_cdb": eye_cdb}
+        assert parsed(models)["eye_cdb"][0] == [1, 2]
+
+
+def test_what_an_older_program_listed_waits_from_the_files_time_on(models):
+    run(models, stable={"concat_db": 2})
+    config = models / "models.config"
+    text = re.sub(" *# listed since .*", "", config.read_text()).partition(serve_config._SEAL)[0]
+    config.write_text(serve_config._sealed(text))
+    run(models, canary={"concat_db": 2}, settled=False)
+    assert parsed(models)["concat_db"] == ([2, 10], {"stable": 2, "canary": 2})
+    config.write_text(re.sub(" *# listed since .*", "", config.read_text()))
+    run(models, canary={"concat_db": 10}, settled=False, replace=True)
+    assert parsed(models)["concat_db"] == ([2, 10], {"stable": 2, "canary": 2})
+    run(models, canary={"concat_db": 10})
+    assert parsed(models)["concat_db"] == ([2, 10], {"stable": 2, "canary": 10})
+
+
 def test_a_version_whose_folder_is_gone_is_let_go(models):
     run(models, stable={"concat_db": 2})
     (models / "concat_db" / "10" / "saved_model.pb").unlink()
@@ -214,6 +264,16 @@ def test_batching_is_off_until_asked_for_and_then_stays(models):
     assert "enable_batching" not in run(models, batching=False)[3]
 
 
+def test_who_turns_batching_on_is_told_what_would_stop_the_server(models):
+    options = ["serve-config", "--models-dir", str(models)]
+    assert "without a face" not in CliRunner().invoke(cli.app, options).stdout
+    for option in ([], ["--batching"], []):
+        said = CliRunner().invoke(cli.app, [*options, *option]).stdout
+        on = "--enable_batching" in said
+        assert on == ("Note: with batching on, a request without a face is never answered" in said)
+    assert on and "without a face" in (models / "batching_parameters.txt").read_text()
+
+
 def test_the_command_mounts_the_folder_and_quotes_it_for_a_shell(models):
     folder = models / "my models"
     add_version(folder, "concat_db", 1)
@@ -266,10 +326,33 @@ def test_the_command_says_what_is_served_and_prints_how_to_start_it(models):
     assert said[0] == "concat_db: loads 2, 10; stable 2, canary 10"
     assert said[-1].startswith("Next: docker run ") and "Wrote " in said[-2]
     add_version(models, "concat_db", 11)
-    said = CliRunner().invoke(cli.app, options).stdout
-    assert "concat_db: canary moves to 11 when you give the same command again" in said
+    done = CliRunner().invoke(cli.app, options)
+    assert done.exit_code == 0
+    assert "concat_db: canary moves to 11 when you give the same command again" in done.stdout
     wrong = CliRunner().invoke(cli.app, [*options, "--canary", "concat_db:2"])
     assert "NAME=VERSION is expected" in str(wrong.exception)
+
+
+def test_a_label_that_was_asked_for_and_is_not_moved_yet_fails_the_command(models):
+    options = ["serve-config", "--models-dir", str(models)]
+    assert CliRunner().invoke(cli.app, [*options, "--stable", "concat_db=10"]).exit_code == 0
+    done = CliRunner().invoke(cli.app, [*options, "--stable", "concat_db=2"])
+    assert "concat_db: loads 2, 10; stable 10, canary 10" in done.stdout
+    assert isinstance(done.exception, InputError)
+    assert re.match("concat_db: stable is still on 10.*give the same command", str(done.exception))
+    assert parsed(models)["concat_db"] == ([2, 10], {"stable": 10, "canary": 10})
+
+
+def test_batching_that_an_edited_compose_file_would_not_have_is_refused(models):
+    run(models)
+    compose = models / "docker-compose.yml"
+    compose.write_text(compose.read_text() + "# mine\n")
+    add_version(models, "eye_cdb", 2)
+    with pytest.raises(InputError, match="docker-compose.yml was edited by hand.*--replace"):
+        run(models, batching=True)
+    assert parsed(models)["eye_cdb"][0] == [1]
+    assert run(models, batching=False)[2] == [compose]  # As the file has it.
+    assert "--enable_batching=true" in run(models, batching=True, replace=True)[3]
 
 
 @pytest.mark.parametrize(

@@ -257,7 +257,7 @@ def test_a_path_without_warm_up_stands_in_the_card(networks, tmp_path, no_export
         "fer_tf.export.export", lambda *a: (a[2] / MODEL_CARD).parent.mkdir(parents=True)
     )
     card = (combine(folders, tmp_path / "models") / MODEL_CARD).read_text()
-    assert "do not cover paths B and C" in card
+    assert "paths B and C, which no drawn face took, were not tried" in card
 
 
 def test_package_versions_that_differ_are_noted(networks, tmp_path, no_export):

@@ -54,6 +54,7 @@ def test_leaves_a_run_folder(tmp_path):
     assert run == json.loads((folder / RUN_FILE).read_text())
     assert run["classes"] == ["Anger", "Fear"] and run["finished"]
     assert run["packages"]["tensorflow"] and run["data_fingerprint"] == "fingerprint"
+    assert run["backend"] == "tensorflow"
 
 
 def test_an_epoch_is_all_images_the_last_smaller_batch_too(tmp_path):
@@ -407,3 +408,24 @@ def test_eyes_are_also_covered_where_they_usually_are(tmp_path):
         for occlusion in ("eyes", "upper")
     }
     assert same == {"eyes": False, "upper": True}
+
+
+def test_a_run_goes_on_with_the_backend_that_it_was_begun_with(interrupted):
+    path = KEY.folder(interrupted, "subnet_y") / RUN_FILE
+    write_json(path, json.loads(path.read_text()) | {"backend": "jax"})
+    with pytest.raises(InputError, match="backend jax, now it is tensorflow.*KERAS_BACKEND=jax"):
+        train(interrupted)
+
+
+@pytest.mark.parametrize(
+    "name, value, usual",
+    [("floatx", "float16", "float32"), ("image_data_format", "channels_first", "channels_last")],
+)
+def test_settings_of_keras_that_the_networks_are_not_made_for(tmp_path, name, value, usual):
+    getattr(keras.config, f"set_{name}")(value)
+    try:
+        with pytest.raises(InputError, match=f"Keras is set to {name} {value}, {usual} is"):
+            train(tmp_path)
+    finally:
+        getattr(keras.config, f"set_{name}")(usual)
+    assert not list(tmp_path.iterdir())
