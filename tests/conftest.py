@@ -1,4 +1,4 @@
-"""TensorFlow reads these when it is imported; cli.py sets the same."""
+"""TensorFlow and Keras read these when they are imported; cli.py sets the same."""
 
 import os
 
@@ -6,6 +6,7 @@ import pytest
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ |= {"KERAS_BACKEND": "tensorflow", "KERAS_HOME": os.devnull}
 
 
 @pytest.fixture(autouse=True)
