@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from fer_tf.errors import InputError
+from fer_tf.terminal import console, prepare_streams
 
 # On CPUs oneDNN alone differentiates grouped convolutions (fer_tf/layers/grouped_conv2d.py).
 # TensorFlow reads this when it is imported.
@@ -138,8 +139,6 @@ def build_datasets(
 @app.command()
 def inspect(databases: Databases = None, data_dir: DataDir = DATA_DIR):
     """Show what a database is made of: Table 1 as built, copies, leaks, odd labels and images."""
-    from rich.console import Console
-
     from fer_tf.input_pipeline import find_database
     from fer_tf.inspection_files import INSPECTION_DIR, read_inspection, tables
 
@@ -148,7 +147,7 @@ def inspect(databases: Databases = None, data_dir: DataDir = DATA_DIR):
         report = read_inspection(db.folder)
         typer.echo(f"{db}: {report['images']:,} images")
         for renderable in tables(report):
-            Console().print(renderable)
+            console().print(renderable)
         typer.echo(f"Every id, Table 1 and two pictures of the faces: {db.folder / INSPECTION_DIR}")
     _next(f"python cli.py train all --database {' --database '.join(map(str, found))}")
 
@@ -455,8 +454,6 @@ def evaluate(
         return
     found = [find_database(name, data_dir) for name in _databases(databases)]
     _import_tensorflow()
-    from rich.console import Console
-
     from fer_tf.evaluation import evaluate as measure
     from fer_tf.evaluation_files import methods_table, sentences, table, write_evaluation
     from fer_tf.provenance import provenance
@@ -467,9 +464,9 @@ def evaluate(
         parent = runs_dir / db.name / db.config / recipe
         evaluation = measure(db, parent)
         numbers = evaluation.numbers
-        Console().print(table(numbers))
+        console().print(table(numbers))
         if numbers["methods"]:
-            Console().print(methods_table(numbers))
+            console().print(methods_table(numbers))
         for sentence in sentences(numbers):
             typer.echo(f"{sentence}.")
         written = write_evaluation(evaluation, parent, provenance())
@@ -631,8 +628,6 @@ def evaluate_photos(
     Where several faces are found in a photograph the largest counts. `predict` tells what is said
     of each photograph.
     """
-    from rich.console import Console
-
     from fer_tf.inference import ExpressionModel, find_model
     from fer_tf.labelled_photos import answered, find_labelled, panels, sentences, shown, table
     from fer_tf.model_card import named_with_accuracy
@@ -654,7 +649,7 @@ def evaluate_photos(
             answers = answered(photos, ExpressionModel(model).predict(pictures))
         if not answers:
             raise InputError(summary(failures, len(photos)))
-        Console().print(table(answers))
+        console().print(table(answers))
         if out:
             lines = shown(answers)
             plot_predictions(panels(lines), out)
@@ -759,8 +754,6 @@ def query(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ):
     """Find the faces in photographs and have a running server name their expressions."""
-    from rich.console import Console
-
     from fer_tf.prediction_output import table
     from fer_tf.query import Server
     from fer_tf.query import query as run
@@ -771,7 +764,7 @@ def query(
     if as_json:
         typer.echo(json.dumps([prediction.as_dict() for prediction in predictions], indent=1))
         return
-    Console().print(table(predictions))
+    console().print(table(predictions))
     eyes = "eyes covered before sending" if covered else "faces sent as they are"
     typer.echo(f"Answered by {name} at {url}, {eyes}")
 
@@ -914,8 +907,6 @@ def _combine_any(config, recipe, name, replace, runs_dir, models_dir, options):
 
 def _evaluate_any(data_dir, models_dir):
     """Measures the newest any_occlusion model and writes the numbers into its card."""
-    from rich.console import Console
-
     from fer_tf.inference import find_model
     from fer_tf.occlusion import ANY_OCCLUSION
 
@@ -925,7 +916,7 @@ def _evaluate_any(data_dir, models_dir):
     from fer_tf.versions import MANIFEST, MODEL_CARD, record_measured
 
     measured = evaluate_model(version, data_dir)
-    Console().print(table(measured))
+    console().print(table(measured))
     record_measured(version, measured)
     typer.echo(f"Wrote the numbers into {version / MANIFEST} and {version / MODEL_CARD}")
     _next("python cli.py predict PHOTO...")
@@ -949,6 +940,7 @@ def _next(command):
 
 def main():
     """Runs the app; what a user can mend ends as one sentence on stderr, not as a traceback."""
+    prepare_streams()
     try:
         app()
     except InputError as error:

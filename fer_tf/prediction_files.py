@@ -4,6 +4,8 @@ import contextlib
 import csv
 import io
 import itertools
+import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +19,7 @@ from fer_tf.inference import Prediction
 from fer_tf.occlusion import RECOGNISED
 from fer_tf.pictures import Picture
 from fer_tf.runs import written_beside
+from fer_tf.terminal import lead_nowhere
 
 COLUMNS = (
     *("photo", "frame", "seconds", "x", "y", "side", "label", "class_id", "probability", "path"),
@@ -27,6 +30,8 @@ COLUMNS = (
 """Of the table: a row for each face; frame and seconds are empty for photographs, x, y and side
 where no face was found, the occlusion where the model does not recognise it."""
 
+_STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
+
 QUALITY = 92
 """Of the annotated JPEG files, 0 to 100."""
 
@@ -35,18 +40,29 @@ QUALITY = 92
 def output_file(path: Path) -> Iterator[BinaryIO]:
     """Opens a file that is there, whole, when the block ends.
 
+    What is no regular file, such as a pipe or `/dev/stdout`, is written to and stays what it is.
+
     Raises:
         InputError: at the beginning, if it cannot be written.
     """
     with contextlib.ExitStack() as stack:
         try:
-            out = stack.enter_context(written_beside(path))
+            out = stack.enter_context(_opened_through(path) or written_beside(path))
         except OSError as error:
             raise InputError(
                 f"{path} cannot be written ({error.strerror}); name a file in a folder that exists "
                 "and can be written."
             ) from error
         yield out
+
+
+def _opened_through(path):
+    """An open device or pipe; None for a regular file and where nothing is yet."""
+    descriptor = re.fullmatch(r"/(?:dev|proc/self)/fd/(\d+)", str(path))
+    number = int(descriptor[1]) if descriptor else _STREAMS.get(str(path))
+    if number is not None:  # Not opened anew, which would begin again at the start of its file.
+        return open(os.dup(number), "wb")
+    return open(path, "wb") if path.exists() and not path.is_file() else None
 
 
 @contextlib.contextmanager
@@ -60,12 +76,17 @@ def csv_file(path: Path) -> Iterator[Callable[[Iterable[Prediction]], None]]:
         InputError: at the beginning, if the file cannot be written.
     """
     with output_file(path) as out:
-        text = io.TextIOWrapper(out, "utf-8", newline="", write_through=True)
+        # Names that are no UTF-8 must not end the table, nor make it something else than UTF-8.
+        text = io.TextIOWrapper(out, "utf-8", "backslashreplace", newline="", write_through=True)
         writer = csv.writer(text)
         writer.writerow(COLUMNS)
 
         def append(predictions: Iterable[Prediction]) -> None:
-            writer.writerows(map(_row, predictions))
+            try:
+                writer.writerows(map(_row, predictions))
+                out.flush()
+            except BrokenPipeError:  # Whoever read the pipe has enough.
+                lead_nowhere(out)
 
         yield append
         text.detach()  # Closes nothing: that is the opener's business.
@@ -122,6 +143,8 @@ class AnnotatedFolder:
         maps = [prediction.attention for prediction in predictions]
         drawn = annotate(picture.image, predictions, maps)
         _, data = cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        if (self.folder / file).is_symlink():  # It might lead to the photograph itself.
+            (self.folder / file).unlink()
         with written_beside(self.folder / file) as out:
             out.write(data.tobytes())
         self.count += 1

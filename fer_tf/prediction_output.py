@@ -6,13 +6,13 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
 from fer_tf.inference import Prediction
 from fer_tf.pictures import Picture
 from fer_tf.prediction_files import AnnotatedFolder, csv_file
+from fer_tf.terminal import console, is_read
 
 MOST_ROWS = 200
 """Faces in the printed table; a video has thousands."""
@@ -51,6 +51,8 @@ class Outputs(contextlib.ExitStack):
     def take(self, answered: Iterable[tuple[Picture, list[Prediction]]]) -> bool:
         """Take pictures with their predictions until there are no more, or Ctrl-C.
 
+        They are also left when nobody reads the standard output any more and no file is written.
+
         Returns:
             Whether Ctrl-C was pressed; what had been answered is printed and written all the same.
         """
@@ -58,12 +60,14 @@ class Outputs(contextlib.ExitStack):
         try:
             for picture, predictions in answered:
                 self._take_one(picture, predictions)
+                if not (is_read() or self._append or self._folder):
+                    break
         except KeyboardInterrupt:
             interrupted = True
         if self._as_json:
             print("\n]" if self._count else "[]")
         elif self._rows:
-            Console().print(table(self._rows))
+            console().print(table(self._rows))
             if hidden := self._count - len(self._rows):
                 print(f"{hidden:,} more faces are not shown; --csv FILE or --json tells all.")
         return interrupted
@@ -119,13 +123,13 @@ def progress_bar(files: Sequence[Path], as_json: bool) -> Progress:
 
     Standard output is left alone: it may be a file.
     """
-    console = Console(stderr=True)
-    mixed = as_json and Console().is_terminal
+    stderr = console(stderr=True)
+    mixed = as_json and console().is_terminal
     return Progress(
         *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
         TimeRemainingColumn(),
-        console=console,
+        console=stderr,
         transient=True,
         redirect_stdout=False,
-        disable=len(files) < 2 or mixed or not console.is_terminal,
+        disable=len(files) < 2 or mixed or not stderr.is_terminal,
     )

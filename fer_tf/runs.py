@@ -150,7 +150,9 @@ def written_beside(path: Path) -> Iterator[BinaryIO]:
     """Opens a file beside `path` for bytes, then renames it: whole or not there at all.
 
     The name is a new one each time: another process, or a caller, may be writing the same file.
+    Where `path` is a link it stays one, and the file that it leads to is replaced.
     """
+    path = Path(os.path.realpath(path))
     beside = path.with_name(f"writing-{uuid4().hex}{path.suffix}")
     with open(beside, "xb") as out:
         try:

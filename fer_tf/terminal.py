@@ -1,0 +1,82 @@
+"""Standard output and error as a program finds them: closed, left by their reader, in any encoding.
+
+What is printed may hold file names, in which every character counts: none of them is markup.
+"""
+
+import io
+import os
+import sys
+from typing import IO
+
+from rich.console import Console
+
+
+def prepare_streams() -> None:
+    """Makes sure that no command fails because of the streams that it was started with.
+
+    A closed stream is opened on the null device, lest a file take its number. A character that the
+    encoding lacks is escaped. Where the reader of a pipe leaves, as `head` does, the rest goes to
+    the null device, see `is_read`.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # It gets the lowest number that is free: this one.
+    sys.stdout, sys.stderr = _Stream(sys.stdout, 1), _Stream(sys.stderr, 2)
+
+
+def is_read() -> bool:
+    """Whether standard output still has a reader, as far as is known."""
+    return not getattr(sys.stdout, "has_lost_reader", False)
+
+
+def console(stderr: bool = False) -> Console:
+    """A console that prints text as it is: `[a].jpg` is no markup and `:smile:.jpg` no emoji."""
+    return Console(stderr=stderr, markup=False, emoji=False)
+
+
+def lead_nowhere(file: IO) -> None:
+    """Lets an open pipe whose reader has left end on the null device."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, file.fileno())
+    os.close(nowhere)
+
+
+class _Stream(io.TextIOWrapper):
+    """A standard stream whose reader may leave and which takes every character.
+
+    Args:
+        stream: that it replaces; None where it was closed.
+        number: its file descriptor.
+    """
+
+    has_lost_reader = False
+
+    def __init__(self, stream, number):
+        stream = stream or open(number, "w", encoding="utf-8", closefd=False)
+        super().__init__(
+            stream.buffer,
+            stream.encoding,
+            errors="backslashreplace",
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
+        )
+        self._replaced = stream  # Collected, it would close the buffer.
+
+    def write(self, text):
+        try:
+            return super().write(text)
+        except BrokenPipeError:
+            self._lose_reader()
+            return len(text)
+
+    def flush(self):
+        try:
+            super().flush()
+        except BrokenPipeError:
+            self._lose_reader()
+
+    def _lose_reader(self):
+        self.has_lost_reader = True
+        lead_nowhere(self)
