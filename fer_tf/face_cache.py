@@ -38,7 +38,7 @@ FACES_DIR = "faces"
 _IMAGES, _TABLE, _KEY = "images.bin", "table.npz", "key.json"
 _READING = (
     *("expressions", "eye_shape", "eyes", "faces", "picture_formats", "preprocessing"),
-    *("sources/archive",),
+    *("rubbish", "sources/archive"),
 )
 _DRAWING = ("drawn_canvas", "drawn_features", "drawn_head", "drawn_people")
 _CHUNK = 4096  # images copied at once: 9 MB
