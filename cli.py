@@ -569,7 +569,8 @@ def predict(
         raise InputError("--attention colours the pictures of --annotate FOLDER; give both.")
     from fer_tf.inference import ExpressionModel, find_model
     from fer_tf.model_card import named_with_accuracy
-    from fer_tf.pictures import find_files, left_out, read_camera, read_files, summary
+    from fer_tf.picture_files import find_files, left_out
+    from fer_tf.pictures import read_camera, read_files, summary
     from fer_tf.prediction_output import Outputs, progress_bar
 
     failures, skipped = {}, []
@@ -581,7 +582,7 @@ def predict(
             if camera is None:
                 pictures = read_files(bar.track(files, description="Files"), every, failures)
             else:
-                pictures = read_camera(camera, frames, every)
+                pictures = read_camera(camera, frames, every, failures)
             loaded = ExpressionModel(model)
             interrupted = outputs.take(loaded.predict(pictures, attention))
     said = [f"Answered by {named_with_accuracy(model)}", *outputs.written(), *left_out(skipped)]
@@ -595,7 +596,7 @@ def predict(
     for sentence in said:
         typer.echo(sentence, err=as_json)
     if failures:
-        raise InputError(summary(failures, len(files)))
+        raise InputError(summary(failures, len(files) or 1))
     if interrupted and camera is None:
         typer.echo("Interrupted; the files that were not reached are missing.", err=True)
         raise typer.Exit(130)
@@ -633,7 +634,8 @@ def evaluate_photos(
     from fer_tf.inference import ExpressionModel, find_model
     from fer_tf.labelled_photos import answered, find_labelled, panels, sentences, shown, table
     from fer_tf.model_card import named_with_accuracy
-    from fer_tf.pictures import left_out, read_files, summary
+    from fer_tf.picture_files import left_out
+    from fer_tf.pictures import read_files, summary
     from fer_tf.prediction_files import output_file
     from fer_tf.prediction_output import progress_bar
     from fer_tf.result_plots import plot_predictions

@@ -11,7 +11,8 @@ from fer_tf.errors import InputError
 from fer_tf.expressions import EXPRESSIONS, find_label
 from fer_tf.faces import crop_square, read_picture
 from fer_tf.inference import Prediction
-from fer_tf.pictures import PICTURE_SUFFIXES, Picture, entries
+from fer_tf.picture_files import PICTURE_SUFFIXES, entries
+from fer_tf.pictures import Picture
 from fer_tf.result_plots import Panel
 from fer_tf.rubbish import is_rubbish
 

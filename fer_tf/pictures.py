@@ -1,6 +1,5 @@
 """Pictures one after the other: of files, folders, globs, videos and cameras."""
 
-import glob
 import itertools
 import time
 from collections.abc import Iterable, Iterator
@@ -12,22 +11,16 @@ import numpy as np
 
 from fer_tf.errors import InputError
 from fer_tf.faces import read_picture
-from fer_tf.rubbish import is_rubbish
-from fer_tf.sources.archive import shorten
-
-PICTURE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .pjpeg .pjp .mpo .jp2 .png .apng .tif .tiff .bmp .dib .webp .gif .avif "
-    ".heic .heif .hif .ppm .pgm .pbm .pnm".split()
-)
-"""What is taken of a folder or a glob; a file that is named is read whatever its name."""
-
-VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .wmv .flv .3gp .ogv .mts .m2ts".split()
-)
-"""Names by which a file is taken for a video."""
+from fer_tf.picture_files import is_video
+from fer_tf.picture_formats import check_size
 
 MOST_FAILURES_NAMED = 5
 """Files told one by one of those that could not be read."""
+
+_SIDES = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+
+_TOLERATED = 0.02  # of a video's frames, which editing programs cut off
+_PAUSE = 3  # frames
 
 
 @dataclass(frozen=True)
@@ -60,80 +53,6 @@ class Picture:
     live: bool = False
 
 
-def find_files(names: Iterable[str], skipped: list[Path] | None = None) -> list[Path]:
-    """Expands what a user names into files.
-
-    Args:
-        names: files; folders, of which the pictures and videos directly inside are taken; patterns
-            such as "holiday/**/*.jpg", of which the pictures and videos are taken.
-        skipped: what a folder or pattern holds besides is noted here, sub-folders of a folder too,
-            but not what `fer_tf.rubbish` names.
-
-    Returns:
-        Files in the order named, within a folder or pattern by name; each once. A name that is no
-        folder and no pattern is returned though nothing may be there: reading it tells.
-
-    Raises:
-        InputError: a folder or pattern holds no picture and no video, or cannot be read.
-    """
-    files, skipped = [], [] if skipped is None else skipped
-    for name in map(str, names):
-        path = Path(name)
-        if path.is_dir():
-            found, holds = entries(path), f"{path} holds"
-        elif not path.exists() and glob.has_magic(name):
-            found, holds = list(_matches(name)), f"{name} matches"
-        else:
-            files.append(path)
-            continue
-        known = {file: None for file in found if _is_known(file) and file.is_file()}
-        if not known:
-            raise InputError(
-                f"{holds} no picture and no video; files named .jpg, .png, .mp4 and the like are "
-                "looked for, in a folder without its sub-folders."
-            )
-        files += known
-        skipped += [file for file in found if file not in known]
-    return list(dict.fromkeys(files))
-
-
-def entries(folder: Path) -> list[Path]:
-    """What a folder holds, by name, without what `fer_tf.rubbish` names.
-
-    Raises:
-        InputError: the folder cannot be read.
-    """
-    try:
-        return sorted(path for path in folder.iterdir() if not is_rubbish(path.name))
-    except OSError as error:
-        raise InputError(
-            f"The folder {folder} cannot be read ({error.strerror}); make it readable."
-        ) from error
-
-
-def left_out(skipped: Iterable[Path]) -> list[str]:
-    """A sentence on files that were not read, and one on sub-folders.
-
-    Args:
-        skipped: as `find_files` notes it.
-    """
-    paths = sorted(set(skipped))
-    files = [str(path) for path in paths if not path.is_dir()]
-    folders = [str(path) for path in paths if path.is_dir()]
-    sentences = []
-    if files:
-        sentences.append(
-            f"Not read, for lack of a name like .jpg or .mp4: {_counted(files, 'file')}; name one "
-            "by itself to have it read."
-        )
-    if folders:
-        sentences.append(
-            f"Not read: {_counted(folders, 'sub-folder')}; name it too, or a pattern in quotes: "
-            f"'{Path(folders[0]).parent}/**/*'."
-        )
-    return sentences
-
-
 def read_files(
     files: Iterable[Path], every: int, failures: dict[Path, InputError]
 ) -> Iterator[Picture]:
@@ -154,43 +73,57 @@ def read_files(
             failures[file] = error
 
 
-def is_video(file: Path) -> bool:
-    """Whether a file is taken for a video, by its name."""
-    return file.suffix.lower() in VIDEO_SUFFIXES
-
-
 def read_video(file: Path, every: int = 1) -> Iterator[Picture]:
     """Reads one frame in so many of a video, turned upright.
 
     Raises:
-        InputError: the file is missing or no frame of it can be decoded.
+        InputError: the file is missing, no frame of it can be decoded, or its frames have too many
+            pixels; when all that can be decoded was read: frames are missing in the middle or at
+            the end.
     """
     if not file.is_file():
         raise InputError(f"{file} is not there; name a video file.")
     video = cv2.VideoCapture(str(file))
+    times, lost = [], 0
     try:
-        number = -1
+        check_size(*map(int, map(video.get, _SIDES)), file)
         for number, seconds in enumerate(_grabbed(video)):
+            times.append(seconds)
             if number % every == 0:
                 readable, image = video.retrieve()
                 if readable:
                     yield Picture(str(file), _as_colour(image), Frame(number, seconds))
+                else:
+                    lost += 1
+        expected = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+        lost += _missing(times, expected, video.get(cv2.CAP_PROP_FPS))
     finally:
         video.release()
-    if number < 0:
+    if not times:
         raise InputError(
             f"{file} ({file.stat().st_size} bytes) is no video that can be decoded; an MP4, AVI, "
             "MOV, MKV or WebM file is expected: save or copy it again, or convert it."
         )
+    if lost:
+        raise InputError(
+            f"{file} was read in part: {lost:,} of {max(expected, len(times)):,} frames are "
+            "missing or damaged; copy it again, or convert it."
+        )
 
 
-def read_camera(index: int, frames: int | None = None, every: int = 1) -> Iterator[Picture]:
+def read_camera(
+    index: int,
+    frames: int | None = None,
+    every: int = 1,
+    failures: dict[Path, InputError] | None = None,
+) -> Iterator[Picture]:
     """Takes pictures with a camera, as fast as they are asked for.
 
     Args:
         index: of the camera, 0 for the first.
         frames: how many pictures to take; without end by default.
         every: one of so many that the camera takes.
+        failures: that the camera stops before is noted here.
 
     Raises:
         InputError: there is no such camera, or it gives no pictures.
@@ -207,6 +140,10 @@ def read_camera(index: int, frames: int | None = None, every: int = 1) -> Iterat
         for number in itertools.count():
             readable, image = camera.read()
             if not readable:
+                if failures is not None and taken:
+                    failures[Path(f"camera {index}")] = InputError(
+                        f"Camera {index} gave no more pictures after {taken}; plug it in again."
+                    )
                 break
             if number % every == 0:
                 taken += 1
@@ -231,22 +168,6 @@ def summary(failures: dict[Path, InputError], count: int) -> str:
     return f"{len(messages)} of {count} files could not be read: {told}{rest}."
 
 
-def _matches(pattern):
-    """The files that a pattern matches, without those in folders such as `@eaDir`."""
-    named = Path(pattern).parts
-    for path in map(Path, sorted(glob.glob(pattern, recursive=True))):
-        if path.is_file() and not any(is_rubbish(part) for part in path.parts if part not in named):
-            yield path
-
-
-def _counted(names, what):
-    return f"{len(names)} {what}{'s' * (len(names) > 1)} ({shorten(names, MOST_FAILURES_NAMED)})"
-
-
-def _is_known(file):
-    return file.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES
-
-
 def _grabbed(video):
     """The time of each frame in seconds, while the next one can be had."""
     rate = video.get(cv2.CAP_PROP_FPS)
@@ -258,6 +179,19 @@ def _grabbed(video):
             seconds = number / rate
         yield seconds
         number += 1
+
+
+def _missing(times, expected, rate):
+    """How many frames of a video could not be decoded, of those that its header counts.
+
+    Some containers do not count frames but estimate them by a rate, which may change: frames are
+    missing only where for a while, or at the end, none comes.
+    """
+    missing = expected - len(times)
+    if rate <= 0 or missing <= _TOLERATED * expected:
+        return 0
+    longest = np.diff([0, *times, expected / rate]).max()
+    return missing if longest * rate > _PAUSE else 0
 
 
 def _as_colour(image):

@@ -203,6 +203,17 @@ def test_a_camera_tells_each_frame_at_once(models, monkeypatch, portrait):
     assert sum(" s: " in line and ", path " in line for line in result.stdout.splitlines()) == 2
 
 
+def test_a_camera_that_stops_is_named_and_its_answers_are_kept(models, monkeypatch, tmp_path):
+    monkeypatch.setattr(cv2, "VideoCapture", Camera(3))
+    table = tmp_path / "answers.csv"
+
+    result = ask(models, "--camera", 0, "--frames", 9, "--every", 1, "--json", "--csv", table)
+
+    assert result.exit_code == 1
+    assert str(result.exception) == "Camera 0 gave no more pictures after 3; plug it in again."
+    assert table.exists() and isinstance(json.loads(result.stdout), list)
+
+
 @pytest.mark.parametrize(("source", "status"), [("camera", 0), ("files", 130)])
 def test_ctrl_c_keeps_what_was_answered(models, folder, tmp_path, monkeypatch, source, status):
     image = cv2.imread(str(folder / "a two.png"))
