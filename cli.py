@@ -571,10 +571,12 @@ def predict(
         raise InputError("--attention colours the pictures of --annotate FOLDER; give both.")
     from fer_tf.inference import ExpressionModel, find_model
     from fer_tf.model_card import named_with_accuracy
-    from fer_tf.pictures import find_files, read_camera, read_files, summary
+    from fer_tf.picture_files import find_files, left_out
+    from fer_tf.pictures import read_camera, read_files, summary
     from fer_tf.prediction_output import Outputs, progress_bar
 
-    files, failures = find_files(photos or ()), {}
+    failures, skipped = {}, []
+    files = find_files(photos or (), skipped)
     model = find_model(name, models_dir)
     with Outputs(as_json, csv, annotate, files) as outputs:
         _import_tensorflow()
@@ -582,10 +584,10 @@ def predict(
             if camera is None:
                 pictures = read_files(bar.track(files, description="Files"), every, failures)
             else:
-                pictures = read_camera(camera, frames, every)
+                pictures = read_camera(camera, frames, every, failures)
             loaded = ExpressionModel(model)
             interrupted = outputs.take(loaded.predict(pictures, attention))
-    said = [f"Answered by {named_with_accuracy(model)}", *outputs.written()]
+    said = [f"Answered by {named_with_accuracy(model)}", *outputs.written(), *left_out(skipped)]
     if attention and loaded.has_attention:
         said.append("In magenta: what the subnet on each path weighs more than on the face's mean.")
     elif attention:
@@ -596,7 +598,7 @@ def predict(
     for sentence in said:
         typer.echo(sentence, err=as_json)
     if failures:
-        raise InputError(summary(failures, len(files)))
+        raise InputError(summary(failures, len(files) or 1))
     if interrupted and camera is None:
         typer.echo("Interrupted; the files that were not reached are missing.", err=True)
         raise typer.Exit(130)
@@ -609,7 +611,8 @@ def evaluate_photos(
         typer.Argument(
             metavar="FOLDER",
             help="Holds a sub-folder of photographs for each expression: Happiness, Normal, "
-            "Sadness, Anger, Fear, Disgust, Surprise; not all are needed.",
+            "Sadness, Anger, Fear, Disgust, Surprise (or happy, neutral and so on); not all are "
+            "needed.",
         ),
     ],
     figure: Annotated[
@@ -631,12 +634,14 @@ def evaluate_photos(
     from fer_tf.inference import ExpressionModel, find_model
     from fer_tf.labelled_photos import answered, find_labelled, panels, sentences, shown, table
     from fer_tf.model_card import named_with_accuracy
+    from fer_tf.picture_files import left_out
     from fer_tf.pictures import read_files, summary
     from fer_tf.prediction_files import output_file
     from fer_tf.prediction_output import progress_bar
     from fer_tf.result_plots import plot_predictions
 
-    photos, failures = find_labelled(folder), {}
+    failures, skipped = {}, []
+    photos = find_labelled(folder, skipped)
     if figure and figure.suffix.lower() != ".png":
         raise InputError(f"--figure got {figure}; the name of a PNG file is expected.")
     if figure and folder.resolve() in figure.resolve().parents:
@@ -653,7 +658,8 @@ def evaluate_photos(
         if out:
             lines = shown(answers)
             plot_predictions(panels(lines), out)
-    for sentence in [*sentences(answers), f"Answered by {named_with_accuracy(model)}"]:
+    by = f"Answered by {named_with_accuracy(model)}"
+    for sentence in [*sentences(answers), *left_out(skipped), by]:
         typer.echo(sentence)
     if figure:
         typer.echo(f"Wrote {figure}: {sum(map(len, lines))} of {len(answers)} photographs")

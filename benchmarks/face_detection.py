@@ -45,7 +45,7 @@ from scipy.stats import binomtest
 
 from fer_tf.face_detector import detect_faces
 from fer_tf.faces import Square, crop_square, find_faces, read_picture
-from fer_tf.pictures import find_files
+from fer_tf.picture_files import find_files
 from fer_tf.provenance import provenance
 
 OVERLAP = 0.4

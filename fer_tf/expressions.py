@@ -11,6 +11,17 @@ from dataclasses import dataclass
 EXPRESSIONS = ("Happiness", "Normal", "Sadness", "Anger", "Fear", "Disgust", "Surprise")
 """Names in label order: label i is EXPRESSIONS[i]."""
 
+_OTHER_NAMES = {
+    "Happiness": "happy joy joyful",
+    "Normal": "neutral",
+    "Sadness": "sad",
+    "Anger": "angry",
+    "Fear": "afraid fearful scared",
+    "Disgust": "disgusted",
+    "Surprise": "surprised",
+}
+"""What databases, and folders of photographs, call the expressions besides."""
+
 PAPER_PATHS = {
     "A": ("Happiness", "Normal", "Sadness"),
     "B": ("Anger", "Fear"),
@@ -48,6 +59,18 @@ class Task:
             for label in labels:
                 table[label] = index
         return tuple(table)
+
+
+def find_label(name: str) -> int | None:
+    """Find the label (0 to 6) that a name such as "Happiness", "happy" or "3_ANGRY" means.
+
+    Letters alone count, in any case.
+    """
+    letters = "".join(filter(str.isalpha, name)).lower()
+    for label, expression in enumerate(EXPRESSIONS):
+        if letters in (expression.lower(), *_OTHER_NAMES[expression].split()):
+            return label
+    return None
 
 
 def labels_of(path: str) -> tuple[int, ...]:

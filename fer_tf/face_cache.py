@@ -36,7 +36,10 @@ FACES_DIR = "faces"
 """Name of the cache's folder in the directory of the databases."""
 
 _IMAGES, _TABLE, _KEY = "images.bin", "table.npz", "key.json"
-_READING = ("expressions", "eye_shape", "eyes", "faces", "preprocessing", "sources/archive")
+_READING = (
+    *("expressions", "eye_shape", "eyes", "faces", "picture_formats", "preprocessing"),
+    *("rubbish", "sources/archive"),
+)
 _DRAWING = ("drawn_canvas", "drawn_features", "drawn_head", "drawn_people")
 _CHUNK = 4096  # images copied at once: 9 MB
 _AHEAD = 256  # pictures read before their turn

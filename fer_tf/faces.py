@@ -8,6 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from fer_tf import picture_formats
 from fer_tf.errors import InputError
 
 FACE_SIZE = 48
@@ -164,20 +165,20 @@ def decode_picture(data: bytes, name: str | Path) -> np.ndarray:
     """Decode a picture as it should be looked at.
 
     Args:
-        data: a file in a format that OpenCV reads: JPEG, PNG, TIFF, BMP, WebP, GIF and others.
+        data: a JPEG, PNG, TIFF, BMP, WebP, GIF, JPEG 2000, PPM or AVIF file; HEIC too where the
+            package pillow-heif is installed.
         name: what a message calls it.
 
     Returns:
-        uint8 [H, W, 3], BGR; turned upright as its EXIF data say, gray repeated over the channels,
-        16 bits reduced to 8, transparency ignored.
+        uint8 [H, W, 3], BGR; turned upright as the file says (by EXIF, AVIF and HEIC by their
+        boxes `irot` and `imir`), gray repeated over the channels, 16 bits reduced to 8,
+        transparency ignored.
 
     Raises:
-        InputError: it is empty, cut short or no picture.
+        InputError: it is empty, cut short, no picture or larger than
+            `fer_tf.picture_formats.MOST_PIXELS`, which is checked before it is decoded.
     """
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:  # e.g. no bytes, or more pixels than OpenCV takes
-        image = None
+    image = picture_formats.decode(data, name)
     if image is None:
         raise InputError(
             f"{name} ({len(data)} bytes) is no picture that can be decoded; a whole JPEG, PNG, "

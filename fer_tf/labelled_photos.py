@@ -8,11 +8,13 @@ import cv2
 import numpy as np
 
 from fer_tf.errors import InputError
-from fer_tf.expressions import EXPRESSIONS
+from fer_tf.expressions import EXPRESSIONS, find_label
 from fer_tf.faces import crop_square, read_picture
 from fer_tf.inference import Prediction
-from fer_tf.pictures import PICTURE_SUFFIXES, Picture
+from fer_tf.picture_files import PICTURE_SUFFIXES, entries
+from fer_tf.pictures import Picture
 from fer_tf.result_plots import Panel
+from fer_tf.rubbish import is_rubbish
 
 MOST_SHOWN = 8
 """Photographs of each expression in the figure."""
@@ -43,32 +45,38 @@ class Answered:
         return self.prediction.class_id == self.truth
 
 
-def find_labelled(folder: Path) -> dict[Path, int]:
+def find_labelled(folder: Path, skipped: list[Path] | None = None) -> dict[Path, int]:
     """Finds the photographs in a folder's sub-folders, one for each expression.
 
     Args:
-        folder: holds `Happiness/`, `Sadness/` and so on, not all of them, written in any case.
-            Pictures in folders below them belong to them; what begins with a dot is left out.
+        folder: holds `Happiness/`, `Sadness/` and so on, not all of them, written in any case, or
+            under another name that `fer_tf.expressions.find_label` knows. Pictures in folders
+            below them belong to them; what `fer_tf.rubbish` names is left out.
+        skipped: files of other names, and those beside the sub-folders, are noted here.
 
     Returns:
         File -> its label, 0 to 6; label by label, then by name.
 
     Raises:
-        InputError: it is no folder, a sub-folder has another name, or there is no picture.
+        InputError: it is no folder, cannot be read, a sub-folder has another name, or there is no
+            picture.
     """
     expected = f"{', '.join(EXPRESSIONS[:-1])} or {EXPRESSIONS[-1]}"
     if not folder.is_dir():
         raise InputError(
             f"{folder} is no folder; name one whose sub-folders are called {expected}."
         )
-    labels = {name.lower(): label for label, name in enumerate(EXPRESSIONS)}
-    below = [path for path in sorted(folder.iterdir()) if path.is_dir() and _is_shown(path)]
-    if unknown := [path.name for path in below if path.name.lower() not in labels]:
+    held = entries(folder)
+    labels = {path: find_label(path.name) for path in held if path.is_dir()}
+    if unknown := [path.name for path, label in labels.items() if label is None]:
         raise InputError(
             f"{folder} has a sub-folder {unknown[0]!r}; {expected} is expected, by which the "
             "pictures in it are labelled: rename it or move it away."
         )
-    found = {path: labels[sub.name.lower()] for sub in below for path in _pictures(sub)}
+    files = {path: label for sub, label in labels.items() for path in _files(sub)}
+    found = {path: label for path, label in files.items() if _is_picture(path)}
+    if skipped is not None:
+        skipped += [path for path in (*held, *files) if path not in found and path not in labels]
     if not found:
         raise InputError(
             f"{folder} has no picture in a sub-folder called {expected}; put the photographs of "
@@ -166,13 +174,11 @@ def _panel(each):
     return Panel(colours, each.truth, said.class_id, said.probability, said.path)
 
 
-def _pictures(folder):
+def _files(folder):
     for path in folder.rglob("*"):
-        inner = path.relative_to(folder)
-        known = path.suffix.lower() in PICTURE_SUFFIXES
-        if known and path.is_file() and all(map(_is_shown, (*inner.parents, inner))):
+        if path.is_file() and not any(map(is_rubbish, path.relative_to(folder).parts)):
             yield path
 
 
-def _is_shown(path):
-    return not path.name.startswith(".")
+def _is_picture(path):
+    return path.suffix.lower() in PICTURE_SUFFIXES

@@ -1,13 +1,11 @@
 """What the page says of a picture: every face as it is, and one with each mask."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from fer_tf.errors import InputError
 from fer_tf.faces import Square, decode_picture
@@ -18,9 +16,6 @@ from fer_tf.pictures import Picture
 
 MOST_BYTES = 20 * 2**20
 """Of a picture file."""
-
-MOST_PIXELS = 40_000_000
-"""Of a picture: 120 MB decoded."""
 
 MOST_FACES = 64
 """The largest ones of a picture are answered."""
@@ -74,18 +69,12 @@ def look_at(data: bytes, name: str) -> Seen:
         name: what messages call it.
 
     Raises:
-        InputError: it is too large or no picture.
+        InputError: it is too large or no picture, see `fer_tf.faces.decode_picture`.
     """
     if len(data) > MOST_BYTES:
         raise InputError(
             f"{name} has {len(data) / 2**20:.1f} MB, {MOST_BYTES // 2**20} MB are allowed; "
             "choose a smaller picture."
-        )
-    width, height = _size(data, name)
-    if width * height > MOST_PIXELS:
-        raise InputError(
-            f"{name} has {width} x {height} pixels, {MOST_PIXELS // 1_000_000} million are "
-            "allowed; choose a smaller picture."
         )
     image = decode_picture(data, name)
     faces = faces_of(Picture(name, image))[:MOST_FACES]
@@ -153,17 +142,6 @@ def covered(face: np.ndarray, masks: Sequence[str]) -> np.ndarray:
         if mask in OCCLUSIONS:
             face = occlude(face, mask, boxes)
     return face
-
-
-def _size(data, name):
-    """Width and height by the head alone, since a small file may unfold into gigabytes."""
-    Image.MAX_IMAGE_PIXELS = None  # Our own limit is lower and tells more.
-    try:
-        return Image.open(io.BytesIO(data)).size
-    except (OSError, ValueError, SyntaxError) as error:
-        raise InputError(
-            f"{name} is no picture that can be read; choose a JPEG, PNG, WebP, TIFF or BMP file."
-        ) from error
 
 
 def _scaled(square, scale):

@@ -1,6 +1,5 @@
 """Pictures one after the other: of files, folders, globs, videos and cameras."""
 
-import glob
 import itertools
 import time
 from collections.abc import Iterable, Iterator
@@ -12,19 +11,16 @@ import numpy as np
 
 from fer_tf.errors import InputError
 from fer_tf.faces import read_picture
-
-PICTURE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jp2 .png .tif .tiff .bmp .dib .webp .gif .avif .ppm .pgm .pbm".split()
-)
-"""What is taken of a folder or a glob; a file that is named is read whatever its name."""
-
-VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .wmv .flv .3gp .ogv .mts .m2ts".split()
-)
-"""Names by which a file is taken for a video."""
+from fer_tf.picture_files import is_video
+from fer_tf.picture_formats import check_size
 
 MOST_FAILURES_NAMED = 5
 """Files told one by one of those that could not be read."""
+
+_SIDES = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+
+_TOLERATED = 0.02  # of a video's frames, which editing programs cut off
+_PAUSE = 3  # frames
 
 
 @dataclass(frozen=True)
@@ -57,40 +53,6 @@ class Picture:
     live: bool = False
 
 
-def find_files(names: Iterable[str]) -> list[Path]:
-    """Expands what a user names into files.
-
-    Args:
-        names: files; folders, of which the pictures and videos directly inside are taken; patterns
-            such as "holiday/**/*.jpg", of which the pictures and videos are taken.
-
-    Returns:
-        Files in the order named, within a folder or pattern by name; each once. A name that is no
-        folder and no pattern is returned though nothing may be there: reading it tells.
-
-    Raises:
-        InputError: a folder or pattern holds no picture and no video.
-    """
-    files = []
-    for name in map(str, names):
-        path = Path(name)
-        if path.is_dir():
-            found, holds = sorted(path.iterdir()), f"{path} holds"
-        elif not path.exists() and glob.has_magic(name):
-            found, holds = map(Path, sorted(glob.glob(name, recursive=True))), f"{name} matches"
-        else:
-            files.append(path)
-            continue
-        found = [file for file in found if _is_known(file) and file.is_file()]
-        if not found:
-            raise InputError(
-                f"{holds} no picture and no video; files named .jpg, .png, .mp4 and the like are "
-                "looked for, in a folder without its sub-folders."
-            )
-        files += found
-    return list(dict.fromkeys(files))
-
-
 def read_files(
     files: Iterable[Path], every: int, failures: dict[Path, InputError]
 ) -> Iterator[Picture]:
@@ -111,43 +73,57 @@ def read_files(
             failures[file] = error
 
 
-def is_video(file: Path) -> bool:
-    """Whether a file is taken for a video, by its name."""
-    return file.suffix.lower() in VIDEO_SUFFIXES
-
-
 def read_video(file: Path, every: int = 1) -> Iterator[Picture]:
     """Reads one frame in so many of a video, turned upright.
 
     Raises:
-        InputError: the file is missing or no frame of it can be decoded.
+        InputError: the file is missing, no frame of it can be decoded, or its frames have too many
+            pixels; when all that can be decoded was read: frames are missing in the middle or at
+            the end.
     """
     if not file.is_file():
         raise InputError(f"{file} is not there; name a video file.")
     video = cv2.VideoCapture(str(file))
+    times, lost = [], 0
     try:
-        number = -1
+        check_size(*map(int, map(video.get, _SIDES)), file)
         for number, seconds in enumerate(_grabbed(video)):
+            times.append(seconds)
             if number % every == 0:
                 readable, image = video.retrieve()
                 if readable:
                     yield Picture(str(file), _as_colour(image), Frame(number, seconds))
+                else:
+                    lost += 1
+        expected = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+        lost += _missing(times, expected, video.get(cv2.CAP_PROP_FPS))
     finally:
         video.release()
-    if number < 0:
+    if not times:
         raise InputError(
             f"{file} ({file.stat().st_size} bytes) is no video that can be decoded; an MP4, AVI, "
             "MOV, MKV or WebM file is expected: save or copy it again, or convert it."
         )
+    if lost:
+        raise InputError(
+            f"{file} was read in part: {lost:,} of {max(expected, len(times)):,} frames are "
+            "missing or damaged; copy it again, or convert it."
+        )
 
 
-def read_camera(index: int, frames: int | None = None, every: int = 1) -> Iterator[Picture]:
+def read_camera(
+    index: int,
+    frames: int | None = None,
+    every: int = 1,
+    failures: dict[Path, InputError] | None = None,
+) -> Iterator[Picture]:
     """Takes pictures with a camera, as fast as they are asked for.
 
     Args:
         index: of the camera, 0 for the first.
         frames: how many pictures to take; without end by default.
         every: one of so many that the camera takes.
+        failures: that the camera stops before is noted here.
 
     Raises:
         InputError: there is no such camera, or it gives no pictures.
@@ -164,6 +140,10 @@ def read_camera(index: int, frames: int | None = None, every: int = 1) -> Iterat
         for number in itertools.count():
             readable, image = camera.read()
             if not readable:
+                if failures is not None and taken:
+                    failures[Path(f"camera {index}")] = InputError(
+                        f"Camera {index} gave no more pictures after {taken}; plug it in again."
+                    )
                 break
             if number % every == 0:
                 taken += 1
@@ -188,10 +168,6 @@ def summary(failures: dict[Path, InputError], count: int) -> str:
     return f"{len(messages)} of {count} files could not be read: {told}{rest}."
 
 
-def _is_known(file):
-    return file.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES
-
-
 def _grabbed(video):
     """The time of each frame in seconds, while the next one can be had."""
     rate = video.get(cv2.CAP_PROP_FPS)
@@ -203,6 +179,19 @@ def _grabbed(video):
             seconds = number / rate
         yield seconds
         number += 1
+
+
+def _missing(times, expected, rate):
+    """How many frames of a video could not be decoded, of those that its header counts.
+
+    Some containers do not count frames but estimate them by a rate, which may change: frames are
+    missing only where for a while, or at the end, none comes.
+    """
+    missing = expected - len(times)
+    if rate <= 0 or missing <= _TOLERATED * expected:
+        return 0
+    longest = np.diff([0, *times, expected / rate]).max()
+    return missing if longest * rate > _PAUSE else 0
 
 
 def _as_colour(image):

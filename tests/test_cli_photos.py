@@ -93,6 +93,27 @@ def test_accuracy_is_told_with_its_interval_and_faces_are_drawn(models, folder, 
     assert not list(folder.parent.glob("writing-*"))
 
 
+def test_rubbish_is_passed_over_other_names_are_mapped_and_what_is_not_read_is_named(
+    models, folder, monkeypatch
+):
+    monkeypatch.setattr(ExpressionModel, "answer_covered", answer_by(lambda face: 0))
+    (folder / "Happiness").rename(folder / "happy")
+    (folder / "normal" / "broken.jpg").unlink()
+    put(folder / "@eaDir" / "a.png", np.zeros((9, 9, 3), np.uint8))
+    put(folder / "happy" / "@eaDir" / "a.png", np.zeros((9, 9, 3), np.uint8))
+    put(folder / "__MACOSX" / "happy" / "b.png", np.zeros((9, 9, 3), np.uint8))
+    put(folder / "beside.png", np.zeros((9, 9, 3), np.uint8))
+    (folder / "happy" / "IMG_1.DNG").write_bytes(b"?")
+
+    result = ask(models, folder)
+
+    assert result.exit_code == 0, result.output
+    assert "2 of 5 photographs right" in result.stdout
+    names = ("beside.png", "happy/IMG_1.DNG", "normal/notes.txt")
+    named = ", ".join(str(folder / name) for name in names)
+    assert f": 3 files ({named})" in result.stdout
+
+
 def test_without_a_figure_nothing_is_written(models, folder):
     (folder / "normal" / "broken.jpg").unlink()
     before = sorted(folder.parent.rglob("*"))

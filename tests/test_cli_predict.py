@@ -3,11 +3,13 @@
 import csv
 import json
 import shutil
+import sys
 
 import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from typer.testing import CliRunner
 
 import cli
@@ -156,6 +158,21 @@ def test_one_bad_file_is_told_at_the_end_and_the_others_are_answered(models, fol
     assert "c.jpg (6 bytes) is no picture" in str(result.exception)
 
 
+def test_a_heic_picture_is_read_or_named(models, folder, monkeypatch):
+    (folder / "c.HEIC").write_bytes(b"\0\0\0\x1cftypheic\0\0\0\0mif1heic" + bytes(40))
+    (folder / "c.dng").write_bytes(b"?")
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
+
+    result = ask(models, folder, "--json")
+
+    assert len(json.loads(result.stdout)) == 3
+    assert f"1 file ({folder / 'c.dng'})" in result.stderr
+    assert result.exit_code == 1
+    assert "1 of 3 files could not be read: " in str(result.exception)
+    assert "c.HEIC is a HEIC picture, which needs the package pillow-heif" in str(result.exception)
+
+
 def test_a_video_is_answered_frame_by_frame(models, tmp_path, portrait):
     path = tmp_path / "clip.avi"
     video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (160, 160))
@@ -184,6 +201,17 @@ def test_a_camera_tells_each_frame_at_once(models, monkeypatch, portrait):
 
     assert result.exit_code == 0, result.output
     assert sum(" s: " in line and ", path " in line for line in result.stdout.splitlines()) == 2
+
+
+def test_a_camera_that_stops_is_named_and_its_answers_are_kept(models, monkeypatch, tmp_path):
+    monkeypatch.setattr(cv2, "VideoCapture", Camera(3))
+    table = tmp_path / "answers.csv"
+
+    result = ask(models, "--camera", 0, "--frames", 9, "--every", 1, "--json", "--csv", table)
+
+    assert result.exit_code == 1
+    assert str(result.exception) == "Camera 0 gave no more pictures after 3; plug it in again."
+    assert table.exists() and isinstance(json.loads(result.stdout), list)
 
 
 @pytest.mark.parametrize(("source", "status"), [("camera", 0), ("files", 130)])

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from fer_tf.errors import InputError
+from fer_tf.rubbish import is_rubbish
 
 OFFICIAL_SOURCES = ("fer2013", "jaffe", "kdef", "raf_db")
 """The paper's four databases, in the order in which databases are merged and named."""
@@ -55,7 +56,7 @@ def find_sources(raw_dir: Path) -> list[str]:
         else:
             refuse_other_spelling(raw_dir / name)
     if not found:
-        visible = [name for name in held if not name.startswith(".")]
+        visible = [name for name in held if not is_rubbish(name)]
         state = f"; it holds {shorten(visible)}" if visible else ""
         if not raw_dir.is_dir():
             state = ", which is not there"

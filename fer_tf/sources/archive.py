@@ -8,6 +8,7 @@ import numpy as np
 
 from fer_tf.errors import InputError
 from fer_tf.faces import read_picture
+from fer_tf.rubbish import is_rubbish
 from fer_tf.sources import OFFICIAL_SOURCES, reader
 
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -29,7 +30,7 @@ _TIFF_STARTS = (b"II*\0", b"MM\0*")
 
 
 def has_files(folder: Path) -> bool:
-    """Tell whether a folder holds more than hidden files such as `.gitkeep`.
+    """Tell whether a folder holds more than `fer_tf.rubbish`, e.g. hidden files (`.gitkeep`).
 
     A file or a broken link in the folder's place counts too: `find_files` then says what it is.
 
@@ -38,7 +39,7 @@ def has_files(folder: Path) -> bool:
     """
     try:
         if folder.is_dir():
-            return any(not path.name.startswith(".") for path in folder.iterdir())
+            return any(not is_rubbish(path.name) for path in folder.iterdir())
     except OSError as error:
         _refuse_folder(error)
     return os.path.lexists(folder)
@@ -47,7 +48,7 @@ def has_files(folder: Path) -> bool:
 def find_files(folder: Path, source: str) -> list[Path]:
     """List the files at any depth of a source's folder, sorted by path.
 
-    Left out is what an operating system adds: hidden files (`._KA.AN1.39.tiff`) and `__MACOSX`.
+    Left out is what an operating system adds (`fer_tf.rubbish`): hidden files, `__MACOSX`.
     Linked folders are entered, each folder once, however many links lead to it. A folder that is
     named like an image is listed: it takes the place of one, and reading it says so.
 
@@ -71,13 +72,13 @@ def find_files(folder: Path, source: str) -> list[Path]:
         )
     files, visited = [], {os.path.realpath(folder)}
     for parent, folders, names in os.walk(folder, onerror=_refuse_folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+        folders[:] = [name for name in folders if not is_rubbish(name)]
         names += [name for name in folders if _is_image(Path(name))]
         # A link back to a parent would be followed for ever.
         real = {name: os.path.realpath(os.path.join(parent, name)) for name in sorted(folders)}
         folders[:] = [name for name, place in real.items() if place not in visited]
         visited.update(real.values())
-        files += [Path(parent, name) for name in names if not name.startswith(".")]
+        files += [Path(parent, name) for name in names if not is_rubbish(name)]
     files.sort()
     for other in OFFICIAL_SOURCES:
         strangers = [path for path in files if reader(other).FILE_NAME.fullmatch(path.name)]

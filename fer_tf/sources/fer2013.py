@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from os import SEEK_END
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TextIO
 import numpy as np
 
 from fer_tf.errors import InputError
-from fer_tf.expressions import EXPRESSIONS
+from fer_tf.expressions import EXPRESSIONS, find_label
 from fer_tf.faces import FACE_SIZE, Face
 from fer_tf.sources.archive import (
     find_files,
@@ -115,10 +116,12 @@ def _find_table(folder: Path) -> Path:
             f"{names[0]} and remove the rest."
         )
     if not found:
-        images = images_among(files)
-        if images:
+        if images := images_among(files):
             held = f"images ({images[0].relative_to(folder)}) but no table"
             hint = "; copies sorted into class folders are not read, the csv file is needed"
+            if find_label(images[0].parent.name) is not None:
+                by_class = shlex.quote(str(images[0].parent.parent))
+                hint += f" (`python cli.py evaluate-photos {by_class}` measures a model on them)"
         else:
             held, hint = "no table", ""
         lack = f"{held}, fer2013.csv or icml_face_data.csv expected{hint}"

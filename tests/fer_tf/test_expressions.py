@@ -1,6 +1,14 @@
 import pytest
 
-from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, PATHS, TASKS, labels_of, tasks_of
+from fer_tf.expressions import (
+    EXPRESSIONS,
+    MULTI_NETWORK,
+    PATHS,
+    TASKS,
+    find_label,
+    labels_of,
+    tasks_of,
+)
 
 
 def test_labels_are_those_of_the_paper():
@@ -13,6 +21,14 @@ def test_labels_are_those_of_the_paper():
         "Disgust",
         "Surprise",
     )
+
+
+def test_names_of_other_databases_are_mapped():
+    mirror = ("happy", "neutral", "sad", "angry", "fear", "disgust", "surprise")  # FER2013's.
+    assert [find_label(name) for name in mirror] == list(range(7))
+    assert [find_label(name.upper()) for name in EXPRESSIONS] == list(range(7))
+    assert [find_label(name) for name in ("3_Angry", "fearful ", "Surprised (2)")] == [3, 4, 6]
+    assert [find_label(name) for name in ("contempt", "3", "", "happy and sad")] == [None] * 4
 
 
 def test_paths_are_those_of_the_paper():

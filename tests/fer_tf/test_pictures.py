@@ -4,7 +4,7 @@ import pytest
 
 from fer_tf import pictures
 from fer_tf.errors import InputError
-from fer_tf.pictures import find_files, read_camera, read_files, read_video, summary
+from fer_tf.pictures import read_camera, read_files, read_video, summary
 from tests.fer_tf.test_faces import ORIENTATION_6
 
 
@@ -20,38 +20,9 @@ def write_video(path, levels, rate=5):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two pictures, a text, and a sub-folder with one more picture."""
-    (tmp_path / "deep").mkdir()
-    for name in ("b.PNG", "a.jpg", "deep/c.png"):
-        (tmp_path / name).write_bytes(cv2.imencode(".png", np.zeros((4, 6), np.uint8))[1])
-    (tmp_path / "notes.txt").write_text("no picture")
+    """A picture and what is none."""
+    (tmp_path / "b.PNG").write_bytes(cv2.imencode(".png", np.zeros((4, 6), np.uint8))[1])
     return tmp_path
-
-
-def test_a_folder_gives_its_pictures_by_name(folder):
-    assert [path.name for path in find_files([str(folder)])] == ["a.jpg", "b.PNG"]
-
-
-def test_patterns_reach_into_folders_and_files_come_once(folder):
-    found = find_files([folder / "b.PNG", f"{folder}/**/*.[pP]*", f"{folder}/*"])
-
-    assert [path.name for path in found] == ["b.PNG", "c.png", "a.jpg"]
-
-
-def test_a_file_whose_name_looks_like_a_pattern_is_that_file(folder):
-    odd = folder / "me [1].jpg"
-    odd.write_bytes(b"")
-
-    assert find_files([str(odd)]) == [odd]
-
-
-def test_an_empty_folder_and_a_pattern_without_match_are_named(folder):
-    (folder / "empty").mkdir()
-
-    with pytest.raises(InputError, match="empty holds no picture and no video"):
-        find_files([folder / "empty"])
-    with pytest.raises(InputError, match=r"\*\.webp matches no picture and no video"):
-        find_files([f"{folder}/*.webp"])
 
 
 def test_a_video_gives_every_nth_frame_with_its_time(tmp_path):
@@ -64,6 +35,91 @@ def test_a_video_gives_every_nth_frame_with_its_time(tmp_path):
     assert [picture.photo for picture in read] == [str(path)] * 3
     levels = [picture.image.mean() for picture in read]
     np.testing.assert_allclose(levels, [0, 100, 200], atol=3)
+
+
+def damage(path, begin, end):
+    """Fills a part of a file with zeros."""
+    data = bytearray(path.read_bytes())
+    part = slice(int(begin * len(data)), int(end * len(data)))
+    data[part] = bytes(len(data[part]))
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("a.avi", "MJPG"), ("a.mp4", "mp4v"), ("a.mkv", "mp4v"), ("a.webm", "VP80")]
+)
+def test_a_video_that_is_damaged_in_the_middle_is_answered_and_named(tmp_path, name, code):
+    rng = np.random.default_rng(0)
+    path = tmp_path / name
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*code), 10, (64, 48))
+    for _ in range(60):
+        video.write(rng.integers(0, 256, (48, 64, 3), np.uint8))
+    video.release()
+    failures = {}
+
+    whole = list(read_files([path], 1, failures))
+    assert len(whole) == 60 and not failures
+    damage(path, 0.5, 0.7)
+    part = list(read_files([path], 1, failures))
+
+    assert 10 < len(part) < 60
+    missing = f"was read in part: {60 - len(part)} of 60 frames are missing or damaged; copy it"
+    assert missing in str(failures[path])
+
+
+class Video:
+    """Tells of a rate and a number of frames, and gives a frame at each of some seconds."""
+
+    def __init__(self, times, rate, count):
+        self.times, self.rate, self.count, self.number = times, rate, count, -1
+
+    def __call__(self, path):
+        return self
+
+    def grab(self):
+        self.number += 1
+        return self.number < len(self.times)
+
+    def retrieve(self):
+        return True, np.zeros((4, 6, 3), np.uint8)
+
+    def get(self, what):
+        now = self.times[min(max(self.number, 0), len(self.times) - 1)]
+        return {
+            cv2.CAP_PROP_POS_MSEC: 1000 * now,
+            cv2.CAP_PROP_FPS: self.rate,
+            cv2.CAP_PROP_FRAME_COUNT: self.count,
+            cv2.CAP_PROP_FRAME_WIDTH: 6,
+            cv2.CAP_PROP_FRAME_HEIGHT: 4,
+        }[what]
+
+    def release(self):
+        pass
+
+
+def test_a_video_whose_header_estimates_its_frames_is_whole(folder, monkeypatch):
+    def failed(times, rate, count):
+        monkeypatch.setattr(cv2, "VideoCapture", Video(times, rate, count))
+        failures = {}
+        assert len(list(read_files([folder / "a.webm"], 1, failures))) == len(times)
+        return bool(failures)
+
+    (folder / "a.webm").touch()
+    even = np.arange(100) / 24
+    assert not failed(even, 30, 125)  # The rate is lower than the header says.
+    assert not failed(even, 24, -9223372036854775808)  # The header says nothing.
+    assert not failed(even, 0, 125)
+    assert not failed(even, 24, 101)
+    assert failed(even[:50], 24, 100)
+    assert failed(np.delete(even, range(40, 60)), 24, 100)
+
+
+def test_frames_of_too_many_pixels_are_refused_before_decoding(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "clip.avi", [0] * 3)
+    monkeypatch.setenv("FER_TF_MAX_PIXELS", "3071")
+
+    with pytest.raises(InputError, match="clip.avi has 64 x 48 pixels, 3,071 are allowed"):
+        list(read_video(path))
 
 
 def test_one_picture_is_held_at_a_time(tmp_path):
@@ -150,6 +206,15 @@ def test_a_camera_gives_so_many_frames(monkeypatch):
     assert [picture.frame.number for picture in read] == [0, 2, 4]
     assert {(picture.photo, picture.live) for picture in read} == {("camera 3", True)}
     assert camera.released and camera.left == 95
+
+
+def test_a_camera_that_stops_is_named(monkeypatch):
+    monkeypatch.setattr(cv2, "VideoCapture", Camera(5))
+    failures = {}
+
+    assert len(list(read_camera(3, frames=9, failures=failures))) == 5
+
+    assert summary(failures, 1) == "Camera 3 gave no more pictures after 5; plug it in again."
 
 
 def test_a_camera_that_is_none_and_one_that_is_dark(monkeypatch):

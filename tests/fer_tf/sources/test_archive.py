@@ -139,6 +139,7 @@ def test_what_is_harmless_is_passed_over(raw_dir, source):
         (raw_dir / source / name).touch()
     shutil.copytree(raw_dir / source, raw_dir / source / "__MACOSX")
     shutil.copytree(raw_dir / source, raw_dir / source / ".cache")
+    shutil.copytree(raw_dir / source, raw_dir / source / "@eaDir")
 
     assert len(read(raw_dir, source)) == 7
 

@@ -255,6 +255,8 @@ def test_class_folders_are_refused(tmp_path):
 
     with pytest.raises(InputError, match=r"images \(train.angry.1.png\).* the csv file is needed"):
         list(fer2013.read(tmp_path))
+    with pytest.raises(InputError, match=f"evaluate-photos {tmp_path / 'train'}` measures"):
+        list(fer2013.read(tmp_path))
 
 
 def test_a_missing_or_empty_folder_says_how_to_obtain_the_archive(tmp_path):
