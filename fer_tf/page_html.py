@@ -141,8 +141,8 @@ def _card(answer, first):
     return (
         f'<section class="card" data-mask="{answer.mask}"><h3>{title.capitalize()}</h3>'
         f'<div class="faces">{seen}</div>'
-        f'<p class="label">{said.label} {said.probability:.2f}{changed}</p>'
-        f'<p class="path">Path {said.path} of {paths}</p>{recognised}'
+        f'<p class="label">{escape(said.label)} {said.probability:.2f}{changed}</p>'
+        f'<p class="path">Path {escape(said.path)} of {paths}</p>{recognised}'
         f"<table><tbody>{bars}</tbody></table></section>"
     )
 

@@ -12,7 +12,7 @@ from fer_tf.inference import ExpressionModel
 from fer_tf.model_card import accuracy_sentence, sources_of, trained_on
 from fer_tf.occlusion import ANY_OCCLUSION, DATABASES
 from fer_tf.query import ask
-from fer_tf.rest_client import Server, ServerRefusal, SignatureMissing, model_path
+from fer_tf.rest_client import Server, SignatureMissing, model_path
 from fer_tf.sources.drawn import NAME as DRAWN
 from fer_tf.versions import newest_versions, read_manifest
 
@@ -127,13 +127,7 @@ class ServedModels:
 
     def names(self) -> list[str]:
         """See `Models`."""
-        there = []
-        for name in (ANY_OCCLUSION, *DATABASES):
-            try:
-                self._server.request(model_path(name, None))
-            except ServerRefusal:
-                continue
-            there.append(name)
+        there = self._server.find_models()
         if not there:
             raise InputError(
                 f"{self._server.url} serves none of {ANY_OCCLUSION}, {', '.join(DATABASES)}; "

@@ -74,4 +74,9 @@ def ask(server: Server, model: str, signature: str, images: np.ndarray) -> dict[
         server.predict(model, signature, images[start : start + FACES_AT_A_TIME])
         for start in range(0, max(len(images), 1), FACES_AT_A_TIME)
     ]
+    if any(part.keys() != answers[0].keys() for part in answers):
+        raise InputError(
+            f"{model} at {server.url} changed between two requests: another version was loaded; "
+            "ask again."
+        )
     return {name: [row for part in answers for row in part[name]] for name in answers[0]}

@@ -4,6 +4,7 @@ The API: https://www.tensorflow.org/tfx/serving/api_rest.
 """
 
 import base64
+import contextlib
 import http.client
 import json
 import re
@@ -16,8 +17,8 @@ import urllib.request
 import cv2
 import numpy as np
 
+from fer_tf import server_answers
 from fer_tf.errors import InputError
-from fer_tf.export import ATTENTION
 from fer_tf.occlusion import ANY_OCCLUSION, DATABASES
 from fer_tf.server_errors import SIGNATURE_MISSING, explain, plain, short
 
@@ -58,19 +59,22 @@ class Server:
         Raises:
             InputError: if there is none, or several and none that recognises the occlusion itself.
         """
-        found = []
-        for name in (ANY_OCCLUSION, *DATABASES):
-            try:
-                self.request(f"models/{name}")
-            except ServerRefusal:
-                continue
-            if name == ANY_OCCLUSION:
-                return name
-            found.append(name)
+        found = self.find_models()
+        if ANY_OCCLUSION in found:
+            return ANY_OCCLUSION
         if len(found) != 1:
             what = f"{', '.join(found)}; choose one" if found else "none of our databases' names"
             raise InputError(f"{self.url} serves {what}; name the model with --name.")
         return found[0]
+
+    def find_models(self) -> list[str]:
+        """Those of our names under which a model is served, the one for any face first."""
+        found = []
+        for name in (ANY_OCCLUSION, *DATABASES):
+            with contextlib.suppress(ServerRefusal):
+                server_answers.states(self.request(model_path(name, None)), self.url)
+                found.append(name)
+        return found
 
     def check_available(self, model: str) -> None:
         """Makes sure that a model can be asked.
@@ -84,28 +88,22 @@ class Server:
         # A server lists the states of all versions whatever label is asked for. It gives metadata
         # of a label's version if that is loaded.
         name, _, label = model.partition("/labels/")
-        answer = self.request(name)
-        versions = answer.get("model_version_status") if isinstance(answer, dict) else None
-        if not versions:
-            raise InputError(
-                f"{self.url} answers, but not as TensorFlow Serving; give its REST address."
-            )
-        states = {str(status["version"]): status["state"] for status in versions}
+        versions = server_answers.states(self.request(name), self.url)
+        states = [state for state, _ in versions.values()]
         if label:
             try:
                 self.request(f"{model}/metadata")
                 return
             except ServerRefusal as error:
-                if "AVAILABLE" in states.values() and "Servable not found" not in str(error):
+                if "AVAILABLE" in states and "Servable not found" not in str(error):
                     raise
-        elif "AVAILABLE" in states.values():
+        elif "AVAILABLE" in states:
             return
-        errors = [status.get("status", {}).get("error_message") for status in versions]
-        reason = next((f" ({short(error)})" for error in errors if error), "")
-        listing = ", ".join(f"version {v} {state}" for v, state in states.items())
+        reason = next((f" ({error})" for _, error in versions.values() if error), "")
+        listing = ", ".join(f"version {v} {state}" for v, (state, _) in versions.items())
         advice = (
             "wait a moment and try again"
-            if {"START", "LOADING"} & set(states.values()) and not reason
+            if {"START", "LOADING"} & set(states) and not reason
             else "look at the server's log and restore the version"
         )
         what = f"label {label} not on an AVAILABLE one" if label else "none AVAILABLE"
@@ -120,7 +118,8 @@ class Server:
             images: uint8 [N, 48, 48], N at least 1.
 
         Returns:
-            Output name -> N values, see `fer_tf.export.write_saved_model`.
+            Output name -> N values, see `fer_tf.export.write_saved_model`, checked by
+            `fer_tf.server_answers.predictions`.
 
         Raises:
             SignatureMissing: if the model has no such signature.
@@ -134,16 +133,13 @@ class Server:
         else:
             rows = images[..., np.newaxis].tolist()
         answer = self.request(f"{model}:predict", {"signature_name": signature, "instances": rows})
-        rows = answer.get("predictions") if isinstance(answer, dict) else None
-        expected = {"label", "class_id", "probability", "path"}
-        if signature == ATTENTION:
-            expected = {ATTENTION, "path"}
-        if not rows or not isinstance(rows[0], dict) or not expected <= rows[0].keys():
+        try:
+            return server_answers.predictions(answer, signature, len(images))
+        except server_answers.AnswerError as error:
             raise InputError(
-                f"{model} at {self.url} does not answer with {', '.join(sorted(expected))}: it is "
-                "no model made by `python cli.py combine`; name another with --name."
-            )
-        return {key: [row[key] for row in rows] for key in rows[0]}
+                f"{model} at {self.url} {error}: it is no model made by `python cli.py combine`; "
+                "name another with --name."
+            ) from error
 
     def request(self, path: str, body: dict | None = None) -> dict:
         """GETs, or with a body POSTs, and returns the JSON that comes back.
@@ -183,7 +179,7 @@ class Server:
     def _parse(self, data, status):
         try:
             return json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             text = data.decode(errors="replace")
             # TensorFlow Serving escapes its errors as C does, \\' among others, which JSON forbids.
             if quoted := re.fullmatch(r'\s*{\s*"error":\s*"(.*)"\s*}\s*', text, re.DOTALL):

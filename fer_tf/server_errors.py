@@ -105,6 +105,7 @@ def plain(message: str) -> str:
 
 
 def short(text: str) -> str:
-    """One line of at most 200 characters."""
+    """One line of at most 200 characters, all of which can be printed."""
     line = " ".join(text.split())
+    line = "".join(letter if letter.isprintable() else "?" for letter in line)
     return line if len(line) <= 200 else f"{line[:197]}..."

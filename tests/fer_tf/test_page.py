@@ -242,7 +242,7 @@ def test_a_server_is_asked_for_our_names(monkeypatch, two, missing):
     def request(self, path, body=None):
         if "eye_cdb" not in path:
             raise ServerRefusal("Servable not found")
-        return {}
+        return {"model_version_status": [{"version": "1", "state": "AVAILABLE"}]}
 
     def predict(self, model, signature, images):
         asked.append((model, signature, len(images)))

@@ -461,6 +461,7 @@ def other(request):
         ({"body": b"hello"}, "HTTP 200 with 'hello', not JSON"),
         ({"body": b'{"status": "ok"}'}, "not as TensorFlow Serving"),
         ({"body": b'["ok"]'}, "not as TensorFlow Serving"),
+        ({"body": b"[" * 100_000}, "not JSON"),
         ({"status": 401, "body": b'{"detail": "key"}'}, "answers \"{'detail': 'key'}\""),
         ({"delay": 2}, "did not answer within 0.5 s"),
     ],
