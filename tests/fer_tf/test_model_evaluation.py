@@ -109,6 +109,7 @@ def test_a_model_of_other_faces_or_of_one_database_is_refused(version, tmp_path)
     write_json(version / MANIFEST, MADE | {"data_fingerprint": "others"})
     with pytest.raises(InputError, match="trained on other faces"):
         evaluate_model(version, tmp_path)
-    write_json(version / MANIFEST, {"database": "concat_db"})
+    of_one = {name: value for name, value in MADE.items() if name != "answering"}
+    write_json(version / MANIFEST, of_one | {"database": "concat_db", "occlusion": "upper"})
     with pytest.raises(InputError, match="is of one database"):
         evaluate_model(version, tmp_path)
