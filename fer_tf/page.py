@@ -1,5 +1,6 @@
 """A page in the browser on which a model is asked about a picture: `python cli.py app`."""
 
+import contextlib
 import functools
 import ipaddress
 import os
@@ -72,21 +73,22 @@ def launch(page, host: str, port: int) -> str:
         InputError: it cannot listen there.
     """
     try:
-        _, url, _ = page.launch(
-            server_name=host,
-            server_port=port,
-            share=False,
-            quiet=True,
-            prevent_thread_lock=True,
-            max_file_size=MOST_BYTES,
-            footer_links=[],
-            run_history=False,
-            ssr_mode=False,
-            pwa=False,
-            mcp_server=False,
-            enable_monitoring=False,
-            css=STYLE,
-        )
+        with _no_proxies():  # It asks itself whether it is there.
+            _, url, _ = page.launch(
+                server_name=host,
+                server_port=port,
+                share=False,
+                quiet=True,
+                prevent_thread_lock=True,
+                max_file_size=MOST_BYTES,
+                footer_links=[],
+                run_history=False,
+                ssr_mode=False,
+                pwa=False,
+                mcp_server=False,
+                enable_monitoring=False,
+                css=STYLE,
+            )
     except OSError as error:
         raise InputError(
             f"The page cannot be opened at {host}:{port}; another program may listen there: choose "
@@ -223,16 +225,32 @@ def import_gradio():
     """Gradio, told to send nothing.
 
     Raises:
-        InputError: it is not installed.
+        InputError: it is not installed or cannot be imported.
     """
     os.environ.update(_OFFLINE)  # Read when it is imported.
+    advice = "install the extra named app: `pip install -e '.[app]'`"
     try:
-        import gradio
+        with _no_proxies():  # Some need packages that it does not bring.
+            import gradio
     except ImportError as error:
-        raise InputError(
-            "The page needs Gradio; install the extra named app: `pip install -e '.[app]'`."
-        ) from error
+        if isinstance(error, ModuleNotFoundError) and error.name == "gradio":
+            raise InputError(f"The page needs Gradio; {advice}.") from error
+        raise InputError(f"Gradio cannot be imported ({error}); {advice}.") from error
     return gradio
+
+
+@contextlib.contextmanager
+def _no_proxies():
+    """Hides proxies from what asks this machine alone; a server of --url may need them."""
+    names = ("no_proxy", "NO_PROXY")
+    before = {name: os.environ[name] for name in names if name in os.environ}
+    os.environ.update(dict.fromkeys(names, "*"))
+    try:
+        yield
+    finally:
+        for name in names:
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def _is_loopback(host):

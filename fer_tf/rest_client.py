@@ -163,7 +163,7 @@ class Server:
                 response = error  # An answer like any other, of status 300 or more.
             with response:
                 status, data = response.status, response.read()
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:  # The last of a proxy.
             cause = error.reason if isinstance(error, urllib.error.URLError) else error
             raise InputError(self._unreachable(cause)) from error
         answer = self._parse(data, status)
@@ -198,6 +198,12 @@ class Server:
                 f"{self.url} did not answer within {self.timeout:g} s; wait until it is less "
                 "busy, send fewer photos, or give --timeout more."
             )
+        if not isinstance(error, ssl.SSLError) and (proxy := _proxy_for(self.url)):
+            return (
+                f"{self.url} cannot be reached through the proxy {proxy} ({error}); set "
+                f"no_proxy={urllib.parse.urlsplit(self.url).hostname} to ask without it, or "
+                "correct its address."
+            )
         if isinstance(error, ConnectionRefusedError):
             return (
                 f"Nothing listens at {host}; start the server with the command that `python cli.py "
@@ -227,6 +233,15 @@ class ServerRefusal(InputError):
 
 class SignatureMissing(ServerRefusal):
     """The model has no signature of this name."""
+
+
+def _proxy_for(url):
+    """The proxy that the environment names for an address, without its password, or None."""
+    parts = urllib.parse.urlsplit(url)
+    proxy = urllib.request.getproxies().get(parts.scheme)
+    if not proxy or urllib.request.proxy_bypass(parts.netloc):
+        return None
+    return re.sub("//.*@", "//", proxy)
 
 
 def model_path(name: str, version: str | None) -> str:

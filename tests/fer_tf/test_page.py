@@ -4,7 +4,9 @@ import base64
 import json
 import os
 import re
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -233,6 +235,50 @@ def test_without_gradio_one_sentence_names_the_extra(models_dir, monkeypatch):
 
     assert isinstance(result.exception, InputError)
     assert "install the extra named app" in str(result.exception)
+
+
+def test_what_gradio_lacks_is_named(tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "gradio", raising=False)
+    (tmp_path / "gradio.py").write_text("raise ImportError('libfoo.so: cannot open')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match=r"cannot be imported \(libfoo.so: cannot open"):
+        page.import_gradio()
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "http_proxy=http://127.0.0.1:9",
+        "all_proxy=socks5://127.0.0.1:9",
+        "ALL_PROXY=socks5://127.0.0.1:9",
+        "HTTP_PROXY=http://127.0.0.1:9",
+        "https_proxy=nonsense://",
+        "no_proxy=example.org",
+    ],
+)
+def test_the_page_opens_whatever_proxy_is_set(variable):
+    """In a process of its own: Gradio reads the proxies when it is imported."""
+    pytest.importorskip("gradio")
+    script = """
+import os, socket
+from fer_tf import page
+from tests.fer_tf.test_page import Fake
+before = {name: value for name, value in os.environ.items() if "proxy" in name.lower()}
+with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    port = free.getsockname()[1]
+built = page.build(Fake())
+print(page.launch(built, "127.0.0.1", port) == f"http://127.0.0.1:{port}/")
+built.close(verbose=False)
+print({n: v for n, v in os.environ.items() if "proxy" in n.lower()} == before)
+"""
+    name, _, value = variable.partition("=")
+    env = {n: v for n, v in os.environ.items() if "proxy" not in n.lower()} | {name: value}
+    root = Path(page.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, env=env, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["True", "True"], done.stderr
 
 
 @pytest.mark.parametrize("missing", [False, True], ids=["attention", "an older version"])

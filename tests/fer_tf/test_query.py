@@ -5,6 +5,7 @@ import shutil
 import socket
 import threading
 import time
+import urllib.request
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import cv2
@@ -280,6 +281,26 @@ def test_nobody_listens(photos):
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         message = failing(photos, url)
     assert "Nothing listens at 127.0.0.1" in message and "serve-config" in message
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://me:secret@127.0.0.1:9", "socks5://127.0.0.1:9", "http://nowhere.invalid:1"]
+)
+def test_a_proxy_that_is_not_reached_is_named(server, photos, monkeypatch, proxy):
+    monkeypatch.setenv("no_proxy", "example.org")
+    monkeypatch.setenv("http_proxy", proxy)
+    monkeypatch.setattr(urllib.request, "_opener", None)  # It read the proxies before.
+    message = failing(photos, server.url)
+    assert f"through the proxy {proxy.replace('me:secret@', '')} (" in message
+    assert "set no_proxy=127.0.0.1" in message and "secret" not in message
+
+
+@pytest.mark.parametrize("proxy", ["http:", "http://", "http://[:1", "http://a:b"])
+def test_a_proxy_that_is_no_address_is_one_sentence(server, photos, monkeypatch, proxy):
+    monkeypatch.setenv("no_proxy", "example.org")
+    monkeypatch.setenv("http_proxy", proxy)
+    monkeypatch.setattr(urllib.request, "_opener", None)
+    assert "through the proxy" in failing(photos, server.url)
 
 
 def test_an_unknown_host(photos, monkeypatch):
