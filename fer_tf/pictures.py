@@ -1,6 +1,7 @@
 """Pictures one after the other: of files, folders, globs, videos and cameras."""
 
 import itertools
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ def read_video(file: Path, every: int = 1) -> Iterator[Picture]:
     """
     if not file.is_file():
         raise InputError(f"{file} is not there; name a video file.")
-    video = cv2.VideoCapture(str(file))
+    video = _open_video(file)
     times, lost = [], 0
     try:
         check_size(*map(int, map(video.get, _SIDES)), file)
@@ -166,6 +167,18 @@ def summary(failures: dict[Path, InputError], count: int) -> str:
     more = len(messages) - MOST_FAILURES_NAMED
     rest = f"; and {more} more" if more > 0 else ""
     return f"{len(messages)} of {count} files could not be read: {told}{rest}."
+
+
+def _open_video(file):
+    """Opens a video; by a link where its name is no UTF-8, for which OpenCV ends the program."""
+    try:
+        str(file).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory() as folder:
+            link = Path(folder) / f"video{file.suffix}"
+            link.symlink_to(file.absolute())
+            return cv2.VideoCapture(str(link))
+    return cv2.VideoCapture(str(file))
 
 
 def _grabbed(video):

@@ -11,6 +11,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from fer_tf import terminal
 from fer_tf.networks import title_of
 
 _VALUES = {
@@ -108,7 +109,7 @@ class Progress:
         self._title = title
         self._rows = {network: _Row(title_of(network)) for network in networks}
         self._first_epochs = {}
-        self._console = console or Console()
+        self._console = console or terminal.console()
         self._live = None
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import sys
 
@@ -144,6 +145,31 @@ def test_attention_colours_the_faces_of_annotated_pictures_where_it_is_asked_for
     assert (
         "No attention is drawn: the model does not tell it. One that is combined" in result.stderr
     )
+
+
+def test_names_that_are_no_utf_8_are_answered_everywhere(models, tmp_path, portrait):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    photo = folder / os.fsdecode(b"b\xff.png")
+    photo.write_bytes(cv2.imencode(".png", portrait)[1].tobytes())
+    outputs = [f"--csv={tmp_path / 'a.csv'}", f"--annotate={tmp_path / 'drawn'}"]
+
+    result = ask(models, folder, "--json", *outputs)
+
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)[0]["photo"] == str(photo)
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["photo"] for row in csv.DictReader(file)] == [f"{folder}/b\\udcff.png"]
+    assert os.listdir(os.fsencode(tmp_path / "drawn")) == [b"b\xff.jpg"]
+    video = folder / os.fsdecode(b"c\xff.avi")
+    writer = cv2.VideoWriter(
+        str(tmp_path / "c.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (160, 160)
+    )
+    writer.write(portrait)
+    writer.release()
+    (tmp_path / "c.avi").rename(video)
+    answers = json.loads(ask(models, video, "--json").stdout)
+    assert [answer["photo"] for answer in answers] == [str(video)]
 
 
 def test_one_bad_file_is_told_at_the_end_and_the_others_are_answered(models, folder, tmp_path):
