@@ -1,11 +1,12 @@
 """The files that a user means by names, folders and patterns, and those that are left out."""
 
 import glob
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from fer_tf.errors import InputError
-from fer_tf.rubbish import is_rubbish
+from fer_tf.rubbish import is_rubbish, walk
 from fer_tf.sources.archive import shorten
 
 PICTURE_SUFFIXES = frozenset(
@@ -103,10 +104,21 @@ def is_video(file: Path) -> bool:
 
 
 def _matches(pattern):
-    """The files that a pattern matches, without those in folders such as `@eaDir`."""
+    """The files that a pattern matches, each once, without those in folders such as `@eaDir`."""
+    before, magic, after = pattern.partition("**")
+    if not magic:
+        found = (path for path in map(Path, sorted(glob.glob(pattern))) if path.is_file())
+    else:  # Not by `glob`, which never ends where links lead back to a parent.
+        starts = glob.glob(before) if glob.has_magic(before) else [before or "."]
+        folders = (folder for start in starts for folder, _, _ in walk(Path(start)))
+        found = (
+            path
+            for folder in sorted(folders)
+            for path in _matches(os.path.join(glob.escape(str(folder)), after.lstrip("/") or "*"))
+        )
     named = Path(pattern).parts
-    for path in map(Path, sorted(glob.glob(pattern, recursive=True))):
-        if path.is_file() and not any(is_rubbish(part) for part in path.parts if part not in named):
+    for path in dict.fromkeys(found):
+        if not any(is_rubbish(part) for part in path.parts if part not in named):
             yield path
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from fer_tf.errors import InputError
 from fer_tf.faces import read_picture
-from fer_tf.rubbish import is_rubbish
+from fer_tf.rubbish import is_rubbish, walk
 from fer_tf.sources import OFFICIAL_SOURCES, reader
 
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -70,15 +70,10 @@ def find_files(folder: Path, source: str) -> list[Path]:
             f"{folder} is {state}, a folder is expected there; move it away. "
             f"{reader(source).INSTRUCTIONS}"
         )
-    files, visited = [], {os.path.realpath(folder)}
-    for parent, folders, names in os.walk(folder, onerror=_refuse_folder, followlinks=True):
-        folders[:] = [name for name in folders if not is_rubbish(name)]
-        names += [name for name in folders if _is_image(Path(name))]
-        # A link back to a parent would be followed for ever.
-        real = {name: os.path.realpath(os.path.join(parent, name)) for name in sorted(folders)}
-        folders[:] = [name for name, place in real.items() if place not in visited]
-        visited.update(real.values())
-        files += [Path(parent, name) for name in names if not is_rubbish(name)]
+    files = []
+    for parent, folders, names in walk(folder, _refuse_folder):
+        images = [name for name in folders if _is_image(Path(name))]  # Named like one by mistake.
+        files += [parent / name for name in (*names, *images)]
     files.sort()
     for other in OFFICIAL_SOURCES:
         strangers = [path for path in files if reader(other).FILE_NAME.fullmatch(path.name)]

@@ -76,3 +76,18 @@ def test_an_empty_folder_and_a_pattern_without_match_are_named(folder):
         find_files([folder / "empty"])
     with pytest.raises(InputError, match=r"\*\.webp matches no picture and no video"):
         find_files([f"{folder}/*.webp"])
+
+
+def test_links_back_to_a_parent_end(tmp_path):
+    folder = tmp_path / "a" / "b"
+    folder.mkdir(parents=True)
+    for name in ("one", "two"):
+        (folder / name).symlink_to(tmp_path, target_is_directory=True)
+    for place in (tmp_path / "c.jpg", folder / "d.jpg"):
+        place.touch()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "e.jpg").touch()
+    (folder / "three").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    found = find_files([f"{tmp_path}/a/**/*.jpg"])
+    assert {path.name for path in found} == {"c.jpg", "d.jpg", "e.jpg"}
+    assert len({path.resolve() for path in found}) == len(found)
