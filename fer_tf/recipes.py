@@ -97,6 +97,9 @@ class Recipe:
         shared_stages: so many first stages of the backbone, and what comes before them, the others
             keep as the network has them from which they begin, so that a combined model evaluates
             them once; 0: none.
+        expression_logits: whether the last layer of BeginNet and the subnets has a logit for each
+            of the seven expressions, from which those of their classes follow; so they can begin as
+            exactly what the flat network says.
         distillation: the teachers from which the networks learn too, or None.
         covers_anew: whether faces are covered while a network is trained, after augmentation, and
             not before. It needs all three databases.
@@ -126,6 +129,7 @@ class Recipe:
     start_database: str | None = None
     first_schedule: Schedule | None = None
     shared_stages: int = 0
+    expression_logits: bool = False
     distillation: Distillation | None = None
     covers_anew: bool = False
     attention: bool = True
@@ -148,7 +152,7 @@ class Recipe:
         """
         plain = asdict(self) | {"augmentation": []}
         if network == self.start_from:
-            plain |= {"start_from": None, "shared_stages": 0}
+            plain |= {"start_from": None, "shared_stages": 0, "expression_logits": False}
         else:
             plain["start_database"] = None
         del plain["schedules"], plain["first_schedule"]
@@ -292,15 +296,16 @@ def strong() -> Recipe:
         start_database="mixed",
         first_schedule=Schedule(epochs=50, batch_size=64, learning_rate=3e-3),
         shared_stages=3,
+        expression_logits=True,
         distillation=Distillation(temperature=3.0),
         covers_anew=True,
         usual_eyes=0.5,
         dropout=0.2,
         schedules=_schedules(
-            begin=Schedule(epochs=5, batch_size=64, learning_rate=1e-3),
-            subnet_x=Schedule(epochs=5, batch_size=64, learning_rate=1e-3),
-            subnet_y=Schedule(epochs=8, batch_size=64, learning_rate=1e-3),
-            subnet_z=Schedule(epochs=10, batch_size=64, learning_rate=1e-3),
+            begin=Schedule(epochs=1, batch_size=64, learning_rate=1e-4),
+            subnet_x=Schedule(epochs=1, batch_size=64, learning_rate=1e-4),
+            subnet_y=Schedule(epochs=1, batch_size=64, learning_rate=1e-4),
+            subnet_z=Schedule(epochs=1, batch_size=64, learning_rate=1e-4),
             flat=Schedule(epochs=5, batch_size=64, learning_rate=1e-3),
         ),
     )

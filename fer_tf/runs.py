@@ -132,6 +132,7 @@ def _completed(run):
     if "backbone" in run.get("recipe", {}):
         usual = {"start_from": None, "usual_eyes": 0.0, "optimizer": "sgd"}
         usual |= {"start_database": None, "shared_stages": 0, "distillation": None}
+        usual |= {"expression_logits": False}
         run["recipe"] = usual | {"covers_anew": False, "keeps": "best"} | run["recipe"]
         usual = {"expansion": 2, "bottleneck": True, "batch_norm_momentum": 0.9}
         usual |= {"widths": None, "stem_strides": 2, "pool_stages": False}

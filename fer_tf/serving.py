@@ -182,7 +182,7 @@ def refuse_partition(run: dict, path: Path) -> None:
 
 def _shared(value):
     """A recipe without what each network has of its own; else the value."""
-    own = ("schedule", "start_from", "start_database", "shared_stages")
+    own = ("schedule", "start_from", "start_database", "shared_stages", "expression_logits")
     return {**value, **dict.fromkeys(own)} if isinstance(value, dict) else value
 
 

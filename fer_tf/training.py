@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_tf.errors import InputError
+from fer_tf.expressions import MULTI_NETWORK, TASKS
 from fer_tf.networks import classes_of
 from fer_tf.occlusion import RECOGNISED, visible_rows
 from fer_tf.recipes import Recipe
@@ -38,7 +39,12 @@ def build_network(network: str, recipe: Recipe, occlusion: str):
         rows=visible_rows(occlusion if recipe.visible_rows else "eyes"),
         dropout=recipe.dropout,
         name=network,
+        expressions=TASKS[network].expressions if _reads_expressions(network, recipe) else None,
     )
+
+
+def _reads_expressions(network, recipe):
+    return recipe.expression_logits and network in MULTI_NETWORK
 
 
 def train_network(
@@ -155,11 +161,12 @@ def _starting_point(network, key, runs_dir):
 
 
 def begin_from(net, start) -> None:
-    """Gives a network another's weights but for those of the last layer, whose classes differ."""
+    """Gives a network another's weights, but not those of a last layer with other classes."""
     from fer_tf.models.expression_net import LOGITS
 
+    same = net.get_layer(LOGITS).output.shape == start.get_layer(LOGITS).output.shape
     for layer in net.layers:
-        if layer.name != LOGITS:
+        if layer.weights and (layer.name != LOGITS or same):
             layer.set_weights(start.get_layer(layer.name).get_weights())
 
 
