@@ -279,14 +279,15 @@ def strong() -> Recipe:
     Command: `make pretrained`, or the commands of docs/training.md. One flat network sees each face
     uncovered or covered in any of the three ways, drawn anew each time, and learns the labels and
     what `teacher` says of the uncovered face. The flat network of each database starts from it;
-    BeginNet and the subnets are heads on that network's trunk.
+    BeginNet and the subnets share that network's trunk and read their classes off its logits.
 
     Cost in bfloat16 on one core of an AMD EPYC with AVX512_BF16, beside other work: 61 minutes for
-    the flat network of all occlusions, then 10 to 16 for the five networks of a database. On the
+    the flat network of all occlusions, then 6 to 11 for the five networks of a database. On the
     validation images (results/strong/) the flat network of all occlusions has 68.2 % uncovered,
-    60.1 % with the upper and 53.3 % with the lower half covered, where `quick` has about 60, 54 and
-    44 % on test images; fine-tuning adds 1 point where a half is covered, mirroring 1 to 2 points;
-    the heads lose 2 points from the flat network. Result on test images: see the model card.
+    60.1 % with the upper and 53.3 % with the lower half covered; fine-tuning adds 1 point where a
+    half is covered, mirroring 1 to 2 points. Linear heads of their own would lose 2 points from the
+    flat network (results/strong/linear_heads_concat_db.json). Path selection on the test images,
+    mirrored: 61.0 % upper half, 53.1 % lower half, 61.8 % eyes covered, 66.7 % uncovered.
     """
     return replace(
         teacher(),
