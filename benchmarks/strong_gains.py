@@ -23,6 +23,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 from run_options import run_options
+from scipy.special import softmax
 
 from fer_tf.checkpoint import load_best
 from fer_tf.expressions import MULTI_NETWORK
@@ -50,7 +51,7 @@ def main():
         """The softmax for the images and its mean with that for the mirror images."""
         network = load_best(folder)
         both = [
-            probabilities(network.predict(images, batch_size=256, verbose=0))
+            softmax(network.predict(images, batch_size=256, verbose=0), axis=1)
             for images in (data.images, data.images[:, :, ::-1])
         ]
         return both[0], np.mean(both, axis=0)
@@ -94,11 +95,6 @@ def main():
     print(json.dumps({name: round(row["accuracy"], 4) for name, row in numbers["ways"].items()}))
     if arguments.json:
         write_json(arguments.json, numbers)
-
-
-def probabilities(logits):
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def show(numbers):

@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import ops
+from scipy.special import softmax
 
 from fer_tf.errors import InputError
 from fer_tf.expressions import Task
@@ -83,7 +84,7 @@ def soft_targets(
         task's classes. The probability of a path is the sum over its expressions; those of a
         subnet's classes are their shares of the path's.
     """
-    probabilities = np.mean([_softmax(each / temperature) for each in logits], axis=0)
+    probabilities = np.mean([softmax(each / temperature, axis=1) for each in logits], axis=0)
     parts = [probabilities[:, list(labels)].sum(axis=1) for labels in task.expressions]
     parts = np.stack(parts, axis=1)
     parts /= parts.sum(axis=1, keepdims=True)
@@ -139,8 +140,3 @@ def _has_teachers(labels):
 
 def _classes(labels):
     return ops.cast(labels[:, 0], "int32") if _has_teachers(labels) else labels
-
-
-def _softmax(logits):
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
