@@ -20,11 +20,11 @@ demo: .venv/runtime
 	$(BIN)/python cli.py build-datasets --sources drawn $(DEMO)
 	$(BIN)/python cli.py train all --recipe demo $(DEMO) $(RUNS) $(MODELS)
 	$(BIN)/python cli.py evaluate --recipe demo $(DEMO) $(RUNS) $(MODELS) --require-above-floor
-	$(BIN)/python -c "import cv2; from fer_tf.sources.drawn import draw_portrait; \
+	$(BIN)/python -c "import cv2; from fer_tf.data.sources.drawn import draw_portrait; \
 	  cv2.imwrite('build/demo/portrait.png', draw_portrait(subject=200, expression=0, take=0))"
 	for name in concat_db bconcat_db eye_cdb; do \
 	  $(BIN)/python cli.py predict build/demo/portrait.png --name $$name $(MODELS) || exit 1; done
-	$(BIN)/python -c "from pathlib import Path; from fer_tf.example_pictures import write_examples; \
+	$(BIN)/python -c "from pathlib import Path; from fer_tf.app.example_pictures import write_examples; \
 	  write_examples(Path('build/demo/examples'))"
 	$(BIN)/python cli.py predict build/demo/examples --name any_occlusion --annotate build/demo/answered
 	@echo
@@ -41,7 +41,7 @@ pretrained: .venv/runtime
 	$(BIN)/python cli.py train flat --database mixed --recipe strong $(PRECISION)
 	for name in concat_db bconcat_db eye_cdb uncovered; do \
 	  $(BIN)/python cli.py train all --database $$name --recipe strong $(PRECISION) || exit 1; done
-	$(BIN)/python cli.py train occlusion $(PRECISION)
+	$(BIN)/python cli.py train occlusion_net $(PRECISION)
 	$(BIN)/python cli.py combine any_occlusion --recipe strong --weights float16 --mirrored
 	$(BIN)/python cli.py evaluate any_occlusion
 	rm -rf fer_tf/pretrained/any_occlusion

@@ -14,10 +14,10 @@ from typing import Annotated
 
 import typer
 
-from fer_tf.errors import InputError
+from fer_tf.errors import UserError
 from fer_tf.terminal import console, prepare_streams
 
-# On CPUs oneDNN alone differentiates grouped convolutions (fer_tf/layers/grouped_conv2d.py).
+# On CPUs oneDNN alone differentiates grouped convolutions (fer_tf/models/layers/grouped_conv2d.py).
 # TensorFlow reads this when it is imported.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # OpenCV writes lines of its own about pictures that the readers refuse with a sentence.
@@ -81,7 +81,7 @@ def build_datasets(
     ),
     data_dir: DataDir = DATA_DIR,
     leak_free: Annotated[
-        bool, typer.Option("--leak-free", help="Keep look-alikes and persons on one side.")
+        bool, typer.Option("--leak-free", help="Keep near duplicates and persons on one side.")
     ] = False,
     clean: Annotated[
         bool,
@@ -100,20 +100,20 @@ def build_datasets(
     Interrupted, the same command goes on: sources that are read and databases that are written are
     not made again.
     """
-    from fer_tf.occlusion import DATABASES
+    from fer_tf.occlusion.kinds import DATABASES
 
     for name in databases or DATABASES:
         if name not in DATABASES:
-            raise InputError(
+            raise UserError(
                 f"No database is named {name!r}; choose among {', '.join(DATABASES)}. The config "
                 "follows from --sources, --leak-free and --clean."
             )
-    from fer_tf.sources import find_sources
+    from fer_tf.data.sources import find_sources
 
     chosen = sources.split(",") if sources else find_sources(raw_dir)
 
-    from fer_tf.building import build
-    from fer_tf.occluded_faces import config_for
+    from fer_tf.data.build import build
+    from fer_tf.data.tfds_builder import config_for
 
     config = config_for(chosen, leak_free, clean)
     builders = {name: f"datasets.{name}.{name}_dataset_builder" for name in databases or DATABASES}
@@ -139,8 +139,8 @@ def build_datasets(
 @app.command()
 def inspect(databases: Databases = None, data_dir: DataDir = DATA_DIR):
     """Show what a database is made of: Table 1 as built, copies, leaks, odd labels and images."""
-    from fer_tf.input_pipeline import find_database
-    from fer_tf.inspection_files import INSPECTION_DIR, read_inspection, tables
+    from fer_tf.data.input_pipeline import find_database
+    from fer_tf.data.inspection_report import INSPECTION_DIR, read_inspection, tables
 
     found = [find_database(name, data_dir) for name in _databases(databases)]
     for db in found:
@@ -157,21 +157,21 @@ def train(
     network: Annotated[
         str,
         typer.Argument(
-            help="all (the four), begin, subnet_x, subnet_y, subnet_z or flat; or occlusion, which "
-            "tells how a face is covered."
+            help="all (the four), begin, subnet_x, subnet_y, subnet_z or flat; or occlusion_net, "
+            "which tells how a face is covered."
         ),
     ],
     database: Annotated[
         list[str] | None,
         typer.Option(
             help="DATABASE or DATABASE/CONFIG; may be repeated; all three by default, for "
-            "occlusion uncovered."
+            "occlusion_net uncovered."
         ),
     ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="paper, quick, from_scratch or demo; quick by default. For occlusion its own.",
+            help="paper, quick, from_scratch or demo; quick by default. For occlusion_net its own.",
             show_default=False,
         ),
     ] = None,
@@ -237,22 +237,22 @@ def train(
     models_dir: ModelsDir = MODELS_DIR,
 ):
     """Train networks; `all` then combines the four into a SavedModel. Interrupted, it goes on."""
-    from fer_tf.input_pipeline import UNCOVERED, find_database
-    from fer_tf.networks import NETWORKS, OCCLUSION
-    from fer_tf.occlusion_net import refuse_covered
-    from fer_tf.recipes import get_recipe, with_changes
-    from fer_tf.runs import PRECISIONS
+    from fer_tf.data.input_pipeline import UNCOVERED, find_database
+    from fer_tf.data.occluder_dataset import refuse_covered
+    from fer_tf.models.networks import NETWORKS, OCCLUSION_NET
+    from fer_tf.training.recipes import RECOGNISER, get_recipe, with_changes
+    from fer_tf.training.run_folder import PRECISIONS
 
     if network != "all" and network not in NETWORKS:
-        raise InputError(f"No network is named {network!r}; choose all, {', '.join(NETWORKS)}.")
+        raise UserError(f"No network is named {network!r}; choose all, {', '.join(NETWORKS)}.")
     if mixed_precision not in (None, *PRECISIONS[1:]):
-        raise InputError(
+        raise UserError(
             f"--mixed-precision is {mixed_precision!r}; choose {' or '.join(PRECISIONS[1:])}."
         )
     if parallel and strategy not in ("auto", "one"):
-        raise InputError(f"--parallel and --strategy {strategy} exclude each other; give one.")
-    tells_occlusion = network == OCCLUSION
-    usual = get_recipe(recipe or (OCCLUSION if tells_occlusion else "quick"))
+        raise UserError(f"--parallel and --strategy {strategy} exclude each other; give one.")
+    tells_occlusion = network == OCCLUSION_NET
+    usual = get_recipe(recipe or (RECOGNISER if tells_occlusion else "quick"))
     chosen = with_changes(usual, batch_size, learning_rate, backbone, attention)
     networks = chosen.multi_network if network == "all" else [network]
     chosen.refuse_others(networks)
@@ -260,18 +260,17 @@ def train(
     if tells_occlusion:
         refuse_covered(names)
         if seed or backbone:
-            raise InputError(
+            raise UserError(
                 "--seed and --network are for the networks of expressions: of each config there is "
                 "one OcclusionNet, which `combine any_occlusion` takes. Leave them out."
             )
     found = [find_database(db, data_dir) for db in names]
 
     _import_tensorflow()
-    from fer_tf.parallel import visible_gpus
-    from fer_tf.runs import RunKey, run_name
-    from fer_tf.strategies import listed_workers, make_strategy
-    from fer_tf.training_jobs import train_in_turn, train_side_by_side
-    from fer_tf.workers import is_chief
+    from fer_tf.training.jobs import train_in_turn, train_side_by_side, visible_gpus
+    from fer_tf.training.run_folder import RunKey, run_name
+    from fer_tf.training.strategies import listed_workers, make_strategy
+    from fer_tf.training.workers import is_chief
 
     gpus = visible_gpus() if parallel else []
     if parallel and len(gpus) < 2:
@@ -296,7 +295,7 @@ def train(
             }
             command = sys.executable, __file__, "train"
             train_side_by_side(
-                networks, found, chosen.start_from, command, options, gpus, typer.echo
+                networks, found, chosen.init_from, command, options, gpus, typer.echo
             )
         else:
             if strategy in ("auto", "multi-worker") and (workers := listed_workers()):
@@ -334,10 +333,10 @@ def train(
 
 
 def _tell_accuracies(database, parent, seed):
-    from fer_tf.networks import OCCLUSION
-    from fer_tf.occlusion_net import validation_accuracies
+    from fer_tf.models.networks import OCCLUSION_NET
+    from fer_tf.training.jobs import validation_accuracies
 
-    shares = validation_accuracies(database, parent / OCCLUSION, seed)
+    shares = validation_accuracies(database, parent / OCCLUSION_NET, seed)
     told = ", ".join(f"{kind} {share:.1%}" for kind, share in shares.items())
     typer.echo(f"{database}: recognised in validation, on drawn occluders: {told}")
 
@@ -349,7 +348,7 @@ def combine(
         typer.Argument(
             metavar="[DATABASE]...",
             help="As for evaluate, a model for each; or any_occlusion, with or without /CONFIG: "
-            "one of all three and of `train occlusion`, which recognises what is covered.",
+            "one of all three and of `train occlusion_net`, which recognises what is covered.",
             show_default=False,
         ),
     ] = None,
@@ -382,40 +381,40 @@ def combine(
     ] = None,
 ):
     """Combine four trained networks, or those of all occlusions, into ONE SavedModel."""
-    from fer_tf.input_pipeline import find_database
-    from fer_tf.occlusion import ANY_OCCLUSION
+    from fer_tf.data.input_pipeline import find_database
+    from fer_tf.occlusion.kinds import ANY_OCCLUSION
 
     names = [db.partition("/") for db in _databases(databases)]
     asked_any = [config for db, _, config in names if db == ANY_OCCLUSION]
     if asked_any and len(names) > 1:
-        raise InputError(f"{ANY_OCCLUSION} is of all databases; name it alone.")
+        raise UserError(f"{ANY_OCCLUSION} is of all databases; name it alone.")
     if asked_any and formats:
-        raise InputError(
+        raise UserError(
             f"--format converts models of one database; {ANY_OCCLUSION} is a SavedModel only."
         )
     if name == ANY_OCCLUSION and not asked_any:
-        raise InputError(f"--name {ANY_OCCLUSION} is for the model of all databases; take another.")
+        raise UserError(f"--name {ANY_OCCLUSION} is for the model of all databases; take another.")
     if asked_any:
         try:
             found = [find_database(f"concat_db/{asked_any[0]}".removesuffix("/"), data_dir)]
-        except InputError as error:
-            raise InputError(f"{error} Here write {ANY_OCCLUSION}/CONFIG.") from error
+        except UserError as error:
+            raise UserError(f"{error} Here write {ANY_OCCLUSION}/CONFIG.") from error
     else:
         found = [find_database(db, data_dir) for db in _databases(databases)]
     _import_tensorflow()
-    from fer_tf.export import ExportOptions
-    from fer_tf.folding import PRECISIONS, WEIGHTS
-    from fer_tf.formats import check_format
+    from fer_tf.export.contract import ExportOptions
+    from fer_tf.export.convert import check_format
+    from fer_tf.models.folding import PRECISIONS, WEIGHTS
 
     for kind in formats or ():
         check_format(kind)
     if precision not in PRECISIONS:
-        raise InputError(f"No precision is named {precision!r}; choose {', '.join(PRECISIONS)}.")
+        raise UserError(f"No precision is named {precision!r}; choose {', '.join(PRECISIONS)}.")
     if weights not in WEIGHTS:
-        raise InputError(f"--weights is {weights!r}; choose {' or '.join(WEIGHTS)}.")
+        raise UserError(f"--weights is {weights!r}; choose {' or '.join(WEIGHTS)}.")
     options = ExportOptions(precision, weights, mirrored)
     if formats and precision != "float32":  # Their libraries refuse bfloat16 or answer otherwise.
-        raise InputError("--format converts float32 versions alone; leave out --precision.")
+        raise UserError("--format converts float32 versions alone; leave out --precision.")
     if asked_any:
         _combine_any(found[0].config, recipe, name, replace, runs_dir, models_dir, options)
     else:
@@ -438,7 +437,8 @@ def evaluate(
     runs_dir: RunsDir = RUNS_DIR,
     models_dir: ModelsDir = MODELS_DIR,
     require_above_floor: Annotated[
-        bool, typer.Option(help="Fail when an accuracy is not above its floor.")
+        bool,
+        typer.Option(help="Fail when an accuracy is not above the share of the largest class."),
     ] = False,
 ):
     """Measure the networks, alone and combined, on the test split.
@@ -446,18 +446,18 @@ def evaluate(
     The accuracies also go into the model cards of the versions made of these networks. For
     any_occlusion the newest version of that model is measured as a whole.
     """
-    from fer_tf.input_pipeline import find_database
-    from fer_tf.occlusion import ANY_OCCLUSION
+    from fer_tf.data.input_pipeline import find_database
+    from fer_tf.occlusion.kinds import ANY_OCCLUSION
 
     if databases == [ANY_OCCLUSION]:
         _evaluate_any(data_dir, models_dir)
         return
     found = [find_database(name, data_dir) for name in _databases(databases)]
     _import_tensorflow()
-    from fer_tf.evaluation import evaluate as measure
-    from fer_tf.evaluation_files import methods_table, sentences, table, write_evaluation
+    from fer_tf.evaluation.evaluate import evaluate as measure
+    from fer_tf.evaluation.report import methods_table, sentences, table, write_evaluation
+    from fer_tf.export.model_store import MODEL_CARD, record_evaluation
     from fer_tf.provenance import provenance
-    from fer_tf.versions import MODEL_CARD, record_evaluation
 
     below = []
     for db in found:
@@ -474,12 +474,13 @@ def evaluate(
         for version in record_evaluation(models_dir, numbers):
             typer.echo(f"Wrote the accuracies into {version / MODEL_CARD} and its manifest")
         below += [
-            f"{db} {row['name']} {row['accuracy']:.3f} (floor {row['floor']:.3f})"
+            f"{db} {row['name']} {row['accuracy']:.3f} (majority baseline "
+            f"{row['majority_baseline']:.3f})"
             for row in numbers["results"]
-            if row["accuracy"] <= row["floor"]
+            if row["accuracy"] <= row["majority_baseline"]
         ]
     if below and require_above_floor:
-        typer.echo("Not above the floor: " + "; ".join(below), err=True)
+        typer.echo("Not above the majority baseline: " + "; ".join(below), err=True)
         raise typer.Exit(1)
     _next("python cli.py predict PHOTO...")
 
@@ -501,8 +502,7 @@ def reproduce(
     --results-dir holds of databases that were trained elsewhere stays.
     """
     _import_tensorflow()
-    from fer_tf.provenance import provenance
-    from fer_tf.reproduction import (
+    from fer_tf.evaluation.reproduce import (
         add_tables,
         collect,
         copy_figures,
@@ -511,6 +511,7 @@ def reproduce(
         read_earlier,
         update_readme,
     )
+    from fer_tf.provenance import provenance
 
     if readme:
         marked_parts(readme)  # Refused before anything is done.
@@ -566,14 +567,14 @@ def predict(
 ):
     """Find the faces in photographs, videos or before a camera and name their expressions."""
     if bool(photos) == (camera is not None):
-        raise InputError("Name pictures, videos or folders, or a camera with --camera 0.")
+        raise UserError("Name pictures, videos or folders, or a camera with --camera 0.")
     if attention and not annotate:
-        raise InputError("--attention colours the pictures of --annotate FOLDER; give both.")
-    from fer_tf.inference import ExpressionModel, find_model
-    from fer_tf.model_card import named_with_accuracy
-    from fer_tf.picture_files import find_files, left_out
-    from fer_tf.pictures import read_camera, read_files, summary
-    from fer_tf.prediction_output import Outputs, progress_bar
+        raise UserError("--attention colours the pictures of --annotate FOLDER; give both.")
+    from fer_tf.export.model_card import named_with_accuracy
+    from fer_tf.faces.picture_files import find_files, left_out
+    from fer_tf.faces.pictures import read_camera, read_files, summary
+    from fer_tf.inference.outputs import Outputs, progress_bar
+    from fer_tf.inference.predict import ExpressionModel, find_model
 
     failures, skipped = {}, []
     files = find_files(photos or (), skipped)
@@ -598,7 +599,7 @@ def predict(
     for sentence in said:
         typer.echo(sentence, err=as_json)
     if failures:
-        raise InputError(summary(failures, len(files) or 1))
+        raise UserError(summary(failures, len(files) or 1))
     if interrupted and camera is None:
         typer.echo("Interrupted; the files that were not reached are missing.", err=True)
         raise typer.Exit(130)
@@ -631,21 +632,28 @@ def evaluate_photos(
     Where several faces are found in a photograph the largest counts. `predict` tells what is said
     of each photograph.
     """
-    from fer_tf.inference import ExpressionModel, find_model
-    from fer_tf.labelled_photos import answered, find_labelled, panels, sentences, shown, table
-    from fer_tf.model_card import named_with_accuracy
-    from fer_tf.picture_files import left_out
-    from fer_tf.pictures import read_files, summary
-    from fer_tf.prediction_files import output_file
-    from fer_tf.prediction_output import progress_bar
-    from fer_tf.result_plots import plot_predictions
+    from fer_tf.export.model_card import named_with_accuracy
+    from fer_tf.faces.picture_files import left_out
+    from fer_tf.faces.pictures import read_files, summary
+    from fer_tf.inference.outputs import progress_bar
+    from fer_tf.inference.photo_folders import (
+        answered,
+        find_labelled,
+        panels,
+        sentences,
+        shown,
+        table,
+    )
+    from fer_tf.inference.predict import ExpressionModel, find_model
+    from fer_tf.inference.prediction_files import output_file
+    from fer_tf.plots.results import plot_predictions
 
     failures, skipped = {}, []
     photos = find_labelled(folder, skipped)
     if figure and figure.suffix.lower() != ".png":
-        raise InputError(f"--figure got {figure}; the name of a PNG file is expected.")
+        raise UserError(f"--figure got {figure}; the name of a PNG file is expected.")
     if figure and folder.resolve() in figure.resolve().parents:
-        raise InputError(f"--figure {figure} lies among the photographs; name another place.")
+        raise UserError(f"--figure {figure} lies among the photographs; name another place.")
     model = find_model(name, models_dir)
     with output_file(figure) if figure else contextlib.nullcontext() as out:
         _import_tensorflow()
@@ -653,7 +661,7 @@ def evaluate_photos(
             pictures = read_files(bar.track(photos, description="Files"), 1, failures)
             answers = answered(photos, ExpressionModel(model).predict(pictures))
         if not answers:
-            raise InputError(summary(failures, len(photos)))
+            raise UserError(summary(failures, len(photos)))
         console().print(table(answers))
         if out:
             lines = shown(answers)
@@ -664,7 +672,7 @@ def evaluate_photos(
     if figure:
         typer.echo(f"Wrote {figure}: {sum(map(len, lines))} of {len(answers)} photographs")
     if failures:
-        raise InputError(summary(failures, len(photos)))
+        raise UserError(summary(failures, len(photos)))
 
 
 @app.command()
@@ -695,9 +703,9 @@ def serve_config(
     models_dir: ModelsDir = MODELS_DIR,
 ):
     """Write TensorFlow Serving's files into saved_models/; print the command that starts it."""
+    from fer_tf.export.model_store import place_pretrained
     from fer_tf.files import exclusive
-    from fer_tf.serve_config import POLL_SECONDS, choose_versions, write_files
-    from fer_tf.versions import place_pretrained
+    from fer_tf.serving.config import POLL_SECONDS, choose_versions, write_files
 
     for version in place_pretrained(models_dir):
         typer.echo(f"Copied the model that comes with fer_tf to {version}")
@@ -730,7 +738,7 @@ def serve_config(
         )
     _next(command)
     if unmoved:
-        raise InputError(" ".join(unmoved))
+        raise UserError(" ".join(unmoved))
 
 
 @app.command()
@@ -760,9 +768,9 @@ def query(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ):
     """Find the faces in photographs and have a running server name their expressions."""
-    from fer_tf.prediction_output import table
-    from fer_tf.query import Server
-    from fer_tf.query import query as run
+    from fer_tf.inference.outputs import table
+    from fer_tf.inference.remote import Server
+    from fer_tf.inference.remote import query as run
 
     server = Server(url, timeout)
     name = name or server.find_model()
@@ -791,9 +799,9 @@ def open_page(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 7860,
 ):
     """Open a page on which a picture is dropped and its faces are covered and answered."""
-    from fer_tf.page import import_gradio, serve
-    from fer_tf.page_models import LocalModels, ServedModels
-    from fer_tf.rest_client import Server
+    from fer_tf.app.models import LocalModels, ServedModels
+    from fer_tf.app.page import import_gradio, serve
+    from fer_tf.serving.rest_client import Server
 
     models = ServedModels(Server(url)) if url else LocalModels(models_dir)
     models.names()  # Missing models and packages are told before anything is loaded.
@@ -809,7 +817,7 @@ def _versions(option, pairs):
     for pair in pairs or ():
         name, _, version = pair.rpartition("=")
         if not name or not version.isdecimal():
-            raise InputError(f"{option} got {pair!r}; NAME=VERSION is expected, e.g. concat_db=2.")
+            raise UserError(f"{option} got {pair!r}; NAME=VERSION is expected, e.g. concat_db=2.")
         chosen[name] = int(version)
     return chosen
 
@@ -830,7 +838,7 @@ def _import_tensorflow():
         import joblib
         import tensorflow as tf
 
-        from fer_tf.strategies import grow_memory
+        from fer_tf.training.strategies import grow_memory
 
         gpus = grow_memory()
         if quiet:  # Each network is traced anew, which TensorFlow takes for a mistake.
@@ -843,15 +851,15 @@ def _import_tensorflow():
 
 
 def _databases(names):
-    from fer_tf.occlusion import DATABASES
+    from fer_tf.occlusion.kinds import DATABASES
 
     return names or list(DATABASES)
 
 
 def _plot_losses(database, folders):
     """Draws the validation losses of trained networks beside their folders."""
-    from fer_tf.plots import plot_losses
-    from fer_tf.reports import validation_losses
+    from fer_tf.plots.faces import plot_losses
+    from fer_tf.training.callbacks import validation_losses
 
     parent = next(iter(folders.values())).parent
     plot_losses(
@@ -861,13 +869,13 @@ def _plot_losses(database, folders):
 
 
 def _combine(databases, recipe, name, replace, runs_dir, models_dir, options=None, formats=None):
-    from fer_tf.export import USUAL_OPTIONS
+    from fer_tf.export.combine import combine as make
+    from fer_tf.export.contract import USUAL_OPTIONS
+    from fer_tf.export.convert import convert
     from fer_tf.expressions import MULTI_NETWORK
-    from fer_tf.formats import convert
-    from fer_tf.serving import combine as make
 
     if name and len(databases) > 1:
-        raise InputError("--name names one model; name one database with it.")
+        raise UserError("--name names one model; name one database with it.")
     failed = []
     for database in databases:
         typer.echo(f"{database}: combining the four networks, about a minute")
@@ -879,18 +887,22 @@ def _combine(databases, recipe, name, replace, runs_dir, models_dir, options=Non
         for kind in formats or ():
             try:
                 typer.echo(f"Wrote {convert(version, kind)}")
-            except InputError as error:
+            except UserError as error:
                 failed.append(f"{error} The SavedModel {version} is published all the same.")
     if failed:
-        raise InputError(" ".join(failed))
+        raise UserError(" ".join(failed))
     _next(f"python cli.py evaluate {' '.join(map(str, databases))} --recipe {recipe}")
 
 
 def _combine_any(config, recipe, name, replace, runs_dir, models_dir, options):
-    from fer_tf.any_occlusion import combine_any_occlusion, find_run_folders, occlusion_folder
-    from fer_tf.input_pipeline import UNCOVERED
-    from fer_tf.occlusion import ANY_OCCLUSION
-    from fer_tf.versions import read_manifest
+    from fer_tf.data.input_pipeline import UNCOVERED
+    from fer_tf.export.any_occlusion import (
+        combine_any_occlusion,
+        find_run_folders,
+        occlusion_folder,
+    )
+    from fer_tf.export.model_store import read_manifest
+    from fer_tf.occlusion.kinds import ANY_OCCLUSION
 
     folders = find_run_folders(runs_dir, config, recipe)
     typer.echo(f"{ANY_OCCLUSION}/{config}: combining {', '.join(folders)}, some minutes")
@@ -913,13 +925,13 @@ def _combine_any(config, recipe, name, replace, runs_dir, models_dir, options):
 
 def _evaluate_any(data_dir, models_dir):
     """Measures the newest any_occlusion model and writes the numbers into its card."""
-    from fer_tf.inference import find_model
-    from fer_tf.occlusion import ANY_OCCLUSION
+    from fer_tf.inference.predict import find_model
+    from fer_tf.occlusion.kinds import ANY_OCCLUSION
 
     version = find_model(ANY_OCCLUSION, models_dir)
     _import_tensorflow()
-    from fer_tf.model_evaluation import evaluate_model, table
-    from fer_tf.versions import MANIFEST, MODEL_CARD, record_measured
+    from fer_tf.export.model_store import MANIFEST, MODEL_CARD, record_measured
+    from fer_tf.inference.model_evaluation import evaluate_model, table
 
     measured = evaluate_model(version, data_dir)
     console().print(table(measured))
@@ -930,14 +942,14 @@ def _evaluate_any(data_dir, models_dir):
 
 def _tell(version):
     """Tells that a version was written, and which ways through it were not tried."""
-    from fer_tf.versions import read_manifest
-    from fer_tf.warmup import ways
+    from fer_tf.export.model_store import read_manifest
+    from fer_tf.export.warmup import routes
 
     typer.echo(f"Wrote {version}")
     manifest = read_manifest(version)
-    for way in ways(manifest["occlusion"] == "any"):
-        if way not in manifest["warm_up_paths"]:
-            typer.echo(f"Note: no drawn face took the path {way}; it was not tried.")
+    for route in routes(manifest["occlusion"] == "any"):
+        if route not in manifest["warm_up_paths"]:
+            typer.echo(f"Note: no drawn face took the path {route}; it was not tried.")
 
 
 def _next(command):
@@ -949,7 +961,7 @@ def main():
     prepare_streams()
     try:
         app()
-    except InputError as error:
+    except UserError as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(1)
     except OSError as error:

@@ -1,6 +1,6 @@
 """What it costs that a model recognises the occlusion itself and cannot look for covered eyes.
 
-    python cli.py train all && python cli.py train occlusion
+    python cli.py train all && python cli.py train occlusion_net
     python benchmarks/any_occlusion.py --json results/any_occlusion.json
 
 On the faces of the test split. Substitutions: the same faces, answered by the networks trained for
@@ -8,10 +8,10 @@ their occlusion as evaluated (eyes black where each face has them) and as `any_o
 them (black where eyes usually are); uncovered faces, answered like covered eyes, or by networks
 trained without occlusion where there are some. Occluders: drawn into the face, answered by the
 networks for the occlusion that was drawn (known) and for the one that OcclusionNet recognises; as
-for training, and the independent ones of `fer_tf.photo_occluders`.
+for training, and the independent ones of `fer_tf.occlusion.occluders.photo`.
 
 Accuracies of path selection and of the joint probability with 95 % intervals; differences are
-paired, over groups of look-alikes.
+paired, over groups of near duplicates.
 """
 
 import functools
@@ -26,22 +26,23 @@ from rich.console import Console
 from rich.table import Table
 from run_options import run_options
 
-from fer_tf.any_occlusion import find_run_folders, occlusion_folder
-from fer_tf.checkpoint import load_best
+from fer_tf.data.input_pipeline import KINDS, UNCOVERED, evaluation_batches, find_database
+from fer_tf.data.occluder_dataset import eye_boxes
+from fer_tf.evaluation.ensembles import FLAT, JOINT, PATH_SELECTION
+from fer_tf.evaluation.metrics import Bootstrap, compare, scores
+from fer_tf.evaluation.run_set import groups_of
+from fer_tf.export.any_occlusion import find_run_folders, occlusion_folder
 from fer_tf.expressions import PATHS, labels_of
-from fer_tf.input_pipeline import KINDS, UNCOVERED, evaluation_batches, find_database
-from fer_tf.integration import FLAT, JOINT, PATH_SELECTION
-from fer_tf.layers.path_selection import PathSelection
-from fer_tf.metrics import Bootstrap, compare, scores
-from fer_tf.networks import OCCLUSION
-from fer_tf.occluders import draw_occluder
-from fer_tf.occlusion import RECOGNISED, occlude, visible_pixels
-from fer_tf.occlusion_net import eye_boxes
-from fer_tf.photo_occluders import OCCLUDERS as INDEPENDENT
+from fer_tf.files import write_json
+from fer_tf.models.layers.path_selection import PathSelection
+from fer_tf.models.networks import OCCLUSION_NET
+from fer_tf.occlusion.kinds import RECOGNISED
+from fer_tf.occlusion.occlude import occlude, visible_pixels
+from fer_tf.occlusion.occluders.draw import draw_occluder
+from fer_tf.occlusion.occluders.photo import OCCLUDERS as INDEPENDENT
 from fer_tf.provenance import provenance
-from fer_tf.runs import is_finished, read_run, write_json
-from fer_tf.serving import checkpoint_sha256
-from fer_tf.trained_runs import groups_of
+from fer_tf.training.checkpoint import checkpoint_sha256, load_best
+from fer_tf.training.run_folder import is_finished, read_run
 
 OWN_EYES, USUAL = "eyes black where they are", "eyes black where they usually are"
 RECORDED = ("commit", "seed", "best_epoch", "weights", "training_images", "seconds")
@@ -163,7 +164,7 @@ class Networks:
         self._occlusion_net = load_best(own)
         flat = runs_dir / UNCOVERED / config / recipe / FLAT
         self.flat = load_best(flat) if is_finished(flat) else None
-        listed = {OCCLUSION: own} | ({f"{UNCOVERED}/{FLAT}": flat} if self.flat else {})
+        listed = {OCCLUSION_NET: own} | ({f"{UNCOVERED}/{FLAT}": flat} if self.flat else {})
         for name, each in folders.items():
             listed |= {f"{name}/{network}": folder for network, folder in each.items()}
         self.described = {
@@ -190,7 +191,7 @@ class Networks:
         return np.array(RECOGNISED)[logits.argmax(axis=1)]
 
     def answer_as(self, faces, told):
-        """Answers each face as `fer_tf.layers.occlusion_selection` does for the kind told."""
+        """Answers each face as `OcclusionSelection` does for the given kind of occlusion."""
         rows = {}
         for kind in np.unique(told):
             own = np.flatnonzero(told == kind)

@@ -14,12 +14,12 @@ import numpy as np
 import tensorflow as tf
 from run_options import run_options
 
-from fer_tf.checkpoint import load_best
+from fer_tf.data.input_pipeline import EVALUATION_BATCH, find_database
+from fer_tf.evaluation.metrics import Bootstrap, compare
 from fer_tf.expressions import MULTI_NETWORK, TASKS
-from fer_tf.folding import PRECISIONS, fold
-from fer_tf.input_pipeline import EVALUATION_BATCH, find_database
-from fer_tf.metrics import Bootstrap, compare
+from fer_tf.models.folding import PRECISIONS, fold
 from fer_tf.provenance import provenance
+from fer_tf.training.checkpoint import load_best
 
 
 def main():

@@ -27,12 +27,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from fer_tf.data.face_cache import cached_faces
+from fer_tf.data.sources import drawn, fer2013
 from fer_tf.expressions import EXPRESSIONS
-from fer_tf.face_cache import cached_faces
-from fer_tf.faces import Face
-from fer_tf.occlusion import DATABASES, find_eyes, occlude
+from fer_tf.faces.face import Face
+from fer_tf.occlusion.eyes import find_eyes
+from fer_tf.occlusion.kinds import DATABASES
+from fer_tf.occlusion.occlude import occlude
 from fer_tf.provenance import provenance
-from fer_tf.sources import drawn, fer2013
 
 ROOT = Path(__file__).resolve().parent.parent
 GOAL = 1.3
@@ -103,7 +105,7 @@ def measure_drawn(count, folder):
     base = list(drawn.read(persons=100, takes=1))
     with (
         mock.patch.object(drawn, "read", lambda folder, map: many_drawn(base, count)),
-        mock.patch("fer_tf.face_cache.find_eyes", lambda image: (USUAL, 0)),
+        mock.patch("fer_tf.data.face_cache.find_eyes", lambda image: (USUAL, 0)),
     ):
         started = perf_counter()
         cached_faces(["drawn"], None, folder / "data" / "faces")

@@ -14,15 +14,16 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from run_options import run_options
 
-from fer_tf.checkpoint import load_best
+from fer_tf.data.input_pipeline import find_database
+from fer_tf.evaluation.run_set import how_trained
 from fer_tf.expressions import TASKS
-from fer_tf.input_pipeline import find_database
+from fer_tf.files import write_json
 from fer_tf.provenance import provenance
-from fer_tf.recipes import get_recipe
-from fer_tf.reports import validation_losses
-from fer_tf.runs import RunKey, write_json
-from fer_tf.trained_runs import how_trained
-from fer_tf.training import train_network
+from fer_tf.training.callbacks import validation_losses
+from fer_tf.training.checkpoint import load_best
+from fer_tf.training.recipes import get_recipe
+from fer_tf.training.run_folder import RunKey
+from fer_tf.training.train import train_network
 
 
 def main():
@@ -47,8 +48,8 @@ def main():
         # First the recipe's own, which refuses a start that is not trained or of other faces.
         train_network(network, keys["recipe"], *parts, arguments.runs_dir, verbose=2)
         start = None
-        if recipe.start_from not in (None, network):
-            start = load_best(keys["recipe"].folder(arguments.runs_dir, recipe.start_from))
+        if recipe.init_from not in (None, network):
+            start = load_best(keys["recipe"].folder(arguments.runs_dir, recipe.init_from))
         train_network(network, keys["other"], *parts, arguments.runs_dir, verbose=2, start=start)
         folders = {name: key.folder(arguments.runs_dir, network) for name, key in keys.items()}
         losses = validation_losses(folders)

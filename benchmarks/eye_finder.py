@@ -2,10 +2,10 @@
 
     python benchmarks/eye_finder.py --raw-dir data/raw --json results/eye_finder.json
 
-Compares `fer_tf.eyes` with the paper's literal reading (haarcascade_eye.xml on the 48x48 face as
-it is, everything it finds blackened), with the same cascade on the face enlarged four times, and
-with boxes that never move. Each file of labels is a table of its own: eyes_*_tuning.csv helped to
-choose the finder's constants, eyes_*_held_out.csv did not.
+Compares `fer_tf.occlusion.eyes` with the paper's literal reading (haarcascade_eye.xml on the 48x48
+face as it is, everything it finds blackened), with the same cascade on the face enlarged four
+times, and with boxes that never move. Each file of labels is a table of its own: eyes_*_tuning.csv
+helped to choose the finder's constants, eyes_*_held_out.csv did not.
 
 Columns: share of eyes whose centre is black; share covered, i.e. the centre and at least 90 % of
 the 9x5 pixels around it (those within the image) are black; both with Wilson's 95 % interval, and
@@ -28,11 +28,11 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import binomtest
 
-from fer_tf.errors import InputError
-from fer_tf.eyes import CASCADE, USUAL_EYES, find_eyes
-from fer_tf.faces import FACE_SIZE
+from fer_tf.data.sources import fer2013
+from fer_tf.errors import UserError
+from fer_tf.faces.face import FACE_SIZE
+from fer_tf.occlusion.eyes import CASCADE, USUAL_EYES, find_eyes
 from fer_tf.provenance import provenance
-from fer_tf.sources import fer2013
 
 ROOT = Path(__file__).resolve().parent.parent
 LABELS = [ROOT / "tests" / "data" / f"eye_labels_{part}.csv" for part in ("tuning", "held_out")]
@@ -104,7 +104,7 @@ def read_labels(path: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         rows = list(csv.DictReader(file))
     missing = [row["sha1"] for row in rows if row["sha1"] not in places]
     if missing:
-        raise InputError(
+        raise UserError(
             f"{path}: {len(missing)} of {len(rows)} labelled faces are not in this FER2013, the "
             f"first has SHA-1 {missing[0]}; the file with the original pixels is needed."
         )

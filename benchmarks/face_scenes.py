@@ -8,11 +8,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from fer_tf.eye_shape import ALIGNED_EYES, load_prior
-from fer_tf.faces import FACE_SIZE, Square, crop_square, read_picture
-from fer_tf.photo_occluders import OCCLUDERS
-from fer_tf.preprocessing import to_face
-from fer_tf.sources import fer2013
+from fer_tf.data.sources import fer2013
+from fer_tf.faces.face import FACE_SIZE, Square, crop_square, read_picture
+from fer_tf.faces.preprocessing import to_face
+from fer_tf.occlusion.eye_regressor import ALIGNED_EYES, load_prior
+from fer_tf.occlusion.occluders.photo import OCCLUDERS
 
 ENLARGED = 4
 SURE = 0.3  # Doubt up to which the eyes of a face of FER2013 are taken for right.

@@ -20,12 +20,8 @@ from rich.console import Console
 from rich.table import Table
 from run_options import run_options
 
-from fer_tf.checkpoint import load_best
-from fer_tf.evaluation import Evaluation, evaluate
-from fer_tf.evaluation_files import sentences
-from fer_tf.expressions import MULTI_NETWORK, TASKS
-from fer_tf.input_pipeline import find_database
-from fer_tf.integration import (
+from fer_tf.data.input_pipeline import find_database
+from fer_tf.evaluation.ensembles import (
     FLAT,
     FLAT_LONGER,
     FLAT_NO_ATTENTION,
@@ -33,12 +29,17 @@ from fer_tf.integration import (
     PATH_SELECTION,
     TWO_FLAT,
 )
-from fer_tf.metrics import Bootstrap, compare, scores
+from fer_tf.evaluation.evaluate import Evaluation, evaluate
+from fer_tf.evaluation.metrics import Bootstrap, compare, scores
+from fer_tf.evaluation.report import sentences
+from fer_tf.evaluation.run_set import LONGER, groups_of
+from fer_tf.expressions import MULTI_NETWORK, TASKS
+from fer_tf.files import write_json
 from fer_tf.provenance import provenance
-from fer_tf.recipes import get_recipe, with_changes
-from fer_tf.runs import RunKey, read_run, write_json
-from fer_tf.trained_runs import LONGER, groups_of
-from fer_tf.training import train_network
+from fer_tf.training.checkpoint import load_best
+from fer_tf.training.recipes import get_recipe, with_changes
+from fer_tf.training.run_folder import RunKey, read_run
+from fer_tf.training.train import train_network
 
 
 def main():
@@ -60,7 +61,7 @@ def main():
         for network in networks:
             parts = (split.for_task(TASKS[network]) for split in splits.values())
             train_network(network, key, *parts, arguments.runs_dir, verbose=2)
-        if name == "full" and recipe.start_from:
+        if name == "full" and recipe.init_from:
             train_longer(database, recipe, splits, arguments.runs_dir)
         parent = key.folder(arguments.runs_dir, FLAT).parent
         weights[name] = {n: read_run(parent / n)["weights"] for n in networks}

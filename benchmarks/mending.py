@@ -27,19 +27,27 @@ import keras
 import numpy as np
 from run_options import run_options
 
-from fer_tf.checkpoint import load_best
-from fer_tf.compiling import make_optimizer
-from fer_tf.errors import InputError
+from fer_tf.data.input_pipeline import evaluation_batches, find_database, training_batches
+from fer_tf.data.splits import SPLITS
+from fer_tf.errors import UserError
+from fer_tf.evaluation.ensembles import (
+    FLAT,
+    JOINT,
+    PATH_SELECTION,
+    concatenated,
+    joint,
+    path_selection,
+)
+from fer_tf.evaluation.metrics import Bootstrap, compare, scores, tempered
+from fer_tf.evaluation.run_set import check_runs, find_runs, groups_of, predict_logits
 from fer_tf.expressions import MULTI_NETWORK, TASKS
-from fer_tf.input_pipeline import evaluation_batches, find_database, training_batches
-from fer_tf.integration import FLAT, JOINT, PATH_SELECTION, concatenated, joint, path_selection
-from fer_tf.metrics import Bootstrap, compare, scores, tempered
+from fer_tf.files import write_json
 from fer_tf.provenance import provenance
-from fer_tf.recipes import get_recipe
-from fer_tf.runs import RunKey, write_json
-from fer_tf.splits import SPLITS
-from fer_tf.trained_runs import check_runs, find_runs, groups_of, predict_logits
-from fer_tf.training import augmentation_of, begin_from, build_network
+from fer_tf.training.checkpoint import load_best
+from fer_tf.training.optimizer import make_optimizer
+from fer_tf.training.recipes import get_recipe
+from fer_tf.training.run_folder import RunKey
+from fer_tf.training.train import augmentation_of, begin_from, build_network
 
 AGAIN = "again"
 
@@ -50,12 +58,12 @@ def main():
 
     database = find_database(arguments.database, arguments.data_dir)
     key = RunKey.of(database, get_recipe(arguments.recipe))
-    if key.recipe.start_from != FLAT:
-        raise InputError(f"The networks of recipe {key.recipe.name} do not start from {FLAT}.")
+    if key.recipe.init_from != FLAT:
+        raise UserError(f"The networks of recipe {key.recipe.name} do not start from {FLAT}.")
     runs = find_runs(key.folder(arguments.runs_dir, FLAT).parent)
     check_runs(database, runs)
     if missing := [name for name in (FLAT, *MULTI_NETWORK) if name not in runs]:
-        raise InputError(f"{', '.join(missing)} must be trained before.")
+        raise UserError(f"{', '.join(missing)} must be trained before.")
     folders = {name: runs[name] for name in (FLAT, *MULTI_NETWORK)}
     splits = dict(zip(SPLITS, map(database.read, SPLITS), strict=True))
     logits = dict(zip(SPLITS, predict_logits(folders, *splits.values()), strict=True))
@@ -114,7 +122,7 @@ def right_behind_path(said, labels):
 
 
 def teach(network, key, start, splits, targets, weights=None):
-    """Trains a network as `fer_tf.training` does, but on probabilities; no loss is balanced."""
+    """Trains a network as `train_network` does, but on probabilities; no loss is balanced."""
     schedule = key.recipe.schedules[network]
     keras.utils.set_random_seed(key.seed)
     net = build_network(network, key.recipe, key.occlusion)

@@ -1,12 +1,12 @@
 """How often OcclusionNet tells how a face is covered, on faces that it did not learn from.
 
-    python cli.py train occlusion
+    python cli.py train occlusion_net
     python benchmarks/occlusion_recognition.py --json results/occlusion_recognition.json
 
 Three tables. Kinds: each face of the split once for each kind, drawn as for training with other
-random numbers. Occluders: each occluder of `fer_tf.occluders` by itself. Independent: the masks,
-sunglasses and headsets of `fer_tf.photo_occluders`, which nothing was learnt from, drawn
-into the face enlarged four times. All are drawn; no face wears a real mask.
+random numbers. Occluders: each occluder of `fer_tf.occlusion.occluders.draw` by itself.
+Independent: the masks, sunglasses and headsets of `fer_tf.occlusion.occluders.photo`, which nothing
+was learnt from, drawn into the face enlarged four times. All are drawn; no face wears a real mask.
 
 Columns: how many pictures; share recognised, with Wilson's 95 % interval; what they were taken
 for. FER2013's uncovered faces hold some that wear sunglasses or hold a hand to the mouth: they
@@ -25,17 +25,16 @@ from rich.table import Table
 from run_options import run_options
 from scipy.stats import binomtest
 
-from fer_tf.any_occlusion import occlusion_folder
-from fer_tf.checkpoint import load_best
-from fer_tf.faces import FACE_SIZE
-from fer_tf.input_pipeline import UNCOVERED, evaluation_batches, find_database
-from fer_tf.occluders import OCCLUDERS, draw_occluder
-from fer_tf.occlusion import RECOGNISED
-from fer_tf.occlusion_net import draw_split, eye_boxes
-from fer_tf.photo_occluders import OCCLUDERS as INDEPENDENT
+from fer_tf.data.input_pipeline import UNCOVERED, evaluation_batches, find_database
+from fer_tf.data.occluder_dataset import draw_split, eye_boxes
+from fer_tf.export.any_occlusion import occlusion_folder
+from fer_tf.faces.face import FACE_SIZE
+from fer_tf.occlusion.kinds import RECOGNISED
+from fer_tf.occlusion.occluders.draw import OCCLUDERS, draw_occluder
+from fer_tf.occlusion.occluders.photo import OCCLUDERS as INDEPENDENT
 from fer_tf.provenance import provenance
-from fer_tf.runs import read_run
-from fer_tf.serving import checkpoint_sha256
+from fer_tf.training.checkpoint import checkpoint_sha256, load_best
+from fer_tf.training.run_folder import read_run
 
 KIND_OF = {"mask": "lower", "sunglasses": "eyes", "headset": "upper"}
 ENLARGED = 4

@@ -45,11 +45,12 @@ def use(paths):
 
 def train(arguments):
     """Trains the four networks of the partition in use beside a copy of the flat one."""
-    from fer_tf.evaluation import evaluate
-    from fer_tf.input_pipeline import find_database
-    from fer_tf.recipes import get_recipe
-    from fer_tf.runs import RunKey, write_json
-    from fer_tf.training import train_network
+    from fer_tf.data.input_pipeline import find_database
+    from fer_tf.evaluation.evaluate import evaluate
+    from fer_tf.files import write_json
+    from fer_tf.training.recipes import get_recipe
+    from fer_tf.training.run_folder import RunKey
+    from fer_tf.training.train import train_network
 
     database = find_database(arguments.database, arguments.data_dir)
     key = RunKey.of(database, get_recipe(arguments.recipe))
@@ -67,7 +68,8 @@ def train(arguments):
 
 def copy_run(source, folder):
     """Copies the flat network's run, which knows no paths but those that it was written with."""
-    from fer_tf.runs import RUN_FILE, read_run, write_json
+    from fer_tf.files import write_json
+    from fer_tf.training.run_folder import RUN_FILE, read_run
 
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(source, folder)
@@ -76,13 +78,13 @@ def copy_run(source, folder):
 
 def compare_partitions(arguments):
     """Derives the other partition, has it trained, compares."""
-    from fer_tf.evaluation import evaluate
-    from fer_tf.input_pipeline import find_database
-    from fer_tf.integration import FLAT, JOINT, PATH_SELECTION
-    from fer_tf.metrics import Bootstrap, compare
+    from fer_tf.data.input_pipeline import find_database
+    from fer_tf.evaluation.ensembles import FLAT, JOINT, PATH_SELECTION
+    from fer_tf.evaluation.evaluate import evaluate
+    from fer_tf.evaluation.metrics import Bootstrap, compare
+    from fer_tf.evaluation.run_set import groups_of
+    from fer_tf.files import write_json
     from fer_tf.provenance import provenance
-    from fer_tf.runs import write_json
-    from fer_tf.trained_runs import groups_of
 
     database = find_database(arguments.database, arguments.data_dir)
     parent = arguments.runs_dir / database.name / database.config / arguments.recipe

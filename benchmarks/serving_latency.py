@@ -27,13 +27,14 @@ from rich.console import Console
 from rich.table import Table
 from tensorflow.python.saved_model import loader_impl
 
-from fer_tf.export import ExportOptions, export
+from fer_tf.data.sources.drawn import draw_face
+from fer_tf.export.contract import ExportOptions
+from fer_tf.export.signatures import export
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK
-from fer_tf.folding import PRECISIONS, fold
+from fer_tf.models.folding import PRECISIONS, fold
 from fer_tf.provenance import provenance
-from fer_tf.recipes import paper
-from fer_tf.sources.drawn import draw_face
-from fer_tf.training import build_network
+from fer_tf.training.recipes import paper
+from fer_tf.training.train import build_network
 
 THREADS = 2
 TOLERANCE = 1e-4  # Of the peers' logits, which are of the order of 1.

@@ -32,10 +32,10 @@ from rich.console import Console
 from rich.table import Table
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from fer_tf.data.sources.drawn import draw_face
 from fer_tf.expressions import EXPRESSIONS
+from fer_tf.files import write_json
 from fer_tf.provenance import provenance
-from fer_tf.runs import write_json
-from fer_tf.sources.drawn import draw_face
 
 ROOT = Path(__file__).resolve().parent.parent
 FACES = 28

@@ -25,15 +25,16 @@ from rich.table import Table
 from run_options import run_options
 from scipy.special import softmax
 
-from fer_tf.checkpoint import load_best
+from fer_tf.data.input_pipeline import MIXED, UNCOVERED, find_database
+from fer_tf.evaluation.ensembles import FLAT, JOINT, PATH_SELECTION, joint, path_selection
+from fer_tf.evaluation.metrics import Bootstrap, compare, scores
+from fer_tf.evaluation.run_set import groups_of
 from fer_tf.expressions import MULTI_NETWORK
-from fer_tf.input_pipeline import MIXED, UNCOVERED, find_database
-from fer_tf.integration import FLAT, JOINT, PATH_SELECTION, joint, path_selection
-from fer_tf.metrics import Bootstrap, compare, scores
+from fer_tf.files import write_json
 from fer_tf.provenance import provenance
-from fer_tf.recipes import get_recipe
-from fer_tf.runs import RunKey, write_json
-from fer_tf.trained_runs import groups_of
+from fer_tf.training.checkpoint import load_best
+from fer_tf.training.recipes import get_recipe
+from fer_tf.training.run_folder import RunKey
 
 MIRRORED = ", mirrored"
 

@@ -16,14 +16,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fer_tf.faces import FACE_SIZE
-from fer_tf.input_pipeline import training_batches
-from fer_tf.layers.batch_normalization import BatchNormalization
-from fer_tf.layers.grouped_conv2d import GroupedConv2D
-from fer_tf.layers.pointwise_conv2d import PointwiseConv2D
+from fer_tf.data.input_pipeline import training_batches
+from fer_tf.faces.face import FACE_SIZE
 from fer_tf.models.expression_net import expression_net
-from fer_tf.sgd import SGD
-from fer_tf.training_loop import ReplicatedModel
+from fer_tf.models.layers.batch_normalization import BatchNormalization
+from fer_tf.models.layers.grouped_conv2d import GroupedConv2D
+from fer_tf.models.layers.pointwise_conv2d import PointwiseConv2D
+from fer_tf.training.optimizer import SGD
+from fer_tf.training.replicated_model import ReplicatedModel
 
 CLASSES = 3
 WARM_UP = 2
@@ -95,7 +95,7 @@ def run_steps(net, images, classes, stock):
 
 
 def run_fit(net, images, classes):
-    """`fit` as `fer_tf.training.train_network` calls it for the recipe `paper`."""
+    """`fit` as `fer_tf.training.train.train_network` calls it for the recipe `paper`."""
     optimizer, loss_of = parts(net)
     model = ReplicatedModel([net.input, keras.layers.RandomFlip("horizontal"), net])
     accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")

@@ -19,14 +19,14 @@ from rich.console import Console
 from rich.table import Table
 from run_options import run_options
 
-from fer_tf.checkpoint import load_best
+from fer_tf.data.input_pipeline import evaluation_batches, find_database
+from fer_tf.evaluation.metrics import Bootstrap, compare
 from fer_tf.expressions import TASKS
-from fer_tf.input_pipeline import evaluation_batches, find_database
-from fer_tf.metrics import Bootstrap, compare
 from fer_tf.provenance import provenance
-from fer_tf.recipes import from_scratch
-from fer_tf.runs import RunKey
-from fer_tf.training import build_network, train_network
+from fer_tf.training.checkpoint import load_best
+from fer_tf.training.recipes import from_scratch
+from fer_tf.training.run_folder import RunKey
+from fer_tf.training.train import build_network, train_network
 
 ROUNDS, STEPS, BATCH = 5, 10, 64
 

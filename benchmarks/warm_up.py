@@ -24,17 +24,18 @@ import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
-from fer_tf.c_api import Model, find_library, tensor_names
-from fer_tf.export import export, export_any_occlusion
+from fer_tf.data.sources.drawn import draw_face
+from fer_tf.export.c_api import Model, find_library, tensor_names
+from fer_tf.export.signatures import export, export_any_occlusion
+from fer_tf.export.warmup import _request, _signatures
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK
 from fer_tf.models.expression_net import LOGITS
-from fer_tf.networks import OCCLUSION
-from fer_tf.occlusion import RECOGNISED, visible_pixels
+from fer_tf.models.networks import OCCLUSION_NET
+from fer_tf.occlusion.kinds import RECOGNISED
+from fer_tf.occlusion.occlude import visible_pixels
 from fer_tf.provenance import provenance
-from fer_tf.recipes import get_recipe
-from fer_tf.sources.drawn import draw_face
-from fer_tf.training import build_network
-from fer_tf.warmup import _request, _signatures
+from fer_tf.training.recipes import RECOGNISER, get_recipe
+from fer_tf.training.train import build_network
 
 MODELS = {"concat_db, quick": "quick", "any_occlusion, quick": "quick", "concat_db, paper": "paper"}
 """Name -> recipe."""
@@ -71,7 +72,7 @@ def build(name, recipe, folder):
     if not name.startswith("any"):
         export(multi_network(recipe, "upper"), "upper", folder)
         return
-    net = build_network(OCCLUSION, get_recipe(OCCLUSION), "none")
+    net = build_network(OCCLUSION_NET, get_recipe(RECOGNISER), "none")
     spread(net, np.concatenate([drawn_faces(kind) for kind in RECOGNISED]))
     export_any_occlusion(net, {kind: multi_network(recipe, kind) for kind in RECOGNISED}, folder)
 

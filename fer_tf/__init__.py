@@ -4,10 +4,11 @@ __version__ = "0.1.0"
 
 
 def load_network(path):
-    """Loads a trained network, e.g. `runs/.../best.keras`; see `fer_tf.checkpoint.load_network`.
+    """Loads a trained network, e.g. `runs/.../best.keras`, as a Keras model.
 
-    Keras is imported here, not with the package.
+    See `fer_tf.training.checkpoint.load_network`. Keras is imported by this function, not with the
+    package.
     """
-    from fer_tf import checkpoint
+    from fer_tf.training import checkpoint
 
     return checkpoint.load_network(path)

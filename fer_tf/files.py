@@ -3,10 +3,17 @@
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
 
-from fer_tf.errors import InputError
+from fer_tf.errors import UserError
+
+_NAMES = frozenset(
+    "$recycle.bin #recycle #snapshot @eadir @__thumb @recycle lost+found desktop.ini ehthumbs.db "
+    "picasa.ini thumbs.db".split()
+) | {"system volume information"}
 
 
 def read_json(path: Path, cure: str) -> dict:
@@ -18,19 +25,19 @@ def read_json(path: Path, cure: str) -> dict:
 
     Raises:
         FileNotFoundError: there is no such file.
-        InputError: the file is damaged, holds no object or cannot be read.
+        UserError: the file is damaged, holds no object or cannot be read.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); make it readable.") from error
+        raise UserError(f"{path} cannot be read ({error.strerror}); make it readable.") from error
     except ValueError as error:
         state = "is no JSON" if path.stat().st_size else "is empty, so no JSON"
-        raise InputError(f"{path} {state} ({error}); {cure}.") from error
+        raise UserError(f"{path} {state} ({error}); {cure}.") from error
     if not isinstance(value, dict):
-        raise InputError(f"{path} holds {type(value).__name__}, an object expected; {cure}.")
+        raise UserError(f"{path} holds {type(value).__name__}, an object expected; {cure}.")
     return value
 
 
@@ -44,10 +51,10 @@ def require(values: dict, fields: tuple[str, ...], path: Path, cure: str) -> Non
         cure: see `read_json`.
 
     Raises:
-        InputError: naming the missing ones.
+        UserError: naming the missing ones.
     """
     if missing := [field for field in fields if field not in values]:
-        raise InputError(
+        raise UserError(
             f"{path} lacks {', '.join(missing)}, so another version of this program wrote it; "
             f"{cure}."
         )
@@ -83,3 +90,70 @@ def exclusive(folder: Path, wait: bool = True) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def write_json(path: Path, value) -> None:
+    """Writes a JSON file beside and renames it, so that no half-written one is ever read."""
+    with written_beside(path) as out:
+        out.write((json.dumps(value, indent=1) + "\n").encode())
+
+
+@contextlib.contextmanager
+def written_beside(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file beside `path` for bytes, then renames it: whole or not there at all.
+
+    The name is a new one each time: another process, or a caller, may be writing the same file.
+    Where `path` is a link it stays one, and the file that it leads to is replaced.
+    """
+    path = Path(os.path.realpath(path))
+    beside = path.with_name(f"writing-{uuid4().hex}{path.suffix}")
+    with open(beside, "xb") as out:
+        try:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        except BaseException:
+            beside.unlink()
+            raise
+    os.replace(beside, path)
+
+
+def is_rubbish(name: str) -> bool:
+    """Whether a file or folder is left out by its name, without a word.
+
+    Hidden files (`._AN1.tiff` of macOS, `.thumbnails`), `__MACOSX`, `@eaDir` of network storage,
+    `Thumbs.db` of Windows and their like.
+    """
+    name = name.lower()
+    return name.startswith((".", "__macosx")) or name in _NAMES
+
+
+def walk(
+    folder: Path, onerror: Callable | None = None
+) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Visits a folder and those below, links too, each real folder once: links may lead back.
+
+    Args:
+        folder: where to begin.
+        onerror: is given the OSError of a folder that cannot be read; else it is passed over.
+
+    Yields:
+        A folder, the names of its sub-folders and of its files, without rubbish.
+    """
+    visited = {os.path.realpath(folder)}
+    for parent, folders, names in os.walk(folder, onerror=onerror, followlinks=True):
+        folders[:] = [name for name in folders if not is_rubbish(name)]
+        yield Path(parent), list(folders), [name for name in names if not is_rubbish(name)]
+        new = []
+        for name in sorted(folders):
+            place = os.path.realpath(os.path.join(parent, name))
+            if place not in visited:
+                visited.add(place)
+                new.append(name)
+        folders[:] = new
+
+
+def shorten(names: Sequence[str], shown: int = 3) -> str:
+    """Join names for a message: the first ones, then how many more."""
+    more = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")

@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fer_tf.data.sources.drawn import draw_face, draw_portrait
 from fer_tf.expressions import EXPRESSIONS
-from fer_tf.sources.drawn import draw_face, draw_portrait
 
 FER2013_CODES = {
     "Anger": 0,

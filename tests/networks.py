@@ -5,8 +5,8 @@ import dataclasses
 import keras
 import numpy as np
 
-from fer_tf.occlusion import RECOGNISED
-from fer_tf.recipes import Backbone, Schedule, demo
+from fer_tf.occlusion.kinds import RECOGNISED
+from fer_tf.training.recipes import Backbone, Schedule, demo
 
 TINY_RECIPE = dataclasses.replace(
     demo(),

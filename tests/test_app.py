@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_tf import page
-from fer_tf.page_models import TRAINED_ON_DRAWN, LocalModels
-from fer_tf.sources.drawn import draw_portrait
+from fer_tf.app import page
+from fer_tf.app.models import TRAINED_ON_DRAWN, LocalModels
+from fer_tf.data.sources.drawn import draw_portrait
 from tests.tiny_model import copy_tiny_model
 
 pytest.importorskip("gradio")

@@ -14,13 +14,15 @@ import pytest
 from typer.testing import CliRunner
 
 import cli
-from fer_tf import parallel, recipes, training, training_jobs
-from fer_tf.errors import InputError
+from fer_tf.data.sources.drawn import draw_portrait
+from fer_tf.data.tfrecords import StoredImages
+from fer_tf.errors import UserError
+from fer_tf.evaluation.reproduce import BEGIN, END
+from fer_tf.export.model_store import MODEL_CARD, read_manifest
 from fer_tf.expressions import EXPRESSIONS
-from fer_tf.records import StoredImages
-from fer_tf.reproduction import BEGIN, END
-from fer_tf.sources.drawn import draw_portrait
-from fer_tf.versions import MODEL_CARD, read_manifest
+from fer_tf.training import jobs as training_jobs
+from fer_tf.training import recipes
+from fer_tf.training import train as training
 from tests.helpers import draw_fer2013
 from tests.networks import TINY_RECIPE
 
@@ -119,12 +121,12 @@ def test_combine_in_a_process_of_its_own_writes_the_next_version(place, trained)
 
 def test_a_format_that_fails_leaves_the_versions_of_all_databases(place, trained, monkeypatch):
     def fail(version, kind):
-        raise InputError(f"{version} cannot be converted to {kind}: too large.")
+        raise UserError(f"{version} cannot be converted to {kind}: too large.")
 
-    monkeypatch.setattr("fer_tf.formats.convert", fail)
-    monkeypatch.setattr("fer_tf.serving.combine", lambda _, folder, *a: folder / "1")
+    monkeypatch.setattr("fer_tf.export.convert.convert", fail)
+    monkeypatch.setattr("fer_tf.export.combine.combine", lambda _, folder, *a: folder / "1")
     manifest = {"warm_up_paths": ["A", "B"], "occlusion": "upper"}
-    monkeypatch.setattr("fer_tf.versions.read_manifest", lambda _: manifest)
+    monkeypatch.setattr("fer_tf.export.model_store.read_manifest", lambda _: manifest)
     monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: TINY_RECIPE)
     options = ["--recipe", "tiny", "--format", "litert"]
     arguments = ["combine", "concat_db", "eye_cdb", *options, "--data-dir", str(place / "data")]
@@ -251,7 +253,7 @@ def test_another_network_without_attention_and_another_seed_have_runs_of_their_o
 
 
 def test_parallel_on_one_device_says_that_it_would_not_help(place, trained, told, monkeypatch):
-    monkeypatch.setattr(parallel, "visible_gpus", lambda: ["0"])
+    monkeypatch.setattr(training_jobs, "visible_gpus", lambda: ["0"])
     given = ("--recipe", "tiny", "--database", "concat_db", "--parallel")
     assert "--parallel would not help on one device" in run(place, "train", "flat", *given)
     assert [call[0] for call in told] == ["flat"]
@@ -259,7 +261,7 @@ def test_parallel_on_one_device_says_that_it_would_not_help(place, trained, told
 
 def test_parallel_trains_each_network_in_a_process_of_its_own(place, trained, told, monkeypatch):
     started = {}
-    monkeypatch.setattr(parallel, "visible_gpus", lambda: ["0", "1"])
+    monkeypatch.setattr(training_jobs, "visible_gpus", lambda: ["0", "1"])
     monkeypatch.setattr(
         training_jobs, "run_on_devices", lambda commands, *_: started.update(commands)
     )
@@ -276,11 +278,11 @@ def test_parallel_trains_each_network_in_a_process_of_its_own(place, trained, to
     assert [(call[0], call[1].database) for call in told] == [("subnet_y", "concat_db")]
 
 
-def test_parallel_trains_first_what_others_start_from(place, trained, told, monkeypatch):
-    recipe = dataclasses.replace(TINY_RECIPE, start_from="flat")
+def test_parallel_trains_first_what_others_init_from(place, trained, told, monkeypatch):
+    recipe = dataclasses.replace(TINY_RECIPE, init_from="flat")
     monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: recipe)
     started = []
-    monkeypatch.setattr(parallel, "visible_gpus", lambda: ["0", "1"])
+    monkeypatch.setattr(training_jobs, "visible_gpus", lambda: ["0", "1"])
     monkeypatch.setattr(
         training_jobs, "run_on_devices", lambda commands, *_: started.append(commands)
     )

@@ -1,4 +1,4 @@
-"""`train occlusion`, as a user types it."""
+"""`train occlusion_net`, as a user types it."""
 
 import dataclasses
 import json
@@ -7,10 +7,11 @@ import pytest
 from typer.testing import CliRunner
 
 import cli
-from fer_tf import occlusion_net, recipes
-from fer_tf.checkpoint import load_best
-from fer_tf.errors import InputError
-from fer_tf.recipes import Schedule
+from fer_tf.data import occluder_dataset as occlusion_net
+from fer_tf.errors import UserError
+from fer_tf.training import recipes
+from fer_tf.training.checkpoint import load_best
+from fer_tf.training.recipes import Schedule
 from tests.helpers import draw_fer2013
 from tests.networks import TINY_RECIPE
 
@@ -33,13 +34,13 @@ def train(place, *arguments):
 
 def test_occlusion_is_trained_on_the_uncovered_faces(place, monkeypatch):
     recipe = dataclasses.replace(
-        TINY_RECIPE, name="occlusion", schedules={"occlusion": Schedule(1, 16, 0.05)}
+        TINY_RECIPE, name="recogniser", schedules={"occlusion_net": Schedule(1, 16, 0.05)}
     )
-    monkeypatch.setitem(recipes.RECIPES, "occlusion", lambda: recipe)
+    monkeypatch.setitem(recipes.RECIPES, "recogniser", lambda: recipe)
     monkeypatch.setattr(occlusion_net, "TRAINING_IMAGES", 250)
-    done = train(place, "occlusion")
+    done = train(place, "occlusion_net")
     assert done.exception is None, done.output
-    folder = place / "runs" / "uncovered" / "fer2013" / "occlusion" / "occlusion"
+    folder = place / "runs" / "uncovered" / "fer2013" / "recogniser" / "occlusion_net"
     lines = done.stdout.splitlines()
     assert f"Wrote {folder}" in lines
     assert "uncovered/fer2013: recognised in validation, on drawn occluders: none " in lines[-2]
@@ -47,7 +48,7 @@ def test_occlusion_is_trained_on_the_uncovered_faces(place, monkeypatch):
     assert lines[-1] == "Next: python cli.py combine any_occlusion/fer2013"
     run = json.loads((folder / "run.json").read_text())
     assert run["finished"] and run["training_images"] == 4 * 56
-    assert run["network"] == "occlusion" and run["database"] == "uncovered"
+    assert run["network"] == "occlusion_net" and run["database"] == "uncovered"
     assert load_best(folder).output_shape == (None, 4)
 
     drawn = []
@@ -57,7 +58,7 @@ def test_occlusion_is_trained_on_the_uncovered_faces(place, monkeypatch):
         "draw_split",
         lambda db, split, seed: drawn.append(split) or draw(db, split, seed),
     )
-    again = train(place, "occlusion")  # Nothing is trained, nor drawn for it.
+    again = train(place, "occlusion_net")  # Nothing is trained, nor drawn for it.
     assert again.exception is None and again.stdout.splitlines()[-2:] == lines[-2:]
     assert "train" not in drawn and json.loads((folder / "run.json").read_text()) == run
 
@@ -65,10 +66,19 @@ def test_occlusion_is_trained_on_the_uncovered_faces(place, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["occlusion", "--database", "concat_db"], "--database is concat_db; occlusion is trained"),
-        (["occlusion", "--recipe", "quick"], "Recipe quick trains begin, subnet_x, "),
-        (["begin", "--recipe", "occlusion"], "Recipe occlusion trains occlusion, not begin; give"),
-        (["all", "--recipe", "occlusion"], "Recipe occlusion trains occlusion, not begin; give"),
+        (
+            ["occlusion_net", "--database", "concat_db"],
+            "--database is concat_db; occlusion_net is trained",
+        ),
+        (["occlusion_net", "--recipe", "quick"], "Recipe quick trains begin, subnet_x, "),
+        (
+            ["begin", "--recipe", "recogniser"],
+            "Recipe recogniser trains occlusion_net, not begin; give",
+        ),
+        (
+            ["all", "--recipe", "recogniser"],
+            "Recipe recogniser trains occlusion_net, not begin; give",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_refused(place, arguments, message):
@@ -77,5 +87,5 @@ def test_what_does_not_go_together_is_refused(place, arguments, message):
 
 @pytest.mark.parametrize("option", [("--seed", "1"), ("--network", "resnet18")])
 def test_there_is_one_occlusion_net_for_each_config(place, option):
-    done = train(place, "occlusion", *option)
-    assert isinstance(done.exception, InputError) and "Leave them out" in str(done.exception)
+    done = train(place, "occlusion_net", *option)
+    assert isinstance(done.exception, UserError) and "Leave them out" in str(done.exception)

@@ -9,12 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 import cli
-from fer_tf.errors import InputError
+from fer_tf.data.sources.drawn import draw_portrait
+from fer_tf.errors import UserError
 from fer_tf.expressions import EXPRESSIONS
-from fer_tf.inference import ExpressionModel
-from fer_tf.result_plots import _RIGHT, _WRONG
-from fer_tf.sources.drawn import draw_portrait
-from tests.fer_tf.test_result_plots import pixels
+from fer_tf.inference.predict import ExpressionModel
+from fer_tf.plots.results import _RIGHT, _WRONG
+from tests.fer_tf.plots.test_results import pixels
 from tests.tiny_model import copy_tiny_model
 
 
@@ -126,12 +126,12 @@ def test_without_a_figure_nothing_is_written(models, folder):
 
 
 def test_of_many_photographs_some_are_shown_the_same_in_every_run(models, tmp_path, monkeypatch):
-    monkeypatch.setattr("fer_tf.labelled_photos.MOST_SHOWN", 3)
+    monkeypatch.setattr("fer_tf.inference.photo_folders.MOST_SHOWN", 3)
     for number in range(7):
         put(tmp_path / "photos" / "Anger" / f"{number}.png", np.full((20, 20, 3), 9, np.uint8))
     shown = []
     monkeypatch.setattr(
-        "fer_tf.labelled_photos._panel", lambda each: shown.append(each.photo.name) or None
+        "fer_tf.inference.photo_folders._panel", lambda each: shown.append(each.photo.name) or None
     )
 
     result = ask(models, tmp_path / "photos", "--figure", tmp_path / "figure.png")
@@ -155,7 +155,7 @@ def test_of_many_photographs_some_are_shown_the_same_in_every_run(models, tmp_pa
 def test_mistakes_are_one_sentence(models, folder, arguments, said):
     result = ask(models, *(argument.format(folder=folder) for argument in arguments))
 
-    assert result.exit_code == 1 and isinstance(result.exception, InputError)
+    assert result.exit_code == 1 and isinstance(result.exception, UserError)
     assert said in str(result.exception)
 
 

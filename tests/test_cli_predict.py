@@ -14,11 +14,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import cli
+from fer_tf.data.sources.drawn import draw_portrait
 from fer_tf.expressions import EXPRESSIONS, PATHS
-from fer_tf.pictures import Picture
-from fer_tf.prediction_files import COLUMNS
-from fer_tf.sources.drawn import draw_portrait
-from tests.fer_tf.test_pictures import Camera
+from fer_tf.faces.pictures import Picture
+from fer_tf.inference.prediction_files import COLUMNS
+from tests.fer_tf.faces.test_pictures import Camera
 
 
 @tf.function(input_signature=[tf.TensorSpec((None, 48, 48, 1), tf.uint8, "image")])
@@ -248,8 +248,8 @@ def test_ctrl_c_keeps_what_was_answered(models, folder, tmp_path, monkeypatch, s
         yield Picture("seen", image, live=True)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fer_tf.pictures.read_camera", interrupted)
-    monkeypatch.setattr("fer_tf.pictures.read_files", interrupted)
+    monkeypatch.setattr("fer_tf.faces.pictures.read_camera", interrupted)
+    monkeypatch.setattr("fer_tf.faces.pictures.read_files", interrupted)
     asked = ["--camera", 0] if source == "camera" else [folder]
 
     result = ask(models, *asked, "--json", "--csv", tmp_path / "answers.csv")
@@ -295,7 +295,7 @@ def test_names_that_occur_twice_are_numbered(models, folder, tmp_path):
 
 
 def test_a_long_table_ends_in_a_count(models, tmp_path, monkeypatch):
-    monkeypatch.setattr("fer_tf.prediction_output.MOST_ROWS", 2)
+    monkeypatch.setattr("fer_tf.inference.outputs.MOST_ROWS", 2)
     for number in range(4):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.zeros((9, 9, 3), np.uint8))
 

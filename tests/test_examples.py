@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import pytest
 
+from fer_tf.data.sources.drawn import draw_face
 from fer_tf.expressions import EXPRESSIONS
-from fer_tf.sources.drawn import draw_face
 from tests.stand_in_server import StandIn
 from tests.tiny_model import copy_tiny_model
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 FIND = """
 from pathlib import Path
 import fer_tf
-from fer_tf.inference import find_model
+from fer_tf.inference.predict import find_model
 print(fer_tf.__file__, find_model(None, Path("saved_models")), sep="\\n")
 """
 

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from fer_tf.export import export
+from fer_tf.export.signatures import export
 from tests.served import tiny_networks
 
 

@@ -18,11 +18,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
-from fer_tf.checkpoint import Checkpoint
-from fer_tf.errors import InputError
-from fer_tf.runs import RunKey
-from fer_tf.strategies import make_strategy
-from fer_tf.training import train_network
+from fer_tf.errors import UserError
+from fer_tf.training.checkpoint import Checkpoint
+from fer_tf.training.run_folder import RunKey
+from fer_tf.training.strategies import make_strategy
+from fer_tf.training.train import train_network
 from tests.networks import TINY_RECIPE
 
 
@@ -93,6 +93,6 @@ def main(
 if __name__ == "__main__":
     try:
         main(**json.loads(sys.argv[1]))
-    except InputError as error:
+    except UserError as error:
         print("Error:", error, flush=True)
         sys.exit(1)

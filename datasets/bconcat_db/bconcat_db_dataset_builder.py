@@ -1,10 +1,11 @@
 """BConcatDB: faces with the lower half covered."""
 
-from fer_tf.occluded_faces import OccludedFaces
+from fer_tf.data.tfds_builder import OccludedFaces
 
 
 class Builder(OccludedFaces):
     """The paper's BConcatDB (section 3.1), see README.md beside this file.
 
-    Its name, taken by TFDS from this file's, chooses the occlusion in `fer_tf.occlusion.DATABASES`.
+    Its name, taken by TFDS from this file's, chooses the occlusion in
+    `fer_tf.occlusion.kinds.DATABASES`.
     """

@@ -1,6 +1,6 @@
 from datasets.bconcat_db import bconcat_db_dataset_builder
-from tests.fer_tf import occluded_faces_case
+from tests.fer_tf.data import tfds_builder_case
 
 
-class BconcatDbTest(occluded_faces_case.OccludedFacesCase):
+class BconcatDbTest(tfds_builder_case.OccludedFacesCase):
     DATASET_CLASS = bconcat_db_dataset_builder.Builder

@@ -1,6 +1,6 @@
 from datasets.concat_db import concat_db_dataset_builder
-from tests.fer_tf import occluded_faces_case
+from tests.fer_tf.data import tfds_builder_case
 
 
-class ConcatDbTest(occluded_faces_case.OccludedFacesCase):
+class ConcatDbTest(tfds_builder_case.OccludedFacesCase):
     DATASET_CLASS = concat_db_dataset_builder.Builder

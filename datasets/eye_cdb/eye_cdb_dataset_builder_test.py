@@ -1,6 +1,6 @@
 from datasets.eye_cdb import eye_cdb_dataset_builder
-from tests.fer_tf import occluded_faces_case
+from tests.fer_tf.data import tfds_builder_case
 
 
-class EyeCdbTest(occluded_faces_case.OccludedFacesCase):
+class EyeCdbTest(tfds_builder_case.OccludedFacesCase):
     DATASET_CLASS = eye_cdb_dataset_builder.Builder

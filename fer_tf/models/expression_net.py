@@ -7,10 +7,10 @@ import numpy as np
 from keras import layers, ops
 
 from fer_tf.expressions import EXPRESSIONS
-from fer_tf.faces import FACE_SIZE
-from fer_tf.layers.attention_map import AttentionMap
-from fer_tf.layers.class_logits import ClassLogits
-from fer_tf.layers.spatial_attention import SpatialAttention
+from fer_tf.faces.face import FACE_SIZE
+from fer_tf.models.layers.attention_map import AttentionMap
+from fer_tf.models.layers.class_logits import ClassLogits
+from fer_tf.models.layers.spatial_attention import SpatialAttention
 from fer_tf.models.resnext import ResNeXt
 
 LOGITS = "logits"

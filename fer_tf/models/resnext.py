@@ -1,7 +1,7 @@
 """ResNeXt backbone (Xie et al. 2017, Aggregated Residual Transformations, the paper's [38]).
 
 With other arguments it is a ResNet (He et al. 2016, [40]) or a Wide ResNet (Zagoruyko and Komodakis
-2016, [41]), the baselines of the paper's Table 2: see `fer_tf.recipes.BACKBONES`.
+2016, [41]), the baselines of the paper's Table 2: see `fer_tf.training.recipes.BACKBONES`.
 """
 
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from fer_tf.layers.batch_normalization import BatchNormalization
-from fer_tf.layers.grouped_conv2d import GroupedConv2D
-from fer_tf.layers.pointwise_conv2d import PointwiseConv2D
+from fer_tf.models.layers.batch_normalization import BatchNormalization
+from fer_tf.models.layers.grouped_conv2d import GroupedConv2D
+from fer_tf.models.layers.pointwise_conv2d import PointwiseConv2D
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@ import functools
 
 import pytest
 
-from fer_tf.export import ExportOptions, export
+from fer_tf.export.contract import ExportOptions
+from fer_tf.export.signatures import export
 from tests.served import tiny_networks
 
 

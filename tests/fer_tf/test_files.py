@@ -2,9 +2,8 @@ import threading
 
 import pytest
 
-from fer_tf.errors import InputError
-from fer_tf.files import exclusive, read_json, require
-from fer_tf.runs import write_json, written_beside
+from fer_tf.errors import UserError
+from fer_tf.files import exclusive, read_json, require, write_json, written_beside
 
 
 @pytest.mark.parametrize(
@@ -18,21 +17,21 @@ from fer_tf.runs import write_json, written_beside
 )
 def test_a_damaged_file_is_one_sentence(tmp_path, content, said):
     (tmp_path / "run.json").write_bytes(content)
-    with pytest.raises(InputError, match=f"run.json {said}") as refusal:
+    with pytest.raises(UserError, match=f"run.json {said}") as refusal:
         read_json(tmp_path / "run.json", "mend it")
     assert len(str(refusal.value).splitlines()) == 1
 
 
 def test_a_file_that_may_not_be_read_is_named(tmp_path):
     (tmp_path / "run.json").mkdir()  # Nothing is forbidden to the user root.
-    with pytest.raises(InputError, match=r"run.json cannot be read \(Is a directory\)"):
+    with pytest.raises(UserError, match=r"run.json cannot be read \(Is a directory\)"):
         read_json(tmp_path / "run.json", "mend it")
     with pytest.raises(FileNotFoundError):
         read_json(tmp_path / "none.json", "mend it")
 
 
 def test_what_another_version_did_not_write_is_named(tmp_path):
-    with pytest.raises(InputError, match="run.json lacks b, c, so another version .*; mend it"):
+    with pytest.raises(UserError, match="run.json lacks b, c, so another version .*; mend it"):
         require({"a": 1}, ("a", "b", "c"), tmp_path / "run.json", "mend it")
 
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from fer_tf.folding import PRECISIONS
+from fer_tf.models.folding import PRECISIONS
 from tests.graph_scan import findings
 
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from fer_tf.models.resnext import ResNeXt
-from fer_tf.recipes import BACKBONES, Backbone
+from fer_tf.training.recipes import BACKBONES, Backbone
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,4 @@
+"""The page in the browser.
+
+In: pictures that a user drops. Out: answers as HTML.
+"""

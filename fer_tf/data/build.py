@@ -1,0 +1,234 @@
+"""Builds several databases side by side: one cache of faces, then a process for each database.
+
+What is being written stands in a folder of its own until it is whole, so that a killed build
+leaves nothing that could be taken for a database, and the next one clears it away.
+"""
+
+import contextlib
+import fcntl
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing.connection import wait
+from pathlib import Path
+
+import joblib
+from rich.console import Console
+
+from fer_tf.data.face_cache import FACES_DIR, cached_faces
+from fer_tf.data.tfds_builder import (
+    OccludedFaces,
+    OccludedFacesConfig,
+    clean_faces,
+    config_for,
+    find_near_duplicates,
+    origin,
+)
+from fer_tf.errors import UserError
+from fer_tf.files import read_json
+
+_WRITING = ".writing"
+_LOCK = ".lock"
+_INFO = "dataset_info.json"
+
+
+@dataclass(frozen=True)
+class Built:
+    """A database that stands ready.
+
+    Attributes:
+        folder: its version's folder.
+        splits: name of a split -> number of images.
+        metadata: see `fer_tf.data.tfds_builder.OccludedFaces`.
+        is_new: False if it was there already, built from the same files by the same program.
+    """
+
+    folder: Path
+    splits: dict[str, int]
+    metadata: dict
+    is_new: bool
+
+
+def build(
+    builders: dict[str, str],
+    config: OccludedFacesConfig,
+    raw_dir: Path,
+    data_dir: Path,
+    jobs: int | None = None,
+    rebuild: bool = False,
+) -> Iterator[tuple[str, Built]]:
+    """Build what is not ready yet.
+
+    Args:
+        builders: name of a database -> module that has its `Builder`.
+        config: of `fer_tf.data.tfds_builder.config_for`.
+        raw_dir: holds one folder for each source.
+        data_dir: the TFDS data directory; the faces' cache is its folder "faces".
+        jobs: cores to use; all when None.
+        rebuild: whether a database built from other files gives way to the new one.
+
+    Yields:
+        Name and database, in the order in which they are ready.
+
+    Raises:
+        UserError: malformed sources, a database built from other files, another build at work in
+            data_dir, or a data_dir that cannot be written.
+    """
+    with _locked(data_dir):
+        for left_over in (data_dir / _WRITING, *(data_dir / FACES_DIR).glob("*.writing-*")):
+            shutil.rmtree(left_over, ignore_errors=True)
+        today = origin(config.sources, raw_dir)
+        missing = []
+        for name in builders:
+            folder = data_dir / name / config.name / str(OccludedFaces.VERSION)
+            built = _read(folder)
+            if built is None:
+                missing.append(name)
+            elif today.items() <= built.metadata.items():
+                yield name, built
+            elif rebuild:
+                missing.append(name)
+            else:
+                raise UserError(
+                    f"{folder} was built from other raw files or by another version of this "
+                    "program, or is damaged; give --rebuild to replace it, or another --data-dir "
+                    "to keep it."
+                )
+        if missing:
+            # Fresh interpreters: neither TensorFlow nor OpenCV's threads may be forked, and this
+            # process never imports TensorFlow.
+            context = multiprocessing.get_context("spawn")
+            # A process for each database even on fewer cores: none waits alone at the end.
+            workers = jobs or max(joblib.cpu_count(), len(missing))
+            pool = ProcessPoolExecutor(workers, context, _die_with_parent)
+            try:
+                faces = cached_faces(config.sources, raw_dir, data_dir / FACES_DIR, jobs, pool)
+                tasks = {name: builders[name] for name in missing}
+                yield from _build_all(tasks, config, raw_dir, data_dir, pool, faces)
+            except BrokenProcessPool as error:
+                raise UserError(
+                    "A process that helped to build was killed, perhaps for lack of memory; what "
+                    "is finished is kept, give the same command again, with --jobs 1 if it "
+                    "happens twice."
+                ) from error
+            finally:
+                for process in list((pool._processes or {}).values()):
+                    process.terminate()
+                pool.shutdown(cancel_futures=True)
+                shutil.rmtree(data_dir / _WRITING, ignore_errors=True)
+
+
+def _build_all(builders, config, raw_dir, data_dir, pool, faces):
+    writing = data_dir / _WRITING
+    console = Console(stderr=True)
+    waiting = console.status(f"Writing {', '.join(builders)}")
+    tasks = {
+        pool.submit(
+            _write, module, config.sources, config.leak_free, config.clean, raw_dir, writing,
+            data_dir / FACES_DIR,
+        ): name
+        for name, module in builders.items()
+    }  # fmt: skip
+    with waiting if console.is_terminal else contextlib.nullcontext():
+        # While the processes import TensorFlow; they find the pairs in the cache.
+        find_near_duplicates(clean_faces(faces)[0] if config.clean else faces, data_dir / FACES_DIR)
+        for task in as_completed(tasks):
+            task.result()
+            yield tasks[task], _publish(writing, data_dir, tasks[task], config.name)
+
+
+def _write(module, sources, leak_free, clean, raw_dir, writing, faces_dir):
+    """Runs in a process of its own: prepares one database in the folder `writing`."""
+    if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+        # TensorFlow's start-up lines and TFDS' reports; errors are returned, not printed.
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+            os.dup2(nowhere.fileno(), 2)
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    tfds.disable_progress_bar()
+    builder = import_module(module).Builder(
+        data_dir=writing, config=config_for(sources, leak_free, clean), faces_dir=faces_dir
+    )
+    try:
+        builder.download_and_prepare(
+            download_dir=writing / "downloads",
+            download_config=tfds.download.DownloadConfig(manual_dir=raw_dir),
+        )
+    except (OSError, tf.errors.OpError) as error:
+        raise UserError(
+            f"{builder.name}/{builder.builder_config.name} cannot be written ({error}); make room "
+            "or choose another --data-dir, then give the same command again."
+        ) from None
+
+
+def _publish(writing: Path, data_dir: Path, name: str, config: str) -> Built:
+    """Moves a finished database to its place; an older one there goes first."""
+    folder = data_dir / name / config / str(OccludedFaces.VERSION)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    default_config = Path(name) / ".config"  # TFDS' note of the database's first config
+    if not (data_dir / default_config).exists():
+        os.replace(writing / default_config, data_dir / default_config)
+    if folder.exists():
+        os.replace(folder, writing / f"{name}-replaced")
+    os.replace(writing / name / config / folder.name, folder)
+    return _read(folder, is_new=True)
+
+
+def _read(folder: Path, is_new: bool = False) -> Built | None:
+    """A prepared database without TFDS, which would import TensorFlow; None if there is none.
+
+    A damaged one has no metadata: it cannot be told what it was built from.
+    """
+    if not (folder / _INFO).is_file():
+        return None
+    try:
+        info = read_json(folder / _INFO, "")
+        metadata = read_json(folder / "metadata.json", "")
+        splits = {
+            split["name"]: sum(int(length) for length in split["shardLengths"])
+            for split in info["splits"]
+        }
+    except (FileNotFoundError, UserError, KeyError):
+        return Built(folder, {}, {}, is_new)
+    return Built(folder, splits, metadata, is_new)
+
+
+@contextlib.contextmanager
+def _locked(data_dir: Path):
+    """Keeps a second build out of a directory; the system frees it however this process ends."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        lock = (data_dir / _LOCK).open("w")
+    except OSError as error:
+        raise UserError(
+            f"{data_dir} cannot be written ({error}); choose another --data-dir."
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"Another build is at work in {data_dir}; wait for it, or choose another "
+                "--data-dir."
+            ) from None
+        yield
+
+
+def _die_with_parent():
+    """A killed command must not leave writers behind; Ctrl-C is the parent's to answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch():
+        wait([multiprocessing.parent_process().sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,147 @@
+"""The finished runs of a recipe on a database, and what their networks say of images."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from fer_tf.data.input_pipeline import Database, Split, evaluation_batches
+from fer_tf.data.inspection_report import read_inspection
+from fer_tf.errors import UserError
+from fer_tf.evaluation.ensembles import FLAT, FLAT_LONGER, FLAT_NO_ATTENTION
+from fer_tf.expressions import TASKS
+from fer_tf.files import require
+from fer_tf.training.compatibility import refuse_mixture, refuse_other_start, refuse_partition
+from fer_tf.training.recipes import NO_ATTENTION
+from fer_tf.training.run_folder import RUN_FILE, SEED, beside, is_finished, read_run
+
+LONGER = "-longer"
+"""Ends the name of a recipe whose flat network went on; see `benchmarks/flat_or_paths.py`."""
+
+TRAINING = (
+    *("seed", "training_images", "weights", "epochs_done", "best_epoch", "best_validation_loss"),
+    *("seconds", "images_per_second", "replicas", "machine", "commit", "begun", "ended"),
+)
+"""What `how_trained` tells, named as in `run.json`."""
+
+_BESIDE = {FLAT_NO_ATTENTION: NO_ATTENTION, FLAT_LONGER: LONGER}
+
+
+def find_runs(parent: Path) -> dict[str, Path]:
+    """The finished runs of one recipe.
+
+    Args:
+        parent: the recipe's folder, e.g. `runs/concat_db/fer2013/quick`.
+
+    Returns:
+        Network -> its run's folder, in the order of `TASKS`; last `FLAT_NO_ATTENTION` and
+        `FLAT_LONGER`, which stand beside under names of their own.
+
+    Raises:
+        UserError: if the folder holds none.
+    """
+    own = {network: parent / network for network in TASKS if is_finished(parent / network)}
+    if not own:
+        raise UserError(
+            f"{parent} holds no trained network; run `python cli.py train all` first, or name "
+            "another --recipe or --runs-dir."
+        )
+    others = {name: beside(parent, suffix) / FLAT for name, suffix in _BESIDE.items()}
+    return own | {name: folder for name, folder in others.items() if is_finished(folder)}
+
+
+def how_trained(folder: Path) -> dict:
+    """How a finished run went and what it took: `TRAINING`, None for what it does not say."""
+    run = read_run(folder)
+    return {name: run.get(name) for name in TRAINING}
+
+
+def other_seeds(parent: Path) -> dict[str, dict[str, Path]]:
+    """The runs that differ from a recipe's in the seed alone: seed -> network -> its folder."""
+    base, found = parent.name.partition(SEED)[0], {}
+    for folder in sorted(parent.parent.glob(f"{base}*")):
+        name, _, seed = folder.name.partition(SEED)
+        if name == base and folder != parent:
+            own = {n: folder / n for n in TASKS if _same_recipe(folder / n, parent / n)}
+            found |= {seed or "0": own} if own else {}
+    return found
+
+
+def _same_recipe(folder, other):
+    """Whether a run is finished and of the recipe of another, if there is that other."""
+    run, theirs = read_run(folder), read_run(other)
+    return is_finished(folder) and (theirs is None or run["recipe"] == theirs["recipe"])
+
+
+def check_runs(database: Database, folders: Mapping[str, Path]) -> None:
+    """Refuses networks that were trained for something else than they would be measured on.
+
+    Args:
+        database: on which they are to be measured.
+        folders: of `find_runs`.
+
+    Raises:
+        UserError: if one was trained on other faces or for another partition, or started from a
+            network that has been trained anew since, or if two were trained by recipes that differ
+            in more than the schedule, or, of the flat networks that stand beside, in the backbone.
+    """
+    runs = {name: read_run(folder) for name, folder in folders.items()}
+    for name, run in runs.items():
+        path = folders[name] / RUN_FILE
+        require(run, ("data_fingerprint", "recipe"), path, "train again with --restart")
+        if run["data_fingerprint"] != database.fingerprint():
+            raise UserError(
+                f"{path} was trained on other faces than {database} holds now, or on another split "
+                "of them; train again with --restart."
+            )
+        refuse_partition(run, path)
+        refuse_other_start(run, folders[name])
+    own = [name for name in folders if name in TASKS]
+    for name in own[1:]:
+        refuse_mixture(runs, folders, own[0], name, ["recipe"])
+    backbones = {name: {"backbone": run["recipe"].get("backbone")} for name, run in runs.items()}
+    for name in folders:
+        if own and name not in own:
+            refuse_mixture(backbones, folders, own[0], name, ["backbone"])
+
+
+def predict_logits(folders: Mapping[str, Path], *splits: Split) -> list[dict[str, np.ndarray]]:
+    """What each network, loaded once, says of all images of some splits.
+
+    Args:
+        folders: network -> its run's folder.
+        *splits: the images.
+
+    Returns:
+        For each split network -> float32 [N, classes of its task].
+    """
+    from fer_tf.training.checkpoint import load_best
+
+    batches = [evaluation_batches(split.images, split.labels) for split in splits]
+    said = [{} for _ in splits]
+    for name, folder in folders.items():
+        network = load_best(folder)
+        for found, images in zip(said, batches, strict=True):
+            found[name] = network.predict(images, verbose=0)
+    return said
+
+
+def groups_of(database: Database, data: Split) -> np.ndarray:
+    """Which images a `Bootstrap` draws together, int [N]: those of a person, and near duplicates.
+
+    Raises:
+        UserError: if the database was built without an inspection.
+    """
+    count = len(data.ids)
+    place = {name: row for row, name in enumerate(data.ids)}
+    _, person = np.unique(np.array(data.subjects, object).astype(str), return_inverse=True)
+    edges = [(row, count + person[row]) for row, subject in enumerate(data.subjects) if subject]
+    node = 2 * count
+    for names in read_inspection(database.folder)["near_duplicates"]["groups"]:
+        edges += [(place[name], node) for name in names if name in place]
+        node += 1
+    ends = np.array(edges, int).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(edges), bool), tuple(ends)), shape=(node, node))
+    return connected_components(graph, directed=False)[1][:count]

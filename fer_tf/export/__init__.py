@@ -1,0 +1,5 @@
+"""Combines trained networks into a version of ONE SavedModel.
+
+In: run folders. Out: saved_models/NAME/VERSION with signatures, warm-up requests, manifest and
+model card.
+"""

@@ -1,0 +1,246 @@
+"""The model card: what a version is, what it is for, and what it is not, for its users."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fer_tf.data.sources import OFFICIAL_SOURCES
+from fer_tf.export.model_store import is_pretrained, read_manifest
+from fer_tf.export.warmup import routes
+from fer_tf.expressions import EXPRESSIONS
+from fer_tf.markdown import markdown_table
+from fer_tf.models.networks import COMBINED, title_of
+
+_OCCLUSIONS = {
+    "upper": "the upper half (rows 0 to 23 of 48); the model blackens it itself",
+    "lower": "the lower half (rows 24 to 47 of 48); the model blackens it itself",
+    "eyes": "the eyes; the client blackens them (`fer_tf.occlusion.occlude`), the model does not",
+    "none": "nothing: for faces that are not covered, a reference",
+    "any": "the upper half, the lower half, the eyes or nothing: OcclusionNet recognises which, "
+    "the model blackens that half or where eyes usually are, its networks answer",
+}
+
+_COVERED = {
+    "none": "(uncovered)",
+    "upper": "(upper half covered)",
+    "lower": "(lower half covered)",
+    "eyes": "(eyes covered)",
+}
+
+_RIGHTS = {
+    "fer2013": "FER2013 (Goodfellow et al. 2013, arXiv 1307.0414): photographs found by web search "
+    "and given out for research; they remain their owners', and no licence of them is implied. "
+    "Other packages that ship weights trained on it: `fer` gives out its own under the MIT "
+    "licence; `deepface`, MIT too, says that the licences of models are inherited and names none "
+    "for its expression model (serengil/deepface#970).",
+    "jaffe": "JAFFE: given on request, for research that is not commercial.",
+    "kdef": "KDEF: given on request, for research that is not commercial.",
+    "raf_db": "RAF-DB: given on request, for research that is not commercial.",
+    "drawn": "Drawn faces: made by this program. What a model learnt from them says nothing about "
+    "real faces.",
+}
+
+
+def model_card(name: str, version: int, manifest: dict) -> str:
+    """Writes the card of a version.
+
+    Args:
+        name: the model's name.
+        version: its number.
+        manifest: what `fer_tf.export.combine.combine` writes beside the graph.
+
+    Returns:
+        Markdown.
+    """
+    labels = ", ".join(f"{i} {label}" for i, label in enumerate(manifest["labels"]))
+    rights = "\n".join(f"- {_RIGHTS[source]}" for source in sources_of(manifest["config"]))
+    return f"""# {name}, version {version}
+
+Names the expression of a partly covered face. BeginNet picks one of three groups of expressions
+(a path), the subnet of that path picks the expression.{_answering(manifest)}
+
+- Labels, in order: {labels}.
+- Covered: {_OCCLUSIONS[manifest["occlusion"]]}.
+- Trained on {trained_on(manifest)} with recipe {manifest["recipe"]}, images of
+  {manifest["image_size"]} x {manifest["image_size"]} pixels, fer_tf {manifest["fer_tf"]}.
+- Convolutions compute in {manifest["precision"]}{_form(manifest)}.
+- {_warm_up(manifest)}
+
+## Use
+
+For research and demonstrations on frontal, upright faces. The client finds the face, cuts out its
+square (forehead to chin) and sends it: as gray uint8 48 x 48 (`serving_default`, `all_paths`), or
+as a JPEG or PNG file of any size (`serving_bytes`, `classify`); an EXIF rotation is not applied.
+
+Not for judging what a person feels, nor for decisions about people: a posed or labelled expression
+is not a feeling. In the European Union the AI Act (Regulation 2024/1689, Article 5 (1) (f))
+prohibits systems that infer emotions of people at work and in education. Profiles, tilted heads
+and other coverings were not trained. Accuracy for groups of people was not measured.
+
+## Results
+
+{_results(manifest)}
+
+## Networks
+
+{_networks(manifest["networks"])}
+
+## Rights in the data
+
+{rights}
+
+Whether and how a model trained on these pictures may be used is for their owners to say.
+"""
+
+
+def _answering(manifest):
+    """Which networks answer for which occlusion, where the model recognises it."""
+    pairs = [f"{kind} by {name}" for kind, name in manifest.get("answering", {}).items()]
+    return f" Each occlusion has networks of its own: {', '.join(pairs)}." if pairs else ""
+
+
+def _warm_up(manifest):
+    there = routes(manifest["occlusion"] == "any")
+    missing = [route for route in there if route not in manifest["warm_up_paths"]]
+    if not missing:
+        return "Warm-up requests cover every signature; every path was tried before."
+    paths = f"{'path' if len(missing) == 1 else 'paths'} {' and '.join(missing)}"
+    return (
+        f"Warm-up requests cover every signature; {paths}, which no drawn face took, "
+        f"{'was' if len(missing) == 1 else 'were'} not tried."
+    )
+
+
+def trained_on(manifest: dict) -> str:
+    """The databases of a version: "concat_db/drawn", or several of one config."""
+    if "answering" not in manifest:
+        return f"{manifest['database']}/{manifest['config']}"
+    names = dict.fromkeys(manifest["answering"].values())
+    return ", ".join(f"{name}/{manifest['config']}" for name in names)
+
+
+def accuracy_sentence(manifest: dict) -> str:
+    """How good a version is on its test faces, in one sentence; "" where that was not measured."""
+    if measured := manifest.get("measured"):
+        shares = [
+            f"{100 * row['path selection']['accuracy']:.1f} % {_COVERED[kind]}"
+            for kind, row in measured["kinds"].items()
+        ]
+        return f"Right on {', '.join(shares)} of its own test faces."
+    for row in (manifest.get("evaluation") or {}).get("results", []):
+        if row["name"] == COMBINED:
+            return f"Right on {100 * row['accuracy']:.1f} % of its own test images."
+    return ""
+
+
+def named_with_accuracy(version: Path) -> str:
+    """A version's folder, and how good it is on its test faces where that was measured."""
+    sentence = accuracy_sentence(read_manifest(version))
+    own = f"{version}"
+    if is_pretrained(version):
+        own = f"{version.parent.name}, version {version.name}, which comes with fer_tf"
+    return f"{own}. {sentence}" if sentence else own
+
+
+def sources_of(config: str) -> Sequence[str]:
+    """The sources of a config by its name, e.g. "fer2013+kdef-leakfree"."""
+    name = config.split("-")[0]
+    return OFFICIAL_SOURCES if name == "paper" else name.split("+")
+
+
+def _form(manifest):
+    """How weights are stored and whether mirror images are asked, where it is not the usual."""
+    stored = manifest.get("weights", "float32")
+    parts = [f", their weights are stored in {stored}"] if stored != "float32" else []
+    if manifest.get("mirrored"):
+        parts.append("; each answer is the mean of those for the face and for its mirror image")
+    return "".join(parts)
+
+
+def _measured(manifest):
+    """Accuracies of the model as a whole, where they were measured."""
+    measured = manifest.get("measured")
+    if not measured:
+        return ""
+    rows = []
+    for kind, row in measured["kinds"].items():
+        chosen = row["path selection"]
+        recall = [f"{100 * chosen['recall'].get(name, 0):.0f}" for name in EXPRESSIONS]
+        cells = [
+            _with_interval(chosen, "accuracy"),
+            f"{100 * chosen['balanced_accuracy']:.1f}",
+            _with_interval(row["joint probability"], "accuracy"),
+            f"{100 * row['recognised']:.1f}",
+        ]
+        rows.append([_COVERED[kind].strip("()"), chosen["images"], *cells, *recall])
+    head = ["faces", "images", "accuracy, %", "balanced", "`all_paths`", "recognised", *EXPRESSIONS]
+    table = markdown_table(head, rows)
+    commit = measured["provenance"]["commit"]
+    return (
+        f"The model as a whole, which recognises the occlusion itself, on the {measured['split']} "
+        f"faces of {measured['data'].partition('/')[2]}; the last columns are the shares of each "
+        f"expression's faces that are answered rightly (commit {commit}):\n\n{table}\n\n"
+        f"Known failures: {_failures(measured)}.\n\n"
+    )
+
+
+def _failures(measured):
+    """The expressions that are answered rightly least often, as words."""
+    shares = [
+        (share, name, kind)
+        for kind, row in measured["kinds"].items()
+        for name, share in row["path selection"]["recall"].items()
+    ]
+    worst = [
+        f"{name}, {_COVERED[kind].strip('()')} ({100 * share:.0f} %)"
+        for share, name, kind in sorted(shares)[:5]
+    ]
+    return "answered rightly least often are " + "; ".join(worst)
+
+
+def _with_interval(row, name):
+    low, high = row[f"{name}_95"]
+    return f"{100 * row[name]:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def _results(manifest):
+    evaluation = manifest["evaluation"]
+    if evaluation is None and manifest.get("measured"):
+        return _measured(manifest)
+    if evaluation is None:
+        return "Not evaluated: `python cli.py evaluate` had not measured these networks yet."
+    rows = [
+        [
+            row["name"],
+            row["images"],
+            _with_interval(row, "accuracy"),
+            f"{100 * row['majority_baseline']:.1f}",
+            f"{100 * row['balanced_accuracy']:.1f}",
+        ]
+        for row in evaluation["results"]
+    ]
+    head = ["network", "images", "accuracy, %", "largest class alone", "balanced accuracy"]
+    how = ""
+    if "answering" in manifest:
+        how = (
+            " each database by itself, its occlusion known and eyes black where each face has "
+            "them, so not of this model as a whole,"
+        )
+    table = markdown_table(head, rows)
+    return (
+        f"{_measured(manifest)}The networks on the {evaluation['split']} split,{how} with 95 % "
+        f"intervals:\n\n{table}"
+    )
+
+
+def _networks(networks):
+    rows = [
+        [_title(name), row["training_images"], row["seed"], row["best_epoch"], row["sha256"]]
+        for name, row in networks.items()
+    ]
+    return markdown_table(["network", "training images", "seed", "best epoch", "SHA-256"], rows)
+
+
+def _title(name):
+    """A network's name in the paper, behind its database's where there are several."""
+    database, _, network = name.rpartition("/")
+    return f"{database}: {title_of(network)}".removeprefix(": ")

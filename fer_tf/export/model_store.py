@@ -1,0 +1,253 @@
+"""The versions of served models: how one is published, found and described."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from fer_tf.errors import UserError
+from fer_tf.files import exclusive, read_json, require, write_json, written_beside
+
+MANIFEST = Path("assets.extra") / "manifest.json"
+"""What a version is made of, beside its graph; servers ignore the folder's other files."""
+
+MODEL_CARD = Path("assets.extra") / "model_card.md"
+"""The same for readers."""
+
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
+"""Holds the model that comes with the program, `<name>/<integer version>/`."""
+
+_STALE = 24 * 60 * 60
+"""Seconds after which what an interrupted `combine` left is removed; none takes as long."""
+
+
+def publish(folder: Path, write: Callable[[Path], None], manifest: dict) -> Path:
+    """Writes the next version of a model beside and renames it when it is whole.
+
+    Args:
+        folder: the model's, e.g. `saved_models/concat_db`.
+        write: writes a SavedModel into a folder that does not exist.
+        manifest: what the version is made of; "warm_up_paths" is added.
+
+    Returns:
+        The new version's folder.
+
+    Raises:
+        UserError: if the model fails a warm-up request.
+    """
+    from fer_tf.export.warmup import write_warm_up
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob("writing-*"):
+        if time.time() - left.stat().st_mtime > _STALE:
+            shutil.rmtree(left, ignore_errors=True)
+    # A folder of its own for each process; the version within has the usual permissions.
+    with tempfile.TemporaryDirectory(dir=folder, prefix="writing-") as own:
+        beside = Path(own) / "version"
+        write(beside)
+        return _publish(beside, folder, manifest | {"warm_up_paths": write_warm_up(beside)})
+
+
+def _publish(beside, folder, manifest):
+    """Renames a finished version to the next number that is free when it is finished."""
+    while True:
+        number = max((int(version.name) for version in find_versions(folder)), default=0) + 1
+        _describe(beside, folder.name, number, manifest)
+        try:
+            os.rename(beside, folder / str(number))
+        except OSError:
+            if (folder / str(number)).is_dir():
+                continue  # Another process was faster.
+            raise
+        return folder / str(number)
+
+
+def _describe(version, name, number, manifest):
+    """Writes manifest and model card, each beside and renamed."""
+    from fer_tf.export.model_card import model_card
+
+    write_json(version / MANIFEST, manifest)
+    with written_beside(version / MODEL_CARD) as out:
+        out.write(model_card(name, number, manifest).encode())
+
+
+def record_evaluation(models_dir: Path, numbers: dict) -> list[Path]:
+    """Writes test accuracies into manifest and card of the versions that were measured.
+
+    Args:
+        models_dir: holds `<name>/<integer version>/`.
+        numbers: what `fer_tf.evaluation.evaluate.evaluate` returned.
+
+    Returns:
+        The versions made of the very networks that were measured, by their SHA-256.
+    """
+    recorded = []
+    for version in sorted(path for name in models_dir.glob("*") for path in find_versions(name)):
+        if not (version / MANIFEST).is_file():
+            continue
+        with exclusive(version):  # Another `evaluate` may have rows for the same manifest.
+            manifest = read_manifest(version)
+            if add_evaluation(manifest, numbers):
+                _describe(version, version.parent.name, int(version.name), manifest)
+                recorded.append(version)
+    return recorded
+
+
+def record_measured(version: Path, measured: dict) -> None:
+    """Writes the numbers of `inference.model_evaluation` into a version's manifest and card."""
+    manifest = read_manifest(version) | {"measured": measured}
+    _describe(version, version.parent.name, int(version.name), manifest)
+
+
+def find_versions(folder: Path) -> list[Path]:
+    """The versions of a model, oldest first: its integer sub-folders."""
+    found = [path for path in folder.glob("*") if path.name.isdecimal() and path.is_dir()]
+    return sorted(found, key=lambda path: int(path.name))
+
+
+def newest_versions(models_dir: Path) -> dict[str, Path]:
+    """The newest version of each model: name -> its folder.
+
+    Those in `models_dir`, and the model that comes with the program where none there has its name.
+    """
+    found = {}
+    for folder in (PRETRAINED, models_dir):
+        for model in sorted(folder.glob("*")):
+            if versions := find_versions(model):
+                found[model.name] = versions[-1]
+    return found
+
+
+def is_pretrained(version: Path) -> bool:
+    """Whether a version is of the model that comes with the program."""
+    return version.parents[1] == PRETRAINED
+
+
+def place_pretrained(models_dir: Path) -> list[Path]:
+    """Copies the model that comes with the program to where a server looks for models.
+
+    Args:
+        models_dir: a model of the same name there, of any version, is left as it is.
+
+    Returns:
+        The versions that were copied, each written beside and renamed.
+    """
+    copied = []
+    for name, version in newest_versions(models_dir).items():
+        if is_pretrained(version):
+            folder = models_dir / name
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder, prefix="writing-") as own:
+                beside = shutil.copytree(version, Path(own) / "version")
+                copied.append(beside.rename(folder / version.name))
+    return copied
+
+
+def load_version(version: Path):
+    """Loads a version in TensorFlow's Python.
+
+    Returns:
+        What `tf.saved_model.load` returns; its signatures do not keep it alive.
+
+    Raises:
+        UserError: if it cannot be loaded, as when a file is damaged or was copied in part.
+    """
+    import tensorflow as tf
+
+    try:
+        with plain_path(version) as path:
+            return tf.saved_model.load(path)
+    except (OSError, ValueError, TypeError, LookupError, RuntimeError, tf.errors.OpError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(
+            f"{version} cannot be loaded ({reason}): all its files must be there, whole and "
+            "readable. Copy it again, or make it again with `python cli.py combine`."
+        ) from error
+
+
+@contextlib.contextmanager
+def plain_path(version: Path) -> Iterator[Path]:
+    """A path of a version's folder without `[`, `*` and the like, for as long as it is loaded.
+
+    TensorFlow looks for the variables by a pattern, and the folder's name becomes part of it.
+    """
+    if not set(str(version)) & set("[]*?" if os.name == "nt" else "[]*?\\"):
+        yield version
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / "version"
+        link.symlink_to(version.absolute(), target_is_directory=True)
+        yield link
+
+
+def read_manifest(version: Path) -> dict:
+    """What a version was made of.
+
+    Raises:
+        UserError: if the version holds no manifest, so was not written by `combine`, or a
+            damaged one.
+    """
+    path = version / MANIFEST
+    again = "make the model again with `python cli.py combine`"
+    if not path.is_file():
+        raise UserError(f"{path} is missing; {again}.")
+    manifest = read_json(path, again)
+    require(manifest, ("occlusion",), path, again)
+    return manifest
+
+
+def refuse_stranger(folder: Path, manifest: dict) -> None:
+    """Refuses a version beside others that are made of something else.
+
+    Args:
+        folder: the model's; may not exist.
+        manifest: of the new version.
+
+    Raises:
+        UserError: if the newest version has another database, config or recipe.
+    """
+    for newest in find_versions(folder)[-1:]:
+        there = read_manifest(newest)
+        for name in ("database", "config", "recipe"):
+            if there.get(name) != manifest[name]:
+                raise UserError(
+                    f"{newest} was made with {name} {there.get(name)}, the new version with "
+                    f"{manifest[name]}: it would become the newest served. Choose another --name, "
+                    "or give --replace."
+                )
+
+
+def add_evaluation(manifest: dict, numbers: dict) -> bool:
+    """Puts test accuracies into a manifest if they are of its networks, by their SHA-256.
+
+    In the manifest of a model of several databases each row is named after its database, and the
+    rows of the others stay.
+
+    Args:
+        manifest: is changed.
+        numbers: what `fer_tf.evaluation.evaluate.evaluate` returned.
+
+    Returns:
+        Whether they are.
+    """
+    several = "answering" in manifest
+    mark = f"{numbers['database'].partition('/')[0]}/" if several else ""
+    sha256 = {
+        network.removeprefix(mark): row["sha256"]
+        for network, row in manifest.get("networks", {}).items()
+        if network.startswith(mark)
+    }
+    measured = numbers.get("sha256", {})
+    if not sha256 or any(measured.get(network) != value for network, value in sha256.items()):
+        return False
+    results = numbers["results"]
+    if several:
+        mark = mark.replace("/", ": ")
+        before = (manifest["evaluation"] or {}).get("results", [])
+        results = [row | {"name": f"{mark}{row['name']}"} for row in results]
+        results = [row for row in before if not row["name"].startswith(mark)] + results
+    manifest["evaluation"] = {"split": numbers["split"], "results": results}
+    return True

@@ -1,0 +1,230 @@
+"""Writes trained networks as ONE SavedModel with the signatures that a server needs."""
+
+from pathlib import Path
+
+from fer_tf.export.contract import ATTENTION, FORMS, MOST_FACES, USUAL_OPTIONS, ExportOptions
+from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, PATHS, TASKS
+from fer_tf.faces.face import FACE_SIZE
+from fer_tf.occlusion.kinds import RECOGNISED
+
+
+def export(
+    networks: dict, occlusion: str, folder: Path, options: ExportOptions = USUAL_OPTIONS
+) -> None:
+    """Writes four networks as a SavedModel, see `write_saved_model`.
+
+    Args:
+        networks: built Keras networks by their names in `MULTI_NETWORK`.
+        occlusion: "upper" or "lower" is blackened in the graph, "eyes" is left to the caller.
+        folder: where to write; must not exist.
+        options: how they are served.
+    """
+    from fer_tf.models.layers.occlusion_selection import blackened
+
+    # Eyes lie elsewhere in each face, and a graph cannot look for them.
+    kind = "none" if occlusion == "eyes" else occlusion
+    selections = _path_selections(networks, options)
+    write_saved_model(
+        {form: lambda x, s=s: s(blackened(x, kind)) for form, s in selections.items()}, folder
+    )
+
+
+def export_any_occlusion(
+    occlusion_net,
+    networks: dict[str, dict],
+    folder: Path,
+    options: ExportOptions = USUAL_OPTIONS,
+) -> None:
+    """Writes several multi-networks and what picks one as a SavedModel, see `write_saved_model`.
+
+    Args:
+        occlusion_net: built Keras network, see `fer_tf.models.layers.occlusion_selection`.
+        networks: kind of occlusion -> built Keras networks by their names in `MULTI_NETWORK`.
+        folder: where to write; must not exist.
+        options: how they are served.
+    """
+    from fer_tf.models.folding import fold
+    from fer_tf.models.layers.occlusion_selection import OcclusionSelection
+
+    occlusion_net = fold(occlusion_net, options.precision, options.weights)
+    selections = {kind: _path_selections(each, options) for kind, each in networks.items()}
+    forms = [form for form in FORMS if all(form in each for each in selections.values())]
+    write_saved_model(
+        {
+            form: OcclusionSelection(
+                occlusion_net, {kind: each[form] for kind, each in selections.items()}
+            )
+            for form in forms
+        },
+        folder,
+    )
+
+
+def write_saved_model(layers: dict, folder: Path) -> None:
+    """Writes a SavedModel that names the expressions of faces; needs neither Keras nor fer_tf.
+
+    | signature | input | evaluates |
+    |---|---|---|
+    | `serving_default` | `image` uint8 [N, 48, 48, 1] | for each image the selected subnet only |
+    | `serving_bytes` | `image_bytes` string [N], JPEG or PNG face squares | the same |
+    | `all_paths` | `image` uint8 [N, 48, 48, 1] | all four networks |
+    | `classify` | `inputs` string [N], tf.Example with `image/encoded` | the selected subnet only |
+    | `attention` | `image` uint8 [N, 48, 48, 1] | BeginNet, of the selected subnet its attention |
+
+    The first three return `label` string [N], `class_id` int32 [N], `probability` float32 [N],
+    `path` string [N], `path_probabilities` float32 [N, 3] and `probabilities` float32 [N, 7], and
+    where the occlusion is recognised `occlusion` string [N] and `occlusion_probabilities` float32
+    [N, 4], in the order of `fer_tf.occlusion.kinds.RECOGNISED`; `classify` returns `classes` string
+    [N, 7] and `scores` float32 [N, 7]. `attention`, which is there where the networks have
+    attention, returns `path` and `attention` float32 [N, 48, 48], see `PathAttention`. N may be 0
+    and is at most `MOST_FACES`. A larger one, a tensor of another shape and a file that
+    `to_face_tf` refuses fail the request, all of it.
+
+    Args:
+        layers: one of `FORMS` -> a function of images uint8 [N, 48, 48, 1], made of Keras layers,
+            that returns a dict like `PathSelection`, `PathAttention` or `OcclusionSelection`; the
+            last form may be missing.
+        folder: where to write; must not exist.
+    """
+    import keras
+    import tensorflow as tf
+
+    shape = (FACE_SIZE, FACE_SIZE, 1)
+    models = {}
+    for form, layer in layers.items():
+        images = keras.layers.Input(shape, dtype="uint8")
+        models[form] = keras.Model(images, layer(images))
+
+    def evaluate(images, form):
+        # A server does not check requests against the signature's shape.
+        images = _limited(tf.ensure_shape(images, (None, *shape)), "image")
+        return models[form](images, training=False)
+
+    def attention(image):
+        result = evaluate(image, ATTENTION)
+        return {"path": _path(result), "attention": result["attention"]}
+
+    # One function that three signatures call: traced once, not three times.
+    image_spec = tf.TensorSpec((None, *shape), tf.uint8, name="image")
+    routed = tf.function(
+        lambda image: _named(evaluate(image, True), True), [image_spec], autograph=False
+    )
+
+    def classify(inputs):
+        feature = {"image/encoded": tf.io.FixedLenFeature([], tf.string)}
+        inputs = _limited(tf.ensure_shape(inputs, [None]), "inputs")
+        examples = tf.io.parse_example(inputs, feature)
+        scores = routed(_decoded(examples["image/encoded"], "inputs"))["probabilities"]
+        count = tf.shape(scores)[0]
+        return {"classes": tf.tile([EXPRESSIONS], [count, 1]), "scores": scores}
+
+    # Without `track`, which would store each weight a second time (Keras 3.15).
+    archive = keras.export.ExportArchive()
+    endpoints = [
+        ("serving_default", routed, image_spec),
+        (
+            "serving_bytes",
+            lambda image_bytes: routed(_decoded(image_bytes, "image_bytes")),
+            tf.TensorSpec((None,), tf.string, "image_bytes"),
+        ),
+        ("all_paths", lambda image: _named(evaluate(image, False), False), image_spec),
+        ("classify", classify, tf.TensorSpec((None,), tf.string, "inputs")),
+    ]
+    if ATTENTION in models:
+        endpoints.append((ATTENTION, attention, image_spec))
+    for name, function, spec in endpoints:
+        archive.add_endpoint(name, function, [spec])
+    archive.write_out(folder, verbose=False)
+    _name_method(folder, "classify", tf.saved_model.CLASSIFY_METHOD_NAME)
+
+
+def _name_method(folder, signature, method):
+    """Says which API a signature is for, which a server may check; Keras says predict of each."""
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+    from tensorflow.python.saved_model.fingerprinting_utils import write_fingerprint
+
+    path = folder / "saved_model.pb"
+    saved = SavedModel.FromString(path.read_bytes())
+    saved.meta_graphs[0].signature_def[signature].method_name = method
+    path.write_bytes(saved.SerializeToString(deterministic=True))
+    write_fingerprint(str(folder))  # It is a hash of the signatures, among others.
+
+
+def _path_selections(networks, options):
+    """The layers of `FORMS` over the same four networks.
+
+    Here, and nowhere else, trained networks become what is served.
+    """
+    from fer_tf.models.expression_net import attention_model, has_attention
+    from fer_tf.models.folding import fold
+    from fer_tf.models.layers.path_attention import PathAttention
+    from fer_tf.models.layers.path_selection import PathSelection
+    from fer_tf.models.shared_trunk import cut
+
+    folded = [fold(networks[name], options.precision, options.weights) for name in MULTI_NETWORK]
+    trunk, (begin, *subnets) = cut(folded)
+    forms = {
+        routed: PathSelection(begin, subnets, routed, trunk, options.mirrored)
+        for routed in (True, False)
+    }
+    if all(map(has_attention, folded[1:])):
+        forms[ATTENTION] = PathAttention(forms[True], map(attention_model, folded[1:]))
+    return forms
+
+
+def _decoded(files, name):
+    """Encoded pictures, string [N], as uint8 [N, 48, 48, 1]; messages call them name[i]."""
+    import tensorflow as tf
+
+    from fer_tf.faces.preprocessing import to_face_tf
+
+    files = _limited(tf.ensure_shape(files, [None]), name)
+    places = tf.as_string(tf.range(tf.shape(files)[0]))
+    return tf.map_fn(
+        lambda pair: to_face_tf(pair[0], tf.strings.join([name, "[", pair[1], "]"])),
+        (files, places),
+        fn_output_signature=tf.TensorSpec((FACE_SIZE, FACE_SIZE, 1), tf.uint8),
+    )
+
+
+def _limited(batch, name):
+    """The tensor itself, which must not have more than `MOST_FACES` rows."""
+    import tensorflow as tf
+
+    count = tf.shape(batch)[0]
+    message = [name, " has ", tf.as_string(count)]
+    message += [f" faces, at most {MOST_FACES} are answered at a time: send fewer."]
+    few = tf.debugging.Assert(count <= MOST_FACES, [tf.strings.join(message)])
+    with tf.control_dependencies([few]):
+        return tf.identity(batch)
+
+
+def _named(result, routed):
+    """The outputs of a signature, N rows each."""
+    import tensorflow as tf
+
+    probabilities = result["probabilities"]
+    class_id = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
+    path = None if routed else tf.gather(tf.constant(TASKS["begin"].class_of), class_id)
+    outputs = {
+        "label": tf.gather(tf.constant(EXPRESSIONS), class_id),
+        "class_id": class_id,
+        "probability": tf.gather(probabilities, class_id, batch_dims=1),
+        "path": _path(result, path),
+        "path_probabilities": result["path_probabilities"],
+        "probabilities": probabilities,
+    }
+    if "occlusion_probabilities" in result:
+        occlusion = result["occlusion_probabilities"]
+        outputs["occlusion"] = tf.gather(tf.constant(RECOGNISED), tf.argmax(occlusion, axis=-1))
+        outputs["occlusion_probabilities"] = occlusion
+    return outputs
+
+
+def _path(result, path=None):
+    """Names of paths given by their numbers; else of the most probable ones."""
+    import tensorflow as tf
+
+    if path is None:
+        path = tf.argmax(result["path_probabilities"], axis=-1, output_type=tf.int32)
+    return tf.gather(tf.constant(list(PATHS)), path)

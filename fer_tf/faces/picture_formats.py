@@ -1,0 +1,130 @@
+"""What a picture file says of itself before it is decoded, and the formats OpenCV cannot turn."""
+
+import io
+import os
+import struct
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from fer_tf.errors import UserError
+
+MOST_PIXELS = 80_000_000
+"""Of a picture: 240 MB decoded, about 1 GB while faces are looked for."""
+
+LIMIT_VARIABLE = "FER_TF_MAX_PIXELS"
+"""Environment variable that holds another number of pixels than `MOST_PIXELS`."""
+
+# Pillow warns of damaged EXIF data in lines of its own source; pictures are refused in a sentence.
+warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
+
+_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF", "JPEG2000", "PPM", "AVIF", "HEIF")
+
+_TURNED_BY_PILLOW = ("AVIF", "HEIF")
+"""Their boxes `irot` and `imir` turn a picture; OpenCV knows neither them nor HEIF at all."""
+
+_DAMAGED = (SyntaxError, LookupError, TypeError, OSError, ValueError, EOFError, RuntimeError)
+_DAMAGED += (struct.error,)
+"""What Pillow and its plugins raise for files that are cut short or no pictures."""
+
+_HEIC_BRANDS = frozenset(b"heic heix heim heis hevc hevx mif1 msf1".split())
+
+
+def check_size(width: int, height: int, name: str | Path) -> None:
+    """Refuse a picture or a video whose frames have more pixels than are decoded.
+
+    Raises:
+        UserError: `MOST_PIXELS`, or what `LIMIT_VARIABLE` holds instead, is exceeded, or the
+            variable holds no positive whole number.
+    """
+    most = _most_pixels()
+    if width * height > most:
+        allowed = f"{most / 1e6:g} million" if most >= 1_000_000 else f"{most:,}"
+        raise UserError(
+            f"{name} has {width} x {height} pixels, {allowed} are allowed; choose a smaller "
+            f"picture, or set the environment variable {LIMIT_VARIABLE} to more pixels."
+        )
+
+
+def open_picture(data: bytes, name: str | Path) -> Image.Image | None:
+    """Read the head of a picture file, whose size is checked, since 50 KB may unfold into 5 GB.
+
+    Args:
+        data: a file.
+        name: what messages call it.
+
+    Returns:
+        A picture that is not decoded yet; None where the file has none of the known formats.
+
+    Raises:
+        UserError: it has too many pixels, or is HEIC and the package that reads it is missing.
+    """
+    is_heic = data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS
+    if is_heic:
+        _register_heif()
+    picture = _open(data)
+    if picture is not None:
+        check_size(*picture.size, name)
+    elif is_heic and "HEIF" not in Image.OPEN:
+        raise UserError(
+            f"{name} is a HEIC picture, which needs the package pillow-heif; install it with "
+            "`pip install -e '.[heic]'`, or save the picture as JPEG."
+        )
+    return picture
+
+
+def decode(data: bytes, name: str | Path) -> np.ndarray | None:
+    """Decode a picture file, see `fer_tf.faces.face.decode_picture`.
+
+    Returns:
+        uint8 [H, W, 3], BGR, upright; None where it is cut short or no picture.
+
+    Raises:
+        UserError: as `open_picture`.
+    """
+    picture = open_picture(data, name)
+    try:
+        if picture is None:
+            return None
+        if picture.format in _TURNED_BY_PILLOW:
+            colours = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+            return np.ascontiguousarray(colours[..., ::-1])
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except (cv2.error, *_DAMAGED):
+        return None
+
+
+def _open(data):
+    """As `PIL.Image.open`, whose own limit is one for the whole process and names no sides."""
+    Image.init()
+    for kind in _FORMATS:
+        factory, accepts = Image.OPEN.get(kind, (None, None))
+        if factory and (accepts is None or accepts(data[:16]) is True):
+            try:
+                return factory(io.BytesIO(data), "")
+            except _DAMAGED:
+                continue
+    return None
+
+
+def _register_heif():
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return
+    register_heif_opener()
+
+
+def _most_pixels():
+    text = os.environ.get(LIMIT_VARIABLE)
+    if text is None:
+        return MOST_PIXELS
+    if not (text.isdecimal() and int(text)):
+        raise UserError(
+            f"The environment variable {LIMIT_VARIABLE} is {text!r}; a number of pixels is "
+            f"expected, e.g. {MOST_PIXELS}."
+        )
+    return int(text)

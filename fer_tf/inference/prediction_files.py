@@ -1,0 +1,162 @@
+"""Predictions as files: a table, and pictures with the answers drawn in."""
+
+import contextlib
+import csv
+import io
+import itertools
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import cv2
+
+from fer_tf.errors import UserError
+from fer_tf.expressions import EXPRESSIONS, PATHS
+from fer_tf.faces.pictures import Picture
+from fer_tf.files import written_beside
+from fer_tf.inference.annotate import annotate
+from fer_tf.inference.predict import Prediction
+from fer_tf.occlusion.kinds import RECOGNISED
+from fer_tf.terminal import lead_nowhere
+
+COLUMNS = (
+    *("photo", "frame", "seconds", "x", "y", "side", "label", "class_id", "probability", "path"),
+    *(f"path_{path}" for path in PATHS),
+    *(name.lower() for name in EXPRESSIONS),
+    *("occlusion", *(f"occlusion_{kind}" for kind in RECOGNISED)),
+)
+"""Of the table: a row for each face; frame and seconds are empty for photographs, x, y and side
+where no face was found, the occlusion where the model does not recognise it."""
+
+_STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
+
+QUALITY = 92
+"""Of the annotated JPEG files, 0 to 100."""
+
+
+@contextlib.contextmanager
+def output_file(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file that is there, whole, when the block ends.
+
+    What is no regular file, such as a pipe or `/dev/stdout`, is written to and stays what it is.
+
+    Raises:
+        UserError: at the beginning, if it cannot be written.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            out = stack.enter_context(_opened_through(path) or written_beside(path))
+        except OSError as error:
+            raise UserError(
+                f"{path} cannot be written ({error.strerror}); name a file in a folder that exists "
+                "and can be written."
+            ) from error
+        yield out
+
+
+def _opened_through(path):
+    """An open device or pipe; None for a regular file and where nothing is yet."""
+    descriptor = re.fullmatch(r"/(?:dev|proc/self)/fd/(\d+)", str(path))
+    number = int(descriptor[1]) if descriptor else _STREAMS.get(str(path))
+    if number is not None:  # Not opened anew, which would begin again at the start of its file.
+        return open(os.dup(number), "wb")
+    return open(path, "wb") if path.exists() and not path.is_file() else None
+
+
+@contextlib.contextmanager
+def csv_file(path: Path) -> Iterator[Callable[[Iterable[Prediction]], None]]:
+    """Opens a CSV file that is there, whole, when the block ends.
+
+    Yields:
+        A function that appends predictions.
+
+    Raises:
+        UserError: at the beginning, if the file cannot be written.
+    """
+    with output_file(path) as out:
+        # Names that are no UTF-8 must not end the table, nor make it something else than UTF-8.
+        text = io.TextIOWrapper(out, "utf-8", "backslashreplace", newline="", write_through=True)
+        writer = csv.writer(text)
+        writer.writerow(COLUMNS)
+
+        def append(predictions: Iterable[Prediction]) -> None:
+            try:
+                writer.writerows(map(_row, predictions))
+                out.flush()
+            except BrokenPipeError:  # Whoever read the pipe has enough.
+                lead_nowhere(out)
+
+        yield append
+        text.detach()  # Closes nothing: that is the opener's business.
+
+
+class AnnotatedFolder:
+    """A folder of pictures with the answers drawn in.
+
+    Args:
+        folder: made where it is not there.
+        files: that are predicted; none of them may lie in the folder, lest it be overwritten.
+
+    Raises:
+        UserError: if the folder cannot be written or holds one of the files.
+    """
+
+    def __init__(self, folder: Path, files: Iterable[Path] = ()):
+        if any(file.parent.resolve() == folder.resolve() for file in files):
+            raise UserError(
+                f"--annotate {folder} holds the pictures themselves; name another folder."
+            )
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with written_beside(folder / "probe"):  # Better known now than after an hour.
+                pass
+            (folder / "probe").unlink(missing_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"--annotate {folder} cannot be written ({error.strerror}); name a folder that "
+                "can be made."
+            ) from error
+        self.folder = folder
+        self.count = 0
+        self._names: set[str] = set()
+
+    def write(self, picture: Picture, predictions: list[Prediction]) -> Path:
+        """Write one picture as JPEG, named after its file and, in a video, its frame.
+
+        Args:
+            picture: the picture.
+            predictions: of its faces; their attention, where they have it, is laid over them.
+
+        Returns:
+            Where it stands.
+        """
+        stem = Path(picture.photo).stem
+        if picture.frame:
+            stem = f"{stem.replace(' ', '-')}-{picture.frame.number:06d}"
+        # Files of one name come from several folders, or as .jpg and .png.
+        tails = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+        names = (f"{stem}{tail}.jpg" for tail in tails)
+        file = next(name for name in names if name.lower() not in self._names)
+        self._names.add(file.lower())
+        maps = [prediction.attention for prediction in predictions]
+        drawn = annotate(picture.image, predictions, maps)
+        _, data = cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        if (self.folder / file).is_symlink():  # It might lead to the photograph itself.
+            (self.folder / file).unlink()
+        with written_beside(self.folder / file) as out:
+            out.write(data.tobytes())
+        self.count += 1
+        return self.folder / file
+
+
+def _row(p: Prediction) -> list:
+    frame = (p.frame.number, f"{p.frame.seconds:.3f}") if p.frame else ("", "")
+    square = p.square or ("", "", "")
+    numbers = [p.probability, *p.path_probabilities.values(), *p.probabilities.values()]
+    probability, *others = (f"{number:.6f}" for number in numbers)
+    kinds = p.occlusion_probabilities or dict.fromkeys(RECOGNISED)
+    covered = ["" if value is None else f"{value:.6f}" for value in kinds.values()]
+    said = [p.label, p.class_id, probability, p.path, *others]
+    return [p.photo, *frame, *square, *said, p.occlusion or "", *covered]

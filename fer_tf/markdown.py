@@ -1,0 +1,9 @@
+"""Tables in Markdown."""
+
+from collections.abc import Sequence
+
+
+def markdown_table(head: Sequence, rows: Sequence[Sequence]) -> str:
+    """A table in Markdown; cells are written as `str` does."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)

@@ -1,0 +1,4 @@
+"""Keras layers, one in a file.
+
+In: tensors. Out: tensors.
+"""

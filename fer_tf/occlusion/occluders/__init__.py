@@ -1,0 +1,4 @@
+"""Masks, glasses, headsets and hands that are drawn over a face.
+
+In: a face and a random generator. Out: the covered face.
+"""

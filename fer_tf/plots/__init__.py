@@ -1,0 +1,4 @@
+"""Figures drawn by matplotlib.
+
+In: faces or results. Out: PNG files.
+"""

@@ -1,0 +1,88 @@
+"""Several processes that train one network together: who writes, and what all must know."""
+
+from pathlib import Path
+
+from fer_tf.errors import UserError
+from fer_tf.training.run_folder import open_run, read_run
+
+
+def is_chief(strategy) -> bool:
+    """Whether this process is the one that writes run folders.
+
+    Args:
+        strategy: of this process, or None.
+    """
+    resolver = strategy and strategy.cluster_resolver
+    if not resolver or resolver.task_type is None:
+        return True
+    if "chief" in resolver.cluster_spec().as_dict():
+        return resolver.task_type == "chief"
+    return resolver.task_type == "worker" and resolver.task_id == 0
+
+
+def worker_count(strategy) -> int:
+    """How many processes train together, this one among them."""
+    resolver = strategy and strategy.cluster_resolver
+    if not resolver or resolver.task_type is None:
+        return 1
+    return sum(len(tasks) for tasks in resolver.cluster_spec().as_dict().values())
+
+
+def chiefs_value(strategy, value: int) -> int:
+    """Tells all workers an integer of the chief, and waits until all have come here.
+
+    Args:
+        strategy: of this process.
+        value: what the chief tells; other workers' values do not count.
+    """
+    import tensorflow as tf
+
+    def share():
+        context = tf.distribute.get_replica_context()
+        # Each of the chief's replicas holds it; the highest counts.
+        mine = value if is_chief(strategy) else -(2**31)
+        gathered = context.all_gather(tf.constant([mine], tf.int32), axis=0)
+        return tf.reduce_max(gathered)
+
+    return int(strategy.experimental_local_results(strategy.run(tf.function(share)))[0])
+
+
+def open_for_all(folder: Path, key: dict, restart: bool, strategy) -> dict:
+    """The chief opens the run; the other workers wait and see that they read the same.
+
+    Args:
+        folder: of the run.
+        key: what it is made of, `RunKey.as_dict`.
+        restart: throw away what the folder holds.
+        strategy: of this process, or None.
+
+    Raises:
+        UserError: if the folder holds a run that was made of something else, or if the workers
+            do not see the same folder.
+    """
+    from fer_tf.training.checkpoint import epochs_done
+
+    if worker_count(strategy) == 1:
+        return open_run(folder, key, restart)
+    refused, finished = -1, -2
+    run, error, state = None, None, 0
+    if is_chief(strategy):
+        try:
+            run = open_run(folder, key, restart)
+            state = finished if run["finished"] else epochs_done(folder)
+        except UserError as refusal:
+            error, state = refusal, refused
+    state = chiefs_value(strategy, state)
+    if error:
+        raise error
+    if state == refused:
+        raise UserError("The first worker refused to train; it says why.")
+    if is_chief(strategy):
+        return run
+    run = read_run(folder) or key | {"finished": False}
+    if state != (finished if run["finished"] else epochs_done(folder)):
+        raise UserError(
+            f"{folder} does not hold here what it holds for the first worker; --runs-dir must be a "
+            "folder that all workers share."
+        )
+    return run

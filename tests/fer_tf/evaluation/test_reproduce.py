@@ -1,0 +1,267 @@
+import csv
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from fer_tf.errors import UserError
+from fer_tf.evaluation.markdown import central_tables, other_tables
+from fer_tf.evaluation.reproduce import (
+    BEGIN,
+    END,
+    add_tables,
+    find_evaluable,
+    read_earlier,
+    tables,
+    update_readme,
+    with_earlier,
+    write_tables,
+)
+from fer_tf.evaluation.run_set import TRAINING
+from fer_tf.expressions import EXPRESSIONS
+from fer_tf.files import write_json
+from fer_tf.paper import TABLE_1
+from fer_tf.training.run_folder import RUN_FILE
+
+PROVENANCE = {"command": "python cli.py reproduce", "commit": "abc", "machine": "a", "date": "b"}
+
+
+def row(name, accuracy, **more):
+    interval = [accuracy - 0.02, accuracy + 0.02]
+    measured = {"name": name, "images": 100, "majority_baseline": 0.25, "chance": 1 / 7}
+    for metric in ("accuracy", "balanced_accuracy", "macro_f1"):
+        measured |= {metric: accuracy, f"{metric}_95": interval}
+    return measured | more
+
+
+TRAINED = dict.fromkeys(TRAINING) | {
+    **{"weights": 250_000, "training_images": 25_840, "epochs_done": 8, "best_epoch": 7},
+    **{"best_validation_loss": 0.6612, "seconds": 120.4, "images_per_second": 915.6},
+    "commit": "abc",
+}
+
+
+def numbers(database, accuracy):
+    def method(name, change):
+        return row(
+            name,
+            accuracy + change,
+            path_right=0.7,
+            right_given_path=0.6,
+            networks=2,
+            fitted_on="",
+            sources={"fer2013": row("fer2013", accuracy)},
+        )
+
+    curve = {"ece": 0.1, "bins": []}
+    return {
+        "provenance": PROVENANCE,
+        "database": database,
+        "split": "test",
+        "recipe": "quick",
+        "images": 100,
+        "groups": 90,
+        "results": [row("BeginNet", 0.67), row("SubnetX", 0.66), row("combined", accuracy)],
+        "methods": [method("path selection", 0), method("flat", 0.01)],
+        "comparisons": [
+            {
+                "one": "path selection",
+                "other": "flat",
+                "difference": -0.01,
+                "difference_95": [-0.02, 0.0],
+                "only_one_right": 3,
+                "only_other_right": 4,
+                "mcnemar_p": 1.0,
+            }
+        ],
+        "calibration": {"begin": {"temperature": 1.2, "ece_before": 0.1, "ece_after": 0.05}},
+        "reliability": {"path selection": {"before": curve, "after": curve}},
+        "seeds": {"flat": {"0": accuracy}},
+        "training": {"begin": TRAINED},
+    }
+
+
+@pytest.fixture
+def collected():
+    counts = {"counts": [1] * 7, "paper": list(TABLE_1["fer2013"])}
+    return {
+        "provenance": PROVENANCE,
+        "recipe": "quick",
+        "evaluations": [
+            numbers("concat_db/fer2013", 0.5),
+            numbers("concat_db/fer2013-leakfree", 0.45),
+            numbers("eye_cdb/fer2013-leakfree", 0.6),
+        ],
+        "table_1": {"fer2013": {"fer2013": counts}},
+        "table_2": [
+            row("BeginNet", 0.61)
+            | {"network": "resnet18", "recipe": "paper-resnet18", "config": "fer2013"}
+            | {"task": "begin", "split": "validation"}
+        ],
+    }
+
+
+def test_measured_numbers_stand_beside_the_papers(collected):
+    rows = tables(collected)
+    assert len(rows["table_1"]) == len(EXPRESSIONS)
+    assert rows["table_1"][0]["built"] == 1 and rows["table_1"][0]["paper"] == 8989
+    assert rows["table_2"][0]["paper"] == 0.63 and rows["table_2"][0]["accuracy"] == 0.61
+    begin = [row for row in rows["table_3"] if row["name"] == "BeginNet"]
+    assert [row["config"] for row in begin] == ["fer2013", "fer2013-leakfree", "fer2013-leakfree"]
+    assert [row["paper"] for row in begin] == [0.767, 0.767, 0.784]
+    assert begin[0]["accuracy_low"] == pytest.approx(0.65)
+    assert rows["table_4"][1]["model"] == "flat" and rows["table_4"][1]["recipe"] == "quick"
+    trained = rows["training"][2]
+    assert (trained["database"], trained["network"]) == ("eye_cdb", "begin")
+    assert trained.items() > TRAINED.items()
+    line = "| BeginNet | 250,000 | 25,840 | 8 | 7 | 0.661 | 2.0 | 915.6 | abc |"
+    assert line in other_tables(collected)
+    source = rows["sources"][0]
+    assert (source["source"], source["method"], source["accuracy"]) == (
+        *("fer2013", "path selection", 0.5),
+    )
+
+
+def test_evaluations_that_do_not_tell_of_the_training_make_no_table_of_it(collected):
+    for evaluation in collected["evaluations"]:
+        del evaluation["training"]
+    assert tables(collected)["training"] == []
+    assert "Their training" not in other_tables(collected)
+
+
+def test_what_was_trained_elsewhere_stays_with_its_own_provenance(collected, tmp_path):
+    other = PROVENANCE | {"commit": "later"}
+    write_tables(tmp_path, collected)
+    new = collected | {
+        "evaluations": [],
+        "table_1": {"kdef": {}},
+        "table_2": [],
+        "provenance": other,
+    }
+    for place, accuracy in (("uncovered/fer2013", 0.7), ("concat_db/fer2013", 0.55)):
+        new["evaluations"].append(numbers(place, accuracy) | {"provenance": other})
+    told = []
+    merged = with_earlier(new, read_earlier(tmp_path, "quick"), told.append)
+    accuracies = {n["database"]: n["methods"][0]["accuracy"] for n in merged["evaluations"]}
+    assert list(accuracies.items()) == [
+        ("concat_db/fer2013", 0.55),
+        ("concat_db/fer2013-leakfree", 0.45),
+        ("eye_cdb/fer2013-leakfree", 0.6),
+        ("uncovered/fer2013", 0.7),
+    ]
+    assert list(merged["table_1"]) == ["fer2013", "kdef"] and merged["table_2"] == []
+    assert len(told) == 2 and "concat_db/fer2013-leakfree: its runs are not here" in told[0]
+    text = central_tables(merged)
+    assert (
+        "Made by `python cli.py reproduce`, concat_db/fer2013, uncovered/fer2013: commit later; "
+        in text
+    )
+    assert "concat_db/fer2013-leakfree, eye_cdb/fer2013-leakfree: commit abc; a; b." in text
+    # An earlier file written before each evaluation had its own.
+    for evaluation in collected["evaluations"]:
+        del evaluation["provenance"]
+    write_json(tmp_path / "reproduction.json", collected)
+    assert with_earlier(new, read_earlier(tmp_path, "quick"), told.append) == merged
+
+
+def test_two_calls_that_end_at_once_keep_each_others_databases(collected, tmp_path):
+    calls = [collected | {"evaluations": [each]} for each in collected["evaluations"]]
+    with ThreadPoolExecutor(len(calls)) as threads:
+        list(threads.map(lambda call: add_tables(tmp_path, call, lambda _: None), calls))
+    kept = read_earlier(tmp_path, "quick")["evaluations"]
+    assert {n["database"] for n in kept} == {n["database"] for n in collected["evaluations"]}
+
+
+def test_rows_of_table_2_go_with_their_config(collected, tmp_path):
+    write_tables(tmp_path, collected)
+    here = collected | {"table_2": []}
+    merged = with_earlier(here, read_earlier(tmp_path, "quick"), print)
+    assert merged["table_2"] == []  # concat_db/fer2013 is measured anew, and they are not there.
+
+
+def test_tables_of_another_recipe_or_broken_ones_are_not_overwritten(collected, tmp_path):
+    write_json(tmp_path / "reproduction.json", collected)
+    with pytest.raises(UserError, match="tables of recipe quick, not paper; .*results-dir"):
+        read_earlier(tmp_path, "paper")
+    assert read_earlier(tmp_path / "none", "paper") is None
+    assert with_earlier(collected, None, print) is collected
+    (tmp_path / "reproduction.json").write_text("{")
+    with pytest.raises(UserError, match="reproduction.json is no JSON"):
+        read_earlier(tmp_path, "quick")
+    (tmp_path / "reproduction.json").write_text("{}")
+    with pytest.raises(UserError, match="lacks recipe, .*another version"):
+        read_earlier(tmp_path, "quick")
+
+
+def test_configs_stand_side_by_side_and_what_was_not_run_is_called_so(collected):
+    lines = central_tables(collected).splitlines()
+    assert (
+        "| model | ConcatDB `fer2013` | ConcatDB `fer2013-leakfree` | BConcatDB | "
+        "eyeCDB `fer2013-leakfree` | no occlusion |"
+    ) in lines
+    assert (
+        "| ours: path selection | 50.0 (48.0 to 52.0) | 45.0 (43.0 to 47.0) | not run | "
+        "60.0 (58.0 to 62.0) | not run |"
+    ) in lines
+    assert "| *SCAN-CCI, quoted* | *55.6* | *55.6* | *55.8* | *74.2* |  |" in lines
+    assert (
+        "| BeginNet | 67.0 (65.0 to 69.0); 25.0; *76.7* | 67.0 (65.0 to 69.0); 25.0; *76.7* | "
+        "not run; *77.3* | 67.0 (65.0 to 69.0); 25.0; *78.4* |"
+    ) in lines
+    text = "\n".join(lines)
+    assert text.count("path selection minus flat: -1.0 points") == 3
+    assert "Recipe `quick`, 1 seed at most" in text and "largest class 25.0 %" in text
+    lines = other_tables(collected).splitlines()
+    cell = "61.0 (59.0 to 63.0)"
+    assert f"| resnet18 | paper-resnet18 | fer2013 | {cell} | 63 | not run | 19 |" in lines
+    assert "| wide_resnet101_2 |  |  | not run | 64 | not run |  |" in lines
+
+
+def test_files_name_what_made_them(collected, tmp_path):
+    written = write_tables(tmp_path / "results", collected)
+    assert json.loads(written[0].read_text())["provenance"] == PROVENANCE
+    rows = list(csv.DictReader(open(tmp_path / "results" / "methods.csv")))
+    assert [row["config"] for row in rows[::2]] == ["fer2013", *["fer2013-leakfree"] * 2]
+    text = (tmp_path / "results" / "tables.md").read_text()
+    assert "Made by `python cli.py reproduce`, concat_db/fer2013, " in text
+    assert "eye_cdb/fer2013-leakfree: commit abc; a; b." in text
+
+
+def test_a_table_that_has_become_empty_is_removed(collected, tmp_path):
+    write_tables(tmp_path, collected)
+    assert (tmp_path / "table_2.csv").is_file()
+    assert write_tables(tmp_path, collected | {"table_2": []})
+    assert not (tmp_path / "table_2.csv").exists()
+
+
+def test_the_marked_part_of_a_readme_is_replaced(collected, tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("# x\n\nno marks\n")
+    with pytest.raises(UserError, match="README.md lacks the lines"):
+        update_readme(readme, collected)
+    readme.write_text(f"# x\n{BEGIN}\nold\n{END}\n# y\n")
+    for _ in range(2):
+        update_readme(readme, collected)
+    text = readme.read_text()
+    assert text.startswith("# x\n") and text.endswith("# y\n") and "old" not in text
+    assert text.count("ours: path selection") == 1
+
+
+def test_databases_are_found_by_their_finished_runs(tmp_path):
+    runs, data, notes = tmp_path / "runs", tmp_path / "data", []
+    with pytest.raises(UserError, match="holds no trained network of recipe quick"):
+        find_evaluable("quick", runs, data, notes.append)
+    for database in ("concat_db", "bconcat_db"):
+        folder = data / database / "drawn" / "1.0.0"
+        folder.mkdir(parents=True)
+        (folder / "dataset_info.json").write_text("{}")
+    for run in (
+        *("concat_db/drawn/quick", "concat_db/drawn/quick-seed1", "uncovered/drawn/quick"),
+        *("concat_db/gone/quick", "bconcat_db/drawn/quick"),
+    ):
+        (runs / run / "flat").mkdir(parents=True)
+        write_json(runs / run / "flat" / RUN_FILE, {"finished": "bconcat" not in run})
+    found = find_evaluable("quick", runs, data, notes.append)
+    assert [str(database) for database in found] == ["concat_db/drawn", "uncovered/drawn"]
+    assert len(notes) == 2 and "concat_db/gone/quick is left out" in notes[0]
+    assert "bconcat_db/drawn/quick holds no network that is trained to its end" in notes[1]

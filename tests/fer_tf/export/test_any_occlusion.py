@@ -1,0 +1,273 @@
+import csv
+import json
+
+import cv2
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from typer.testing import CliRunner
+
+import cli
+from fer_tf.data.input_pipeline import KINDS, Database
+from fer_tf.data.sources.drawn import draw_portrait
+from fer_tf.errors import UserError
+from fer_tf.export.any_occlusion import combine_any_occlusion, find_run_folders
+from fer_tf.export.contract import USUAL_OPTIONS
+from fer_tf.export.model_store import MODEL_CARD, read_manifest, record_evaluation
+from fer_tf.export.warmup import routes
+from fer_tf.expressions import MULTI_NETWORK
+from fer_tf.files import write_json
+from fer_tf.inference.predict import find_model
+from fer_tf.models.networks import OCCLUSION_NET
+from fer_tf.occlusion.kinds import DATABASES, RECOGNISED
+from fer_tf.training.checkpoint import BEST, checkpoint_sha256
+from fer_tf.training.recipes import RECOGNISER, get_recipe
+from fer_tf.training.run_folder import RUN_FILE, RunKey, read_run
+from tests.networks import TINY_RECIPE, corner_net, faces_of_kinds
+from tests.served import SIGNATURES, as_request
+
+
+def make_run(runs_dir, key, name, network):
+    folder = key.folder(runs_dir, name)
+    folder.mkdir(parents=True)
+    network.save(folder / BEST)
+    facts = {"finished": True, "best_epoch": 1, "best_validation_loss": 1.0, "fer_tf": "0"}
+    write_json(
+        folder / RUN_FILE, key.as_dict(name) | facts | {"packages": {}, "training_images": 70}
+    )
+    return folder
+
+
+def make_runs(runs_dir, networks, databases=DATABASES):
+    """Finished runs of OcclusionNet and of the four networks on each database."""
+    for database in databases:
+        # Black eyes make other pictures of the same faces.
+        fingerprint = "black eyes" if database == "eye_cdb" else "faces"
+        key = RunKey(database, "drawn", fingerprint, KINDS[database], TINY_RECIPE)
+        for name in MULTI_NETWORK:
+            make_run(runs_dir, key, name, networks[name])
+    key = RunKey("uncovered", "drawn", "faces", "none", get_recipe(RECOGNISER))
+    return make_run(runs_dir, key, OCCLUSION_NET, corner_net())
+
+
+@pytest.fixture(scope="module")
+def version(networks, tmp_path_factory):
+    place = tmp_path_factory.mktemp("any")
+    own = make_runs(place / "runs", networks)
+    folders = find_run_folders(place / "runs", "drawn", "tiny")
+    return combine_any_occlusion(own, folders, place / "models" / "any_occlusion")
+
+
+def test_every_signature_tells_the_occlusion_beside_what_the_others_tell(version):
+    loaded = tf.saved_model.load(version)
+    kinds = ["upper", "none", "eyes", "lower", "upper", "none", "eyes"]
+    images = faces_of_kinds(kinds)
+    answers = {}
+    for signature in ("serving_default", "serving_bytes", "all_paths"):
+        request = tf.constant(as_request(signature, images))
+        ask = loaded.signatures[signature]
+        answer = {k: v.numpy() for k, v in ask(**{SIGNATURES[signature]: request}).items()}
+        assert [kind.decode() for kind in answer["occlusion"]] == kinds
+        told = answer["occlusion_probabilities"]
+        assert told.dtype == np.float32 and told.shape == (7, 4)
+        assert [RECOGNISED[i] for i in told.argmax(axis=-1)] == kinds
+        chosen = answer["probabilities"][np.arange(7), answer["class_id"]]
+        np.testing.assert_allclose(answer["probability"], chosen, atol=1e-6)
+        answers[signature] = answer
+    for name, values in answers["serving_default"].items():
+        if values.dtype == object:
+            assert list(values) == list(answers["serving_bytes"][name])
+        else:
+            np.testing.assert_allclose(values, answers["serving_bytes"][name], atol=1e-6)
+    routed, all_paths = answers["serving_default"], answers["all_paths"]
+    taken = routed["probabilities"] > 0
+    assert taken.sum(axis=-1).max() == 3 and (all_paths["probabilities"] > 0).all()
+    np.testing.assert_allclose(
+        routed["probabilities"][taken], all_paths["probabilities"][taken], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("signature", SIGNATURES)
+def test_no_face_at_all_is_answered(version, signature):
+    ask = tf.saved_model.load(version).signatures[signature]
+    request = as_request(signature, faces_of_kinds([]))
+    kind = tf.uint8 if SIGNATURES[signature] == "image" else tf.string
+    values = request if kind == tf.uint8 else request.tolist()
+    answer = ask(**{SIGNATURES[signature]: tf.constant(values, kind)})
+    assert all(value.shape[0] == 0 for value in answer.values())
+
+
+def test_a_version_tells_what_it_is_made_of(version, networks):
+    manifest = read_manifest(version)
+    assert (manifest["database"], manifest["occlusion"]) == ("any_occlusion", "any")
+    assert (manifest["config"], manifest["recipe"]) == ("drawn", "tiny")
+    assert manifest["answering"]["none"] == "eye_cdb"
+    names = [f"{database}/{network}" for database in DATABASES for network in MULTI_NETWORK]
+    assert list(manifest["networks"]) == [OCCLUSION_NET, *names]
+    runs = version.parents[2] / "runs"
+    folder = runs / "eye_cdb" / "drawn" / "tiny" / "subnet_z"
+    assert manifest["networks"]["eye_cdb/subnet_z"]["sha256"] == checkpoint_sha256(folder)
+    assert set(manifest["warm_up_paths"]) <= set(routes(True))
+    card = (version / MODEL_CARD).read_text()
+    assert "none by eye_cdb" in card and "| bconcat_db: SubnetY |" in card
+    assert "| OcclusionNet |" in card
+
+
+def test_an_evaluation_of_one_database_reaches_its_card(version, networks):
+    sha256 = {
+        name.removeprefix("eye_cdb/"): row["sha256"]
+        for name, row in read_manifest(version)["networks"].items()
+        if name.startswith("eye_cdb/")
+    }
+    row = {"name": "combined", "images": 9, "majority_baseline": 0.2, "balanced_accuracy": 0.4}
+    numbers = {"database": "eye_cdb/drawn", "split": "test", "sha256": sha256}
+    numbers |= {"results": [row | {"accuracy": 0.5, "accuracy_95": [0.4, 0.6]}]}
+    for _ in range(2):  # Once more it stands in the place of what was.
+        assert record_evaluation(version.parents[1], numbers) == [version]
+    card = (version / MODEL_CARD).read_text()
+    assert card.count("eye_cdb: combined | 9 | 50.0 (40.0 to 60.0)") == 1
+    assert "not of this model as a whole" in card
+    other = numbers | {"sha256": sha256 | {"begin": "another"}}
+    assert record_evaluation(version.parents[1], other) == []
+
+
+def test_networks_that_answer_with_no_number_are_not_published(networks, tmp_path):
+    broken = keras.models.clone_model(networks["begin"])
+    broken.set_weights([np.full(w.shape, np.nan) for w in networks["begin"].get_weights()])
+    own = make_runs(tmp_path, networks)
+    folders = find_run_folders(tmp_path, "drawn", "tiny")
+    broken.save(folders["bconcat_db"]["begin"] / BEST)
+    with pytest.raises(UserError, match="no finite probability; nothing was published"):
+        combine_any_occlusion(own, folders, tmp_path / "models")
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_it_is_asked_where_no_model_is_named(version):
+    other = version.parents[1] / "concat_db" / "1"
+    other.mkdir(parents=True, exist_ok=True)
+    assert find_model(None, version.parents[1]) == version
+
+
+def test_predict_tells_what_is_covered(version, tmp_path):
+    photo = tmp_path / "photo.png"
+    cv2.imwrite(str(photo), draw_portrait(3, 0, 0, size=256))
+    table = tmp_path / "faces.csv"
+    options = ["--models-dir", str(version.parents[1]), "--csv", str(table)]
+    done = CliRunner().invoke(cli.app, ["predict", str(photo), *options, "--json"])
+    assert done.exception is None, done.output
+    (face,) = json.loads(done.stdout)
+    told = face["occlusion_probabilities"]
+    assert list(told) == list(RECOGNISED) and sum(told.values()) == pytest.approx(1)
+    assert face["occlusion"] == max(told, key=told.get)
+    (row,) = csv.DictReader(table.open())
+    assert row["occlusion"] == face["occlusion"]
+    assert float(row["occlusion_upper"]) == pytest.approx(told["upper"], abs=1e-6)
+    done = CliRunner().invoke(cli.app, ["predict", str(photo), *options])
+    assert " covered " in done.stdout and f" {face['occlusion']}" in done.stdout
+
+
+@pytest.fixture
+def prepared(monkeypatch):
+    """Databases that are prepared as far as anything looks."""
+    monkeypatch.setattr(
+        "fer_tf.data.input_pipeline.find_database",
+        lambda name, folder: Database(name.partition("/")[0], "drawn", folder),
+    )
+
+
+def test_the_command_combines_what_the_runs_hold(version, tmp_path, prepared, monkeypatch):
+    runs = version.parents[2] / "runs"
+    made = []
+
+    def combine(*arguments):
+        made.extend(arguments)
+        return version
+
+    monkeypatch.setattr("fer_tf.export.any_occlusion.combine_any_occlusion", combine)
+    options = ["--recipe", "tiny", "--runs-dir", str(runs), "--models-dir", str(tmp_path)]
+    done = CliRunner().invoke(cli.app, ["combine", "any_occlusion/drawn", *options])
+    assert done.exception is None, done.output
+    own, folders, model, replace, options = made
+    assert own == runs / "uncovered" / "drawn" / RECOGNISER / OCCLUSION_NET
+    assert folders == find_run_folders(runs, "drawn", "tiny")
+    assert (model, replace, options) == (tmp_path / "any_occlusion", False, USUAL_OPTIONS)
+    assert f"Wrote {version}" in done.stdout
+    assert "train all --database uncovered/drawn" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["any_occlusion", "concat_db"], "name it alone"),
+        (["any_occlusion", "--format", "onnx"], "a SavedModel only"),
+        (["concat_db", "--name", "any_occlusion"], "is for the model of all databases"),
+    ],
+)
+def test_what_the_command_cannot_do_is_said(prepared, arguments, message):
+    done = CliRunner().invoke(cli.app, ["combine", *arguments])
+    assert isinstance(done.exception, UserError) and message in str(done.exception)
+
+
+def test_networks_for_faces_without_occlusion_are_taken_where_they_are_trained(
+    networks, tmp_path, monkeypatch
+):
+    made = {}
+    monkeypatch.setattr(
+        "fer_tf.export.signatures.export_any_occlusion", lambda net, loaded, *_: made.update(loaded)
+    )
+    monkeypatch.setattr(
+        "fer_tf.export.any_occlusion.publish", lambda _f, write, made: (write(None), made)
+    )
+    own = make_runs(tmp_path, networks, KINDS)
+    folders = find_run_folders(tmp_path, "drawn", "tiny")
+    sha256 = {name: checkpoint_sha256(each) for name, each in folders["eye_cdb"].items()}
+    measured = {"split": "test", "results": [{"name": "combined"}], "sha256": sha256}
+    for name, begin in (("eye_cdb", sha256["begin"]), ("concat_db", "another")):
+        other = measured | {"database": f"{name}/drawn", "sha256": sha256 | {"begin": begin}}
+        write_json(folders[name]["begin"].parent / "evaluation.json", other)
+    _, manifest = combine_any_occlusion(own, folders, tmp_path / "models")
+    assert set(made) == set(RECOGNISED) and manifest["answering"]["none"] == "uncovered"
+    assert manifest["evaluation"]["results"] == [{"name": "eye_cdb: combined"}]
+    assert manifest["usual_eyes"] == 0
+    (folders["uncovered"]["subnet_x"] / RUN_FILE).unlink()
+    assert "uncovered" not in find_run_folders(tmp_path, "drawn", "tiny")
+
+
+def change(folder, **changes):
+    path = folder / RUN_FILE
+    write_json(path, json.loads(path.read_text()) | changes)
+
+
+def test_what_does_not_belong_together_is_refused(networks, tmp_path):
+    own = make_runs(tmp_path / "runs", networks)
+    folders = find_run_folders(tmp_path / "runs", "drawn", "tiny")
+    models = tmp_path / "models"
+
+    def refused(message):
+        with pytest.raises(UserError, match=message):
+            combine_any_occlusion(own, folders, models)
+        assert not models.exists()
+
+    change(own, data_fingerprint="other faces")
+    refused("trained on other faces.*train occlusion_net --database uncovered/drawn --restart")
+    change(own, data_fingerprint="faces")
+    for network in MULTI_NETWORK:
+        change(folders["bconcat_db"][network], data_fingerprint="older faces")
+    refused("trained on other faces.*train begin --database bconcat_db/drawn --restart")
+    for network in MULTI_NETWORK:
+        change(folders["bconcat_db"][network], data_fingerprint="faces")
+    for network in MULTI_NETWORK:
+        change(folders["bconcat_db"][network], training_precision="bfloat16")
+    refused("training_precision bfloat16, concat_db with float32")
+    for network in MULTI_NETWORK:
+        recipe = read_run(folders["bconcat_db"][network])["recipe"]
+        recipe["backbone"]["groups"] = 2
+        change(folders["bconcat_db"][network], training_precision="float32", recipe=recipe)
+    refused("backbone .*'groups': 2.* concat_db with .*'groups': 4")
+    change(folders["eye_cdb"]["subnet_y"], finished=False)
+    refused("subnet_y .*eye_cdb.* is not finished")
+    with pytest.raises(UserError, match="no subnet_y .*train all --database eye_cdb/drawn"):
+        find_run_folders(tmp_path / "runs", "drawn", "tiny")
+    (own / RUN_FILE).unlink()
+    refused("run of occlusion_net .* is missing; run `python cli.py train occlusion_net`")
