@@ -455,7 +455,13 @@ def evaluate(
     found = [find_database(name, data_dir) for name in _databases(databases)]
     _import_tensorflow()
     from fer_tf.evaluation.evaluate import evaluate as measure
-    from fer_tf.evaluation.report import methods_table, sentences, table, write_evaluation
+    from fer_tf.evaluation.report import (
+        below_baseline,
+        methods_table,
+        networks_table,
+        sentences,
+        write_evaluation,
+    )
     from fer_tf.export.model_store import MODEL_CARD, record_evaluation
     from fer_tf.provenance import provenance
 
@@ -464,8 +470,8 @@ def evaluate(
         parent = runs_dir / db.name / db.config / recipe
         evaluation = measure(db, parent)
         numbers = evaluation.numbers
-        console().print(table(numbers))
-        if numbers["methods"]:
+        console().print(networks_table(numbers))
+        if numbers.methods:
             console().print(methods_table(numbers))
         for sentence in sentences(numbers):
             typer.echo(f"{sentence}.")
@@ -473,12 +479,7 @@ def evaluate(
         typer.echo(f"Wrote {', '.join(map(str, written))}")
         for version in record_evaluation(models_dir, numbers):
             typer.echo(f"Wrote the accuracies into {version / MODEL_CARD} and its manifest")
-        below += [
-            f"{db} {row['name']} {row['accuracy']:.3f} (majority baseline "
-            f"{row['majority_baseline']:.3f})"
-            for row in numbers["results"]
-            if row["accuracy"] <= row["majority_baseline"]
-        ]
+        below += below_baseline(numbers)
     if below and require_above_floor:
         typer.echo("Not above the majority baseline: " + "; ".join(below), err=True)
         raise typer.Exit(1)
@@ -508,15 +509,15 @@ def reproduce(
         copy_figures,
         find_evaluable,
         marked_parts,
-        read_earlier,
         update_readme,
     )
     from fer_tf.provenance import provenance
+    from fer_tf.records.reproduction import read_reproduction
 
     if readme:
         marked_parts(readme)  # Refused before anything is done.
     found = find_evaluable(recipe, runs_dir, data_dir, typer.echo)
-    read_earlier(results_dir, recipe)  # Refused before anything is done.
+    read_reproduction(results_dir, recipe)  # Refused before anything is done.
     collected = collect(found, recipe, runs_dir, provenance(), typer.echo)
     collected, written = add_tables(results_dir, collected, typer.echo)
     written += copy_figures(results_dir, found, recipe, runs_dir)
@@ -901,8 +902,8 @@ def _combine_any(config, recipe, name, replace, runs_dir, models_dir, options):
         find_run_folders,
         occlusion_folder,
     )
-    from fer_tf.export.model_store import read_manifest
     from fer_tf.occlusion.kinds import ANY_OCCLUSION
+    from fer_tf.records.manifest import read_manifest
 
     folders = find_run_folders(runs_dir, config, recipe)
     typer.echo(f"{ANY_OCCLUSION}/{config}: combining {', '.join(folders)}, some minutes")
@@ -915,7 +916,7 @@ def _combine_any(config, recipe, name, replace, runs_dir, models_dir, options):
     own = occlusion_folder(runs_dir, config)
     version = combine_any_occlusion(own, folders, model, replace, options)
     _tell(version)
-    if not read_manifest(version)["usual_eyes"]:
+    if not read_manifest(version).usual_eyes:
         typer.echo(
             f"Note: the networks of {folders['eye_cdb']['begin'].parent} were not trained with "
             "black boxes where eyes usually are, which they will see; recipe quick does that."
@@ -930,11 +931,12 @@ def _evaluate_any(data_dir, models_dir):
 
     version = find_model(ANY_OCCLUSION, models_dir)
     _import_tensorflow()
-    from fer_tf.export.model_store import MANIFEST, MODEL_CARD, record_measured
-    from fer_tf.inference.model_evaluation import evaluate_model, table
+    from fer_tf.export.model_store import MODEL_CARD, record_measured
+    from fer_tf.inference.model_evaluation import evaluate_model, model_table
+    from fer_tf.records.manifest import MANIFEST
 
     measured = evaluate_model(version, data_dir)
-    console().print(table(measured))
+    console().print(model_table(measured))
     record_measured(version, measured)
     typer.echo(f"Wrote the numbers into {version / MANIFEST} and {version / MODEL_CARD}")
     _next("python cli.py predict PHOTO...")
@@ -942,13 +944,13 @@ def _evaluate_any(data_dir, models_dir):
 
 def _tell(version):
     """Tells that a version was written, and which ways through it were not tried."""
-    from fer_tf.export.model_store import read_manifest
     from fer_tf.export.warmup import routes
+    from fer_tf.records.manifest import read_manifest
 
     typer.echo(f"Wrote {version}")
     manifest = read_manifest(version)
-    for route in routes(manifest["occlusion"] == "any"):
-        if route not in manifest["warm_up_paths"]:
+    for route in routes(manifest.recognises_occlusion):
+        if route not in manifest.warm_up_paths:
             typer.echo(f"Note: no drawn face took the path {route}; it was not tried.")
 
 

@@ -41,8 +41,9 @@ from fer_tf.occlusion.occlude import occlude, visible_pixels
 from fer_tf.occlusion.occluders.draw import draw_occluder
 from fer_tf.occlusion.occluders.photo import OCCLUDERS as INDEPENDENT
 from fer_tf.provenance import provenance
-from fer_tf.training.checkpoint import checkpoint_sha256, load_best
-from fer_tf.training.run_folder import is_finished, read_run
+from fer_tf.records.run import is_finished, read_run
+from fer_tf.training.checkpoint import load_best
+from fer_tf.training.run_folder import checkpoint_sha256
 
 OWN_EYES, USUAL = "eyes black where they are", "eyes black where they usually are"
 RECORDED = ("commit", "seed", "best_epoch", "weights", "training_images", "seconds")
@@ -142,14 +143,20 @@ class Measure:
         measured = {}
         for name, said in chosen(answers).items():
             row = scores(self._labels, said, self.bootstrap)
-            measured[name] = {key: row[key] for key in ("accuracy", "accuracy_95", "macro_f1")}
+            measured[name] = {
+                "accuracy": row.accuracy,
+                "accuracy_95": row.accuracy_95,
+                "macro_f1": row.macro_f1,
+            }
         return measured
 
     def difference(self, one, other):
         """Method -> one answer's accuracy minus the other's."""
         one, other = chosen(one), chosen(other)
         return {
-            name: compare(one[name] == self._labels, other[name] == self._labels, self.bootstrap)
+            name: vars(
+                compare(one[name] == self._labels, other[name] == self._labels, self.bootstrap)
+            )
             for name in one
         }
 
@@ -169,7 +176,7 @@ class Networks:
             listed |= {f"{name}/{network}": folder for network, folder in each.items()}
         self.described = {
             name: {
-                **{key: read_run(folder)[key] for key in RECORDED},
+                **{key: getattr(read_run(folder), key) for key in RECORDED},
                 "sha256": checkpoint_sha256(folder),
             }
             for name, folder in listed.items()

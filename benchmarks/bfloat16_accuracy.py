@@ -30,14 +30,14 @@ def main():
     database = find_database(arguments.database, arguments.data_dir)
     test = database.read("test")
     folder = arguments.runs_dir / database.name / database.config / arguments.recipe
-    numbers = provenance() | {"data": str(database), "networks": {}}
+    numbers = vars(provenance()) | {"data": str(database), "networks": {}}
     for network in arguments.network or MULTI_NETWORK:
         images, classes = test.for_task(TASKS[network])
         trained = load_best(folder / network)
         logits = [answers(fold(trained, precision), images) for precision in PRECISIONS]
         exact, rough = (each.argmax(-1) == classes for each in logits)
         row = {"test_images": len(classes), "float32": exact.mean(), "bfloat16": rough.mean()}
-        row |= compare(rough, exact, Bootstrap(np.arange(len(classes))))
+        row |= vars(compare(rough, exact, Bootstrap(np.arange(len(classes)))))
         row["answers_that_changed"] = int((logits[0].argmax(-1) != logits[1].argmax(-1)).sum())
         numbers["networks"][network] = row
         print(network, json.dumps(row))

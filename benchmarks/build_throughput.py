@@ -81,7 +81,7 @@ def measure(raw_dir, count, folder):
     cores = joblib.cpu_count()
     parts = (eyes + writing["seconds"]) / cores
     return {
-        "provenance": provenance(),
+        "provenance": vars(provenance()),
         "images": count,
         "cores": cores,
         "eye_finding_seconds": eyes,
@@ -113,7 +113,7 @@ def measure_drawn(count, folder):
     command = ["build-datasets", "concat_db", "--sources", "drawn", "--data-dir", folder / "data"]
     whole, peaks = run(ROOT / "cli.py", *command)
     return {
-        "provenance": provenance(),
+        "provenance": vars(provenance()),
         "images": count,
         "faces_cache_seconds": cache,
         "one_database_seconds": whole,

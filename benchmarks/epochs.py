@@ -15,7 +15,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 from run_options import run_options
 
 from fer_tf.data.input_pipeline import find_database
-from fer_tf.evaluation.run_set import how_trained
+from fer_tf.evaluation.run_set import training_summary
 from fer_tf.expressions import TASKS
 from fer_tf.files import write_json
 from fer_tf.provenance import provenance
@@ -54,7 +54,7 @@ def main():
         folders = {name: key.folder(arguments.runs_dir, network) for name, key in keys.items()}
         losses = validation_losses(folders)
         numbers["networks"][network] = {
-            name: how_trained(folder) | {"validation_losses": losses[name]}
+            name: vars(training_summary(folder)) | {"validation_losses": losses[name]}
             for name, folder in folders.items()
         }
     print(json.dumps(numbers, indent=1))

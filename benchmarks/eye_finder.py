@@ -74,7 +74,7 @@ def main() -> None:
         tables[path.name] = {"faces": len(faces), "finders": rows}
         show(path.name, rows, len(faces))
     if arguments.json:
-        result = provenance() | {
+        result = vars(provenance()) | {
             "data": f"FER2013, {len(images):,} rows; times over {arguments.timed} of them",
             "labels": tables,
         }

@@ -74,7 +74,7 @@ def main() -> None:
     if arguments.sheet:
         write_sheet(scenes, arguments.sheet)
     faces = sum(len(scene.faces) for scene in scenes)
-    result = provenance() | {
+    result = vars(provenance()) | {
         "data": f"{len(scenes)} photographs, {faces} faces; occluders are drawn",
         "photographs": measure(detectors, scenes),
     }

@@ -29,16 +29,17 @@ from fer_tf.evaluation.ensembles import (
     PATH_SELECTION,
     TWO_FLAT,
 )
-from fer_tf.evaluation.evaluate import Evaluation, evaluate
+from fer_tf.evaluation.evaluate import EvaluatedSplit, evaluate
 from fer_tf.evaluation.metrics import Bootstrap, compare, scores
 from fer_tf.evaluation.report import sentences
 from fer_tf.evaluation.run_set import LONGER, groups_of
 from fer_tf.expressions import MULTI_NETWORK, TASKS
 from fer_tf.files import write_json
 from fer_tf.provenance import provenance
+from fer_tf.records.run import read_run
 from fer_tf.training.checkpoint import load_best
 from fer_tf.training.recipes import get_recipe, with_changes
-from fer_tf.training.run_folder import RunKey, read_run
+from fer_tf.training.run_folder import RunKey
 from fer_tf.training.train import train_network
 
 
@@ -64,13 +65,13 @@ def main():
         if name == "full" and recipe.init_from:
             train_longer(database, recipe, splits, arguments.runs_dir)
         parent = key.folder(arguments.runs_dir, FLAT).parent
-        weights[name] = {n: read_run(parent / n)["weights"] for n in networks}
+        weights[name] = {n: read_run(parent / n).weights for n in networks}
     for name, variant in (("full", recipe), ("quarter", quarter)):
         parent = RunKey.of(database, variant).folder(arguments.runs_dir, FLAT).parent
         evaluations[name] = evaluate(database, parent)
 
     numbers = measure(database, evaluations, weights) | {"provenance": provenance()}
-    show(numbers)
+    show(numbers, evaluations["full"].numbers)
     if arguments.json:
         write_json(arguments.json, numbers)
 
@@ -84,7 +85,7 @@ def train_longer(database, recipe, splits, runs_dir):
     train_network(FLAT, RunKey.of(database, longer), *parts, runs_dir, verbose=2, start=start)
 
 
-def measure(database, evaluations: dict[str, Evaluation], weights) -> dict:
+def measure(database, evaluations: dict[str, EvaluatedSplit], weights) -> dict:
     """Accuracy, weights and work of each way, and its difference from the flat network."""
     full, quarter = evaluations["full"], evaluations["quarter"]
     four, small = (
@@ -102,19 +103,19 @@ def measure(database, evaluations: dict[str, Evaluation], weights) -> dict:
     right = {name: answer.argmax(axis=1) == labels for name, answer in answers.items()}
     return {
         "data": f"{database}, {len(labels):,} test images",
-        "recipe": full.numbers["recipe"],
-        "sha256": {name: each.numbers["sha256"] for name, each in evaluations.items()},
+        "recipe": full.numbers.recipe,
+        "sha256": {name: each.numbers.sha256 for name, each in evaluations.items()},
         "ways": [
             {"name": name, "weights": counts[name]}
-            | scores(labels, answer.argmax(axis=1), bootstrap)
-            | {"minus_flat": compare(right[name], right[FLAT], bootstrap)}
+            | vars(scores(labels, answer.argmax(axis=1), bootstrap))
+            | {"minus_flat": vars(compare(right[name], right[FLAT], bootstrap))}
             for name, answer in answers.items()
         ],
-        "comparisons": full.numbers["comparisons"],
+        "comparisons": [vars(row) for row in full.numbers.comparisons],
     }
 
 
-def show(numbers):
+def show(numbers, evaluation):
     table = Table(title=f"{numbers['data']}, recipe {numbers['recipe']}, %")
     for column in ("", "weights", "accuracy", "minus flat", "p"):
         table.add_column(column, justify="right")
@@ -129,7 +130,7 @@ def show(numbers):
             f"{change['mcnemar_p']:.2g}",
         )
     Console().print(table)
-    for sentence in sentences(numbers):
+    for sentence in sentences(evaluation):
         print(sentence)
 
 

@@ -166,11 +166,11 @@ def measure(answers, labels, bootstrap):
     right = {name: answer.argmax(axis=1) == labels for name, answer in answers.items()}
     rows = []
     for name, answer in answers.items():
-        row = {"name": name} | scores(labels, answer.argmax(axis=1), bootstrap)
-        row["minus_flat"] = compare(right[name], right[FLAT], bootstrap)
+        row = {"name": name} | vars(scores(labels, answer.argmax(axis=1), bootstrap))
+        row["minus_flat"] = vars(compare(right[name], right[FLAT], bootstrap))
         control = f"{name.partition(',')[0]}, {AGAIN}"
         if "," in name and name != control:
-            row["minus_again"] = compare(right[name], right[control], bootstrap)
+            row["minus_again"] = vars(compare(right[name], right[control], bootstrap))
         rows.append(row)
     return rows
 

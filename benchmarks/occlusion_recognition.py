@@ -13,7 +13,6 @@ for. FER2013's uncovered faces hold some that wear sunglasses or hold a hand to 
 count as "none" and lower its share.
 """
 
-import json
 import os
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -29,12 +28,14 @@ from fer_tf.data.input_pipeline import UNCOVERED, evaluation_batches, find_datab
 from fer_tf.data.occluder_dataset import draw_split, eye_boxes
 from fer_tf.export.any_occlusion import occlusion_folder
 from fer_tf.faces.face import FACE_SIZE
+from fer_tf.files import plain, write_json
 from fer_tf.occlusion.kinds import RECOGNISED
 from fer_tf.occlusion.occluders.draw import OCCLUDERS, draw_occluder
 from fer_tf.occlusion.occluders.photo import OCCLUDERS as INDEPENDENT
 from fer_tf.provenance import provenance
-from fer_tf.training.checkpoint import checkpoint_sha256, load_best
-from fer_tf.training.run_folder import read_run
+from fer_tf.records.run import read_run
+from fer_tf.training.checkpoint import load_best
+from fer_tf.training.run_folder import checkpoint_sha256
 
 KIND_OF = {"mask": "lower", "sunglasses": "eyes", "headset": "upper"}
 ENLARGED = 4
@@ -88,15 +89,15 @@ def main():
         "provenance": provenance(),
         "data": f"{database}, {arguments.split}: {len(images) // len(RECOGNISED):,} faces for the "
         f"kinds, {len(faces):,} for each occluder",
-        "run": {name: run[name] for name in ("commit", "recipe", "seed", "best_epoch", "weights")}
-        | {"sha256": checkpoint_sha256(folder)},
+        "run": {name: getattr(run, name) for name in ("commit", "seed", "best_epoch", "weights")}
+        | {"recipe": plain(run.recipe), "sha256": checkpoint_sha256(folder)},
         "kinds": kinds,
         "occluders": occluders,
         "independent": independent,
     }
     show(numbers)
     if arguments.json:
-        arguments.json.write_text(json.dumps(numbers, indent=1) + "\n")
+        write_json(arguments.json, numbers)
 
 
 def row_of(answers, kind):

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -23,6 +24,8 @@ import numpy as np
 from run_options import run_options
 
 from fer_tf import expressions
+from fer_tf.files import plain, read_record, write_record
+from fer_tf.records.evaluation import Evaluation
 
 
 def main():
@@ -47,7 +50,6 @@ def train(arguments):
     """Trains the four networks of the partition in use beside a copy of the flat one."""
     from fer_tf.data.input_pipeline import find_database
     from fer_tf.evaluation.evaluate import evaluate
-    from fer_tf.files import write_json
     from fer_tf.training.recipes import get_recipe
     from fer_tf.training.run_folder import RunKey
     from fer_tf.training.train import train_network
@@ -62,18 +64,18 @@ def train(arguments):
         parts = (split.for_task(expressions.TASKS[network]) for split in splits)
         train_network(network, key, *parts, runs_dir, verbose=2)
     evaluation = evaluate(database, flat.parent)
-    write_json(arguments.answers.with_suffix(".json"), evaluation.numbers)
+    write_record(arguments.answers.with_suffix(".json"), evaluation.numbers)
     np.savez(arguments.answers, **evaluation.answers)
 
 
 def copy_run(source, folder):
     """Copies the flat network's run, which knows no paths but those that it was written with."""
-    from fer_tf.files import write_json
-    from fer_tf.training.run_folder import RUN_FILE, read_run
+    from fer_tf.records.run import read_run, write_run
 
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(source, folder)
-    write_json(folder / RUN_FILE, read_run(folder) | {"paths": expressions.PATHS})
+    paths = {path: list(names) for path, names in expressions.PATHS.items()}
+    write_run(folder, replace(read_run(folder), paths=paths))
 
 
 def compare_partitions(arguments):
@@ -97,7 +99,7 @@ def compare_partitions(arguments):
         own = ["--paths", json.dumps(paths), "--answers", str(answers)]
         subprocess.run([sys.executable, __file__, *sys.argv[1:], *own], check=True)
         theirs = dict(np.load(answers))
-        their_numbers = json.loads(answers.with_suffix(".json").read_text())
+        their_numbers = read_record(answers.with_suffix(".json"), Evaluation, "try again")
     ours = evaluate(database, parent)
     labels = ours.split.labels
     bootstrap = Bootstrap(groups_of(database, ours.split))
@@ -114,15 +116,15 @@ def compare_partitions(arguments):
             "confusions": describe(paths, confused, their_numbers),
         },
         "confusions_minus_paper": {
-            method: compare(right(theirs, method), right(ours.answers, method), bootstrap)
+            method: vars(compare(right(theirs, method), right(ours.answers, method), bootstrap))
             for method in (PATH_SELECTION, JOINT)
         },
         "confusions_minus_flat": {
-            method: compare(right(theirs, method), right(ours.answers, FLAT), bootstrap)
+            method: vars(compare(right(theirs, method), right(ours.answers, FLAT), bootstrap))
             for method in (PATH_SELECTION, JOINT)
         },
     }
-    print(json.dumps(numbers, indent=1))
+    print(json.dumps(numbers, indent=1, default=plain))
     if arguments.json:
         write_json(arguments.json, numbers)
 
@@ -163,11 +165,11 @@ def crossings(confused, parts):
 def describe(paths, confused, numbers):
     """A partition, what flat confuses across it, and the accuracies of its networks."""
     parts = [[expressions.EXPRESSIONS.index(name) for name in names] for names in paths.values()]
-    methods = {row["name"]: row for row in numbers["methods"]}
+    methods = {row.name: plain(row) for row in numbers.methods}
     return {
         "paths": {path: list(names) for path, names in paths.items()},
         "flat_confused_across_on_validation": crossings(confused, parts),
-        "networks": numbers["results"],
+        "networks": [plain(row) for row in numbers.results],
         "methods": {name: methods[name] for name in ("path selection", "joint probability")},
     }
 

@@ -99,7 +99,7 @@ def main():
         sizes, batches, rounds = (96,), (1, 8), 3
 
     numbers = {
-        "provenance": provenance(),
+        "provenance": vars(provenance()),
         "threads": THREADS,
         "rounds": rounds,
         "precision": arguments.precision,

@@ -282,7 +282,7 @@ def measure(options, url, address, server):
         }
         print("Server's memory, MiB:", {k: round(v) for k, v in result["memory_mib"].items()})
     if options.json:
-        write_json(options.json, provenance() | result)
+        write_json(options.json, vars(provenance()) | result)
     if wrong or grown:
         sys.exit("The server answered wrongly." if wrong else "The server's memory grew.")
 

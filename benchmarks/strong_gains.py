@@ -84,11 +84,11 @@ def main():
         "data": f"{database}, {len(data.labels):,} validation images",
         "recipe": recipe.name,
         "ways": {
-            name: scores(data.labels, answer.argmax(axis=1), bootstrap)
+            name: vars(scores(data.labels, answer.argmax(axis=1), bootstrap))
             for name, answer in answers.items()
         },
         "gains": [
-            {"one": one, "other": other} | compare(right[one], right[other], bootstrap)
+            {"one": one, "other": other} | vars(compare(right[one], right[other], bootstrap))
             for one, other in pairs
         ],
     }

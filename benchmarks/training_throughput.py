@@ -67,7 +67,7 @@ def main():
             rows += compare(commands, size, STOCK_BATCH, 1, STOCK_ROUNDS)
     Console().print(table(rows))
     if arguments.json:
-        result = provenance() | {"rounds": arguments.rounds, "rows": rows}
+        result = vars(provenance()) | {"rounds": arguments.rounds, "rows": rows}
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(result, indent=1) + "\n")
         print(f"Written: {arguments.json}")

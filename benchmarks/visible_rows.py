@@ -6,7 +6,6 @@ by the images per second of a training step and of an answer, measured in turns.
 """
 
 import dataclasses
-import json
 import os
 import statistics
 from time import perf_counter
@@ -22,6 +21,7 @@ from run_options import run_options
 from fer_tf.data.input_pipeline import evaluation_batches, find_database
 from fer_tf.evaluation.metrics import Bootstrap, compare
 from fer_tf.expressions import TASKS
+from fer_tf.files import write_json
 from fer_tf.provenance import provenance
 from fer_tf.training.checkpoint import load_best
 from fer_tf.training.recipes import from_scratch
@@ -58,18 +58,19 @@ def main():
         right[name] = logits.argmax(-1) == test[1]
         rows[name] = {
             "accuracy": float(right[name].mean()),
-            "best_validation_loss": run["best_validation_loss"],
-            "weights": run["weights"],
+            "best_validation_loss": run.best_validation_loss,
+            "weights": run.weights,
         }
     speeds = measure_speeds(arguments.network, recipes, database.occlusion, train)
     for name, row in rows.items():
         row |= speeds[name]
+    bootstrap = Bootstrap(np.arange(len(test[1])))
     numbers = {
         "provenance": provenance(),
         "data": f"{database}, {len(test[1]):,} test images",
         "network": task.title,
         "variants": rows,
-        **compare(right["visible rows"], right["all rows"], Bootstrap(np.arange(len(test[1])))),
+        **vars(compare(right["visible rows"], right["all rows"], bootstrap)),
         "training_ratio": rows["visible rows"]["training_images_per_second"]
         / rows["all rows"]["training_images_per_second"],
         "answering_ratio": rows["visible rows"]["answering_images_per_second"]
@@ -77,7 +78,7 @@ def main():
     }
     show(numbers)
     if arguments.json:
-        arguments.json.write_text(json.dumps(numbers, indent=1) + "\n")
+        write_json(arguments.json, numbers)
 
 
 def measure_speeds(network, recipes, occlusion, train):

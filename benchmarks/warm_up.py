@@ -46,7 +46,7 @@ def main():
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     arguments = parser.parse_args()
     keras.utils.set_random_seed(0)
-    numbers = provenance() | {"unit": "seconds of CPU time", "models": []}
+    numbers = vars(provenance()) | {"unit": "seconds of CPU time", "models": []}
     for name, recipe in MODELS.items():
         with tempfile.TemporaryDirectory() as folder:
             version = Path(folder) / "1"

@@ -4,11 +4,14 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 from uuid import uuid4
 
 from fer_tf.errors import UserError
+
+Record = TypeVar("Record")
 
 _NAMES = frozenset(
     "$recycle.bin #recycle #snapshot @eadir @__thumb @recycle lost+found desktop.ini ehthumbs.db "
@@ -95,7 +98,7 @@ def exclusive(folder: Path, wait: bool = True) -> Iterator[None]:
 def write_json(path: Path, value) -> None:
     """Writes a JSON file beside and renames it, so that no half-written one is ever read."""
     with written_beside(path) as out:
-        out.write((json.dumps(value, indent=1) + "\n").encode())
+        out.write((json.dumps(value, indent=1, default=plain) + "\n").encode())
 
 
 @contextlib.contextmanager
@@ -157,3 +160,50 @@ def shorten(names: Sequence[str], shown: int = 3) -> str:
     """Join names for a message: the first ones, then how many more."""
     more = len(names) - shown
     return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def read_record(
+    path: Path, kind: type[Record], cure: str, upgrade: Callable | None = None
+) -> Record:
+    """Read a JSON file as a frozen dataclass.
+
+    Args:
+        path: the file.
+        kind: the dataclass; a field that it has no default for must be in the file.
+        cure: see `read_json`.
+        upgrade: turns the file's values into those of today where an earlier version wrote it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        UserError: the file is damaged, or another version of this program wrote it.
+    """
+    values = read_json(path, cure)
+    return record_of(upgrade(values) if upgrade else values, kind, path, cure)
+
+
+def record_of(values: dict, kind: type[Record], path: Path, cure: str) -> Record:
+    """Turn plain values, which a file contained, into a frozen dataclass; see `read_record`."""
+    import msgspec
+
+    known = fields(kind)
+    no_default = {f.name for f in known if f.default is MISSING and f.default_factory is MISSING}
+    require(values, tuple(f.name for f in known if f.name in no_default), path, cure)
+    if unknown := values.keys() - {f.name for f in known}:
+        raise UserError(
+            f"{path} has {', '.join(sorted(unknown))}, which this version of the program does not "
+            f"know; {cure}."
+        )
+    try:
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        raise UserError(f"{path} is not understood ({error}); {cure}.") from error
+
+
+def plain(record) -> dict:
+    """Turn a dataclass into values for JSON, without the fields that are None."""
+    return asdict(record, dict_factory=lambda pairs: {k: v for k, v in pairs if v is not None})
+
+
+def write_record(path: Path, record) -> None:
+    """Write a dataclass as JSON, beside and renamed; see `read_record`."""
+    write_json(path, plain(record))

@@ -5,6 +5,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,23 +29,36 @@ PACKAGES = (
 _ROOT = Path(__file__).resolve().parent.parent
 
 
-def provenance() -> dict:
-    """Describe the running program, for the first keys of a file under `results/`.
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where a measured number comes from.
 
-    Returns:
-        "command": as it was typed, the interpreter called `python`, paths within the repository
-            relative to it; "commit": the short hash, "-changed" added where tracked files differ
-            from it, "unknown" outside git; "machine": cores that may be used, processor, memory
-            and GPUs; "packages": name -> version of the installed ones among `PACKAGES`, and
-            "python"; "date": the day in UTC, "2026-01-31".
+    Attributes:
+        command: as it was typed, the interpreter called `python`, paths within the repository
+            relative to it.
+        commit: the short hash, "-changed" added where tracked files differ from it, "unknown"
+            outside git.
+        machine: cores that may be used, processor, memory and GPUs.
+        packages: name -> version of the installed ones among `PACKAGES`, and "python".
+        date: the day in UTC, "2026-01-31".
     """
-    return {
-        "command": _command(),
-        "commit": commit(),
-        "machine": _machine(),
-        "packages": {"python": platform.python_version()} | package_versions(),
-        "date": datetime.now(UTC).date().isoformat(),
-    }
+
+    command: str
+    commit: str
+    machine: str
+    packages: dict[str, str]
+    date: str
+
+
+def provenance() -> Provenance:
+    """Describe the running program, for a file of measured numbers."""
+    return Provenance(
+        command=_command(),
+        commit=commit(),
+        machine=_machine(),
+        packages={"python": platform.python_version()} | package_versions(),
+        date=datetime.now(UTC).date().isoformat(),
+    )
 
 
 def _command() -> str:

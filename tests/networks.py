@@ -5,8 +5,10 @@ import dataclasses
 import keras
 import numpy as np
 
+from fer_tf.models.backbone import Backbone
 from fer_tf.occlusion.kinds import RECOGNISED
-from fer_tf.training.recipes import Backbone, Schedule, demo
+from fer_tf.training.recipe import Schedule
+from fer_tf.training.recipes import demo
 
 TINY_RECIPE = dataclasses.replace(
     demo(),

@@ -1,6 +1,5 @@
 """The page of `python cli.py app` in a real browser, which contacts nobody else."""
 
-import json
 import shutil
 import socket
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from fer_tf.app import page
 from fer_tf.app.models import TRAINED_ON_DRAWN, LocalModels
 from fer_tf.data.sources.drawn import draw_portrait
+from tests.records import put_manifest
 from tests.tiny_model import copy_tiny_model
 
 pytest.importorskip("gradio")
@@ -35,10 +35,7 @@ def models_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     for name, occlusion, config in (("concat_db", "upper", "drawn"), ("eye_cdb", "eyes", "kdef")):
         copy_tiny_model(folder / name / "1")
-        manifest = {"occlusion": occlusion, "database": name, "config": config, "recipe": "demo"}
-        extra = folder / name / "1" / "assets.extra"
-        extra.mkdir(exist_ok=True)
-        (extra / "manifest.json").write_text(json.dumps(manifest))
+        put_manifest(folder / name / "1", occlusion=occlusion, database=name, config=config)
     return folder
 
 

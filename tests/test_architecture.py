@@ -6,7 +6,17 @@ from pathlib import Path
 import fer_tf
 
 ORDER = (
-    *("errors", "expressions", "provenance", "files", "terminal", "markdown", "paper", "records"),
+    *(
+        "errors",
+        "expressions",
+        "provenance",
+        "files",
+        "terminal",
+        "markdown",
+        "paper",
+        "records",
+        "percent",
+    ),
     *("faces", "occlusion", "plots", "models", "data", "training", "evaluation", "export"),
     *("serving", "inference", "app", "cli"),
 )

@@ -18,13 +18,16 @@ from fer_tf.data.sources.drawn import draw_portrait
 from fer_tf.data.tfrecords import StoredImages
 from fer_tf.errors import UserError
 from fer_tf.evaluation.reproduce import BEGIN, END
-from fer_tf.export.model_store import MODEL_CARD, read_manifest
+from fer_tf.export.model_store import MODEL_CARD
 from fer_tf.expressions import EXPRESSIONS
+from fer_tf.files import plain
+from fer_tf.records.manifest import read_manifest
 from fer_tf.training import jobs as training_jobs
 from fer_tf.training import recipes
 from fer_tf.training import train as training
 from tests.helpers import draw_fer2013
 from tests.networks import TINY_RECIPE
+from tests.records import put_manifest
 
 ROOT = Path(cli.__file__).parent
 
@@ -92,7 +95,7 @@ def test_evaluate_in_a_process_of_its_own_writes_its_numbers(place, trained):
     assert [row["images"] for row in rows] == [7, 3, 2, 2, 7]
     version = place / "models" / "concat_db" / "1"
     assert f"Wrote the accuracies into {version / MODEL_CARD}" in done.stdout
-    assert read_manifest(version)["evaluation"]["results"] == rows
+    assert [plain(row) for row in read_manifest(version).evaluation.results] == rows
 
 
 def test_reproduce_makes_the_tables_of_what_was_trained(place, trained):
@@ -125,8 +128,8 @@ def test_a_format_that_fails_leaves_the_versions_of_all_databases(place, trained
 
     monkeypatch.setattr("fer_tf.export.convert.convert", fail)
     monkeypatch.setattr("fer_tf.export.combine.combine", lambda _, folder, *a: folder / "1")
-    manifest = {"warm_up_paths": ["A", "B"], "occlusion": "upper"}
-    monkeypatch.setattr("fer_tf.export.model_store.read_manifest", lambda _: manifest)
+    manifest = put_manifest(place / "unused", warm_up_paths=["A", "B"])
+    monkeypatch.setattr("fer_tf.records.manifest.read_manifest", lambda _: manifest)
     monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: TINY_RECIPE)
     options = ["--recipe", "tiny", "--format", "litert"]
     arguments = ["combine", "concat_db", "eye_cdb", *options, "--data-dir", str(place / "data")]

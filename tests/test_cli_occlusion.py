@@ -11,7 +11,7 @@ from fer_tf.data import occluder_dataset as occlusion_net
 from fer_tf.errors import UserError
 from fer_tf.training import recipes
 from fer_tf.training.checkpoint import load_best
-from fer_tf.training.recipes import Schedule
+from fer_tf.training.recipe import Schedule
 from tests.helpers import draw_fer2013
 from tests.networks import TINY_RECIPE
 

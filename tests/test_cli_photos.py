@@ -1,6 +1,5 @@
 """`evaluate-photos` on folders of labelled photographs, as a user types it."""
 
-import json
 import re
 
 import cv2
@@ -15,6 +14,7 @@ from fer_tf.expressions import EXPRESSIONS
 from fer_tf.inference.predict import ExpressionModel
 from fer_tf.plots.results import _RIGHT, _WRONG
 from tests.fer_tf.plots.test_results import pixels
+from tests.records import put_manifest
 from tests.tiny_model import copy_tiny_model
 
 
@@ -22,9 +22,7 @@ from tests.tiny_model import copy_tiny_model
 def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     copy_tiny_model(folder / "concat_db" / "1")
-    extra = folder / "concat_db" / "1" / "assets.extra"
-    extra.mkdir(exist_ok=True)
-    (extra / "manifest.json").write_text(json.dumps({"occlusion": "upper"}))
+    put_manifest(folder / "concat_db" / "1")
     return folder
 
 

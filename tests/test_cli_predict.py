@@ -19,6 +19,7 @@ from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.faces.pictures import Picture
 from fer_tf.inference.prediction_files import COLUMNS
 from tests.fer_tf.faces.test_pictures import Camera
+from tests.records import put_manifest
 
 
 @tf.function(input_signature=[tf.TensorSpec((None, 48, 48, 1), tf.uint8, "image")])
@@ -44,8 +45,7 @@ def models(tmp_path_factory):
     module = tf.Module()
     module.serve = answer_surprise
     tf.saved_model.save(module, version, signatures=answer_surprise)
-    (version / "assets.extra").mkdir()
-    (version / "assets.extra" / "manifest.json").write_text(json.dumps({"occlusion": "upper"}))
+    put_manifest(version)
     return folder
 
 

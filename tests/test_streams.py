@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import cli
+from tests.records import put_manifest
 from tests.tiny_model import copy_tiny_model
 
 CLI = Path(cli.__file__)
@@ -24,9 +25,7 @@ def place(tmp_path_factory):
     """A model, and three pictures without a face."""
     folder = tmp_path_factory.mktemp("place")
     copy_tiny_model(folder / "models" / "concat_db" / "1")
-    extra = folder / "models" / "concat_db" / "1" / "assets.extra"
-    extra.mkdir(exist_ok=True)
-    (extra / "manifest.json").write_text(json.dumps({"occlusion": "upper"}))
+    put_manifest(folder / "models" / "concat_db" / "1")
     (folder / "photos").mkdir()
     data = cv2.imencode(".png", np.full((30, 40, 3), 90, np.uint8))[1].tobytes()
     for name in ("a.png", "b.png", ODD):

@@ -9,11 +9,12 @@ import numpy as np
 from fer_tf.data.sources.drawn import NAME as DRAWN
 from fer_tf.errors import UserError
 from fer_tf.export.contract import ATTENTION
-from fer_tf.export.model_card import accuracy_sentence, sources_of, trained_on
-from fer_tf.export.model_store import newest_versions, read_manifest
+from fer_tf.export.model_card import accuracy_sentence, sources_of
+from fer_tf.export.model_store import newest_versions
 from fer_tf.inference.predict import ExpressionModel
 from fer_tf.inference.remote import ask
 from fer_tf.occlusion.kinds import ANY_OCCLUSION, DATABASES
+from fer_tf.records.manifest import read_manifest
 from fer_tf.serving.rest_client import Server, SignatureMissing, model_path
 
 TRAINED_ON_DRAWN = "Trained on drawn faces: its answers say nothing about real ones."
@@ -87,10 +88,10 @@ class LocalModels:
         version = self._newest(name)
         made = read_manifest(version)
         sentences = [
-            f"{name}, version {version.name}: trained on {trained_on(made)} with "
-            f"recipe {made['recipe']}."
+            f"{name}, version {version.name}: trained on {', '.join(made.trained_on)} with "
+            f"recipe {made.recipe}."
         ]
-        if DRAWN in sources_of(made["config"]):
+        if DRAWN in sources_of(made.config):
             sentences.append(TRAINED_ON_DRAWN)
         if measured := accuracy_sentence(made):
             sentences.append(measured)
@@ -98,7 +99,7 @@ class LocalModels:
 
     def occlusion(self, name: str) -> str:
         """See `Models`."""
-        return read_manifest(self._newest(name))["occlusion"]
+        return read_manifest(self._newest(name)).occlusion
 
     def answer(self, name: str, faces: np.ndarray) -> dict:
         """See `Models`."""

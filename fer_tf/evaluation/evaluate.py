@@ -1,4 +1,4 @@
-"""Numbers: how well trained networks do on a split, alone and by every way of combining them."""
+"""Measures trained networks on a split, alone and in every ensemble."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,14 +32,21 @@ from fer_tf.evaluation.run_set import (
     check_runs,
     find_runs,
     groups_of,
-    how_trained,
     other_seeds,
     predict_logits,
+    training_summary,
 )
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, TASKS
 from fer_tf.models.networks import COMBINED, title_of
-from fer_tf.training.checkpoint import checkpoint_sha256
-from fer_tf.training.run_folder import SEED
+from fer_tf.records.evaluation import (
+    Calibration,
+    Comparison,
+    Evaluation,
+    MethodScores,
+    NetworkScores,
+    ReliabilityPair,
+)
+from fer_tf.training.run_folder import SEED, checkpoint_sha256
 
 _COMPARED = (
     (PATH_SELECTION, FLAT),
@@ -54,48 +61,34 @@ _SEEDS_OF = {PATH_SELECTION: path_selection, JOINT: joint, FLAT: lambda p: p[FLA
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """What `evaluate` measured, and the answers behind it.
+class EvaluatedSplit:
+    """The numbers of an evaluation, and the predictions behind them.
 
     Attributes:
-        numbers: plain values; see `evaluate`.
+        numbers: the numbers.
         split: the images.
         probabilities: network -> float [N, classes].
-        answers: name of a method -> scores float [N, 7].
+        answers: method -> scores float [N, 7].
         folders: network -> its run's folder.
     """
 
-    numbers: dict
+    numbers: Evaluation
     split: Split
     probabilities: dict[str, np.ndarray]
     answers: dict[str, np.ndarray]
     folders: dict[str, Path]
 
 
-def evaluate(database: Database, parent: Path, split: str = "test") -> Evaluation:
-    """Evaluates the networks of one recipe and every way to combine those that are trained.
+def evaluate(database: Database, parent: Path, split: str = "test") -> EvaluatedSplit:
+    """Evaluates the networks of one recipe and every ensemble method that they allow.
 
-    All intervals and tests are about the images: they say how sure the difference of two trained
-    networks is, not that of two recipes, for which see "seeds".
+    All intervals and tests are over the images: they state how certain the difference of two
+    trained networks is, not that of two recipes; the accuracies of several seeds show the latter.
 
     Args:
         database: the prepared database.
-        parent: the recipe's folder; runs of other seeds are looked for beside it.
-        split: which split. Temperatures and what a method chooses come from "validation".
-
-    Returns:
-        Its numbers are the names of database, split and recipe; "images" and "groups";
-        "sha256" of each checkpoint; "training", network -> how its run went (see
-        `fer_tf.evaluation.run_set.how_trained`); "results", a dict for each network on its own
-        images and one for the combination (see `fer_tf.evaluation.metrics.scores`, and "name"; the
-        combination also has "confusion_matrix", rows true labels); "methods", the same for each of
-        `fer_tf.evaluation.ensembles.methods` on all images, with "path_right" and
-        "right_given_path", the shares of images whose label's path is answered and of right labels
-        among these, "networks", "fitted_on" and "sources" (source -> the same of its images);
-        "comparisons" (see `fer_tf.evaluation.metrics.compare`, with "one" and "other");
-        "calibration", network -> "temperature" and cross-entropy and expected calibration error
-        before and after dividing by it; "reliability", method -> "before" and "after"; "seeds",
-        method -> seed -> accuracy.
+        parent: the recipe's folder; runs of other seeds are searched beside it.
+        split: which split. Temperatures and fitted methods use "validation".
 
     Raises:
         UserError: if no network is trained, or some were trained for something else; see
@@ -105,56 +98,53 @@ def evaluate(database: Database, parent: Path, split: str = "test") -> Evaluatio
     check_runs(database, folders)
     data, held_out = database.read(split), database.read("validation")
     bootstrap = Bootstrap(groups_of(database, data))
-    logits, before = predict_logits(folders, data, held_out)
-    temperatures = _temperatures(before, held_out.labels)
+    logits, held_out_logits = predict_logits(folders, data, held_out)
+    temperatures = _temperatures(held_out_logits, held_out.labels)
     probabilities, calibrated = tempered(logits, {}), tempered(logits, temperatures)
-    found = methods(tempered(before, {}), held_out.labels)
-    answers = {method.name: method.answer(probabilities) for method in found}
+    ensembles = methods(tempered(held_out_logits, {}), held_out.labels)
+    answers = {method.name: method.answer(probabilities) for method in ensembles}
 
-    measured = [name for name in folders if len(_own(name, data.labels)[0])]
+    measured = [name for name in folders if len(_own_images(name, data.labels)[0])]
     results = [_of_network(name, logits[name], data.labels, bootstrap) for name in measured]
     if PATH_SELECTION in answers:
-        predicted = answers[PATH_SELECTION].argmax(axis=1)
-        matrix = confusion_matrix(data.labels, predicted, labels=range(len(EXPRESSIONS)))
-        combined = scores(data.labels, predicted, bootstrap)
-        results.append({"name": COMBINED} | combined | {"confusion_matrix": matrix.tolist()})
+        results.append(_of_path_selection(answers[PATH_SELECTION], data.labels, bootstrap))
     right = {name: answer.argmax(axis=1) == data.labels for name, answer in answers.items()}
-    numbers = {
-        "database": str(database),
-        "split": split,
-        "recipe": parent.name,
-        "labels": list(EXPRESSIONS),
-        "images": len(data.labels),
-        "groups": bootstrap.groups,
-        "sha256": {name: checkpoint_sha256(folder) for name, folder in folders.items()},
-        "training": {name: how_trained(folder) for name, folder in folders.items()},
-        "results": results,
-        "methods": [_of_method(m, answers[m.name], data, bootstrap) for m in found],
-        "comparisons": [
-            {"one": one, "other": other} | compare(right[one], right[other], bootstrap)
+    numbers = Evaluation(
+        database=str(database),
+        split=split,
+        recipe=parent.name,
+        labels=list(EXPRESSIONS),
+        images=len(data.labels),
+        groups=bootstrap.groups,
+        sha256={name: checkpoint_sha256(folder) for name, folder in folders.items()},
+        training={name: training_summary(folder) for name, folder in folders.items()},
+        results=results,
+        methods=[_of_method(m, answers[m.name], data, bootstrap) for m in ensembles],
+        comparisons=[
+            Comparison(one=one, other=other, **vars(compare(right[one], right[other], bootstrap)))
             for one, other in _COMPARED
             if one in right and other in right
         ],
-        "calibration": {
-            name: {"temperature": value} | _calibrated(name, logits[name], data.labels, value)
-            for name, value in temperatures.items()
+        calibration={
+            name: _calibration(name, logits[name], data.labels, temperatures[name])
+            for name in temperatures
             if name in measured
         },
-        "reliability": {
-            m.name: {
-                "before": reliability(answers[m.name].max(axis=1), right[m.name]),
-                "after": _reliability(m.answer(calibrated), data.labels),
-            }
-            for m in found
-            if m.is_distribution and not m.fitted_on
+        reliability={
+            method.name: ReliabilityPair(
+                before=reliability(answers[method.name].max(axis=1), right[method.name]),
+                after=_reliability(method.answer(calibrated), data.labels),
+            )
+            for method in ensembles
+            if method.is_distribution and not method.fitted_on
         },
-        "seeds": _seeds(database, parent, data, right),
-    }
-    return Evaluation(numbers, data, probabilities, answers, folders)
+        seeds=_seeds(database, parent, data, right),
+    )
+    return EvaluatedSplit(numbers, data, probabilities, answers, folders)
 
 
-def _own(name, labels):
-    """Which images belong to a network's task, and their classes in it."""
+def _own_images(name, labels):
+    """The images that belong to a network's task, int [M], and their classes in it."""
     classes = np.array(_task(name).class_of)[labels]
     rows = np.flatnonzero(classes >= 0)
     return rows, classes[rows]
@@ -165,49 +155,56 @@ def _task(name):
 
 
 def _of_network(name, logits, labels, bootstrap):
-    rows, classes = _own(name, labels)
-    return {"name": title_of(name)} | scores(classes, logits[rows].argmax(axis=1), bootstrap, rows)
+    rows, classes = _own_images(name, labels)
+    measured = scores(classes, logits[rows].argmax(axis=1), bootstrap, rows)
+    return NetworkScores(name=title_of(name), **vars(measured))
+
+
+def _of_path_selection(answer, labels, bootstrap):
+    predicted = answer.argmax(axis=1)
+    matrix = confusion_matrix(labels, predicted, labels=range(len(EXPRESSIONS))).tolist()
+    measured = scores(labels, predicted, bootstrap)
+    return NetworkScores(name=COMBINED, **vars(measured), confusion_matrix=matrix)
 
 
 def _of_method(method: Method, answer, data, bootstrap):
     predicted = answer.argmax(axis=1)
     path_of = np.array(TASKS["begin"].class_of)
     right, path_right = predicted == data.labels, path_of[predicted] == path_of[data.labels]
-    sources = {
-        source: scores(data.labels[rows], predicted[rows], bootstrap, rows)
-        for source in np.unique(data.sources).tolist()
-        for rows in [np.flatnonzero(data.sources == source)]
-    }
-    return {
-        "name": method.name,
-        **scores(data.labels, predicted, bootstrap),
-        "path_right": float(path_right.mean()),
-        "right_given_path": float(right[path_right].mean()) if path_right.any() else 0.0,
-        "networks": method.networks,
-        "fitted_on": method.fitted_on,
-        "sources": sources,
-    }
+    sources = {}
+    for source in np.unique(data.sources).tolist():
+        rows = np.flatnonzero(data.sources == source)
+        sources[source] = scores(data.labels[rows], predicted[rows], bootstrap, rows)
+    return MethodScores(
+        name=method.name,
+        **vars(scores(data.labels, predicted, bootstrap)),
+        path_right=float(path_right.mean()),
+        right_given_path=float(right[path_right].mean()) if path_right.any() else 0.0,
+        networks=method.networks,
+        fitted_on=method.fitted_on,
+        sources=sources,
+    )
 
 
 def _temperatures(logits, labels):
-    found = {}
+    temperatures = {}
     for name, values in logits.items():
-        rows, classes = _own(name, labels)
+        rows, classes = _own_images(name, labels)
         if len(rows):
-            found[name] = fit_temperature(values[rows], classes)
-    return found
+            temperatures[name] = fit_temperature(values[rows], classes)
+    return temperatures
 
 
-def _calibrated(name, logits, labels, temperature):
-    rows, classes = _own(name, labels)
-    found = {}
+def _calibration(name, logits, labels, temperature):
+    rows, classes = _own_images(name, labels)
+    measured = {}
     for when, value in (("before", 1.0), ("after", temperature)):
         probabilities = tempered({name: logits[rows]}, {name: value})[name]
-        found[f"cross_entropy_{when}"] = float(
+        measured[f"cross_entropy_{when}"] = float(
             log_loss(classes, probabilities, labels=range(probabilities.shape[1]))
         )
-        found[f"ece_{when}"] = _reliability(probabilities, classes)["ece"]
-    return found
+        measured[f"ece_{when}"] = _reliability(probabilities, classes).ece
+    return Calibration(temperature=temperature, **measured)
 
 
 def _reliability(answer, classes):
@@ -215,9 +212,11 @@ def _reliability(answer, classes):
 
 
 def _seeds(database, parent, data, right):
-    """Accuracies of the methods that need no fitting, for each seed whose networks are trained."""
-    own = parent.name.partition(SEED)[2] or "0"
-    found = {name: {own: float(right[name].mean())} for name in _SEEDS_OF if name in right}
+    """Method -> seed -> accuracy, of the methods without fitting whose networks are trained."""
+    seed_of_parent = parent.name.partition(SEED)[2] or "0"
+    accuracies = {
+        name: {seed_of_parent: float(right[name].mean())} for name in _SEEDS_OF if name in right
+    }
     for seed, folders in other_seeds(parent).items():
         try:
             check_runs(database, folders)
@@ -225,8 +224,8 @@ def _seeds(database, parent, data, right):
             continue  # Its networks were trained on something else, e.g. before a rebuild.
         (logits,) = predict_logits(folders, data)
         probabilities = tempered(logits, {})
-        for name in found:
+        for name in accuracies:
             if set([FLAT] if name == FLAT else MULTI_NETWORK) <= set(folders):
                 answer = _SEEDS_OF[name](probabilities).argmax(axis=1)
-                found[name][seed] = float((answer == data.labels).mean())
-    return {name: dict(sorted(values.items())) for name, values in found.items()}
+                accuracies[name][seed] = float((answer == data.labels).mean())
+    return {name: dict(sorted(values.items())) for name, values in accuracies.items()}

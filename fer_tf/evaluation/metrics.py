@@ -9,6 +9,14 @@ from scipy.special import log_softmax, softmax
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score, recall_score
 
+from fer_tf.records.evaluation import (
+    ConfidenceBin,
+    Interval,
+    PairedDifference,
+    Reliability,
+    Scores,
+)
+
 RESAMPLES = 2000
 """Bootstrap resamples behind each 95 % interval."""
 
@@ -51,15 +59,16 @@ class Bootstrap:
         return self._drawn @ table.toarray().astype(np.float32)
 
     @staticmethod
-    def interval(values: np.ndarray) -> list[float]:
+    def interval(values: np.ndarray) -> Interval:
         """The percentile interval of values [RESAMPLES]; NaN, a class not drawn, is left out."""
-        return [float(bound) for bound in np.nanquantile(values, (0.025, 0.975))]
+        low, high = np.nanquantile(values, (0.025, 0.975))
+        return float(low), float(high)
 
 
 def scores(
     truth: np.ndarray, predicted: np.ndarray, bootstrap: Bootstrap, rows: np.ndarray | None = None
-) -> dict:
-    """Measures answers.
+) -> Scores:
+    """Measures predictions.
 
     Args:
         truth: int [N] classes.
@@ -68,10 +77,7 @@ def scores(
         rows: int [N], which of them these are; None: all.
 
     Returns:
-        "images"; "accuracy", "balanced_accuracy" and "macro_f1", each with "..._95" (low, high);
-        "majority_baseline", the share of the largest class, and "chance", the balanced accuracy of
-        guessing.
-        Macro-F1 averages over the classes that occur in truth.
+        Macro-F1 averages over the classes that occur in `truth`.
     """
     present, counts = np.unique(truth, return_counts=True)
     classes = int(max(truth.max(), predicted.max())) + 1
@@ -79,13 +85,13 @@ def scores(
     cells = bootstrap.sums(truth * classes + predicted, rows, classes**2)
     matrices = cells.reshape(-1, classes, classes)
     right = np.diagonal(matrices, axis1=1, axis2=2)
-    true, said = matrices.sum(axis=2), matrices.sum(axis=1)
+    true, predictions = matrices.sum(axis=2), matrices.sum(axis=1)
     drawn = np.maximum((true > 0).sum(axis=1), 1)  # classes; the others count for nothing
     with np.errstate(invalid="ignore"):
         samples = {
             "accuracy": right.sum(axis=1) / true.sum(axis=1),
             "balanced_accuracy": (right / np.maximum(true, 1)).sum(axis=1) / drawn,
-            "macro_f1": (2 * right / np.maximum(true + said, 1)).sum(axis=1) / drawn,
+            "macro_f1": (2 * right / np.maximum(true + predictions, 1)).sum(axis=1) / drawn,
         }
     macro = {"labels": present, "average": "macro", "zero_division": 0}
     values = {
@@ -93,39 +99,39 @@ def scores(
         "balanced_accuracy": recall_score(truth, predicted, **macro),
         "macro_f1": f1_score(truth, predicted, **macro),
     }
-    measured = {"images": len(truth)}
+    measured = {}
     for name, value in values.items():
         measured |= {name: float(value), f"{name}_95": bootstrap.interval(samples[name])}
-    return measured | {
-        "majority_baseline": float(counts.max() / counts.sum()),
-        "chance": 1 / len(present),
-    }
+    return Scores(
+        images=len(truth),
+        majority_baseline=float(counts.max() / counts.sum()),
+        chance=1 / len(present),
+        **measured,
+    )
 
 
-def compare(one: np.ndarray, other: np.ndarray, bootstrap: Bootstrap) -> dict:
-    """Compares two ways to answer the same images.
+def compare(one: np.ndarray, other: np.ndarray, bootstrap: Bootstrap) -> PairedDifference:
+    """Compares two ways to predict the same images.
 
     Args:
-        one: bool [N], whether each image was answered rightly.
-        other: the same of the other.
+        one: bool [N], whether each image is predicted rightly.
+        other: the same of the other way.
         bootstrap: of these images.
 
     Returns:
-        "difference" of their accuracies, one minus other, with "difference_95"; "only_one_right",
-        "only_other_right", images; "mcnemar_p", of McNemar's exact test that both are right
-        equally often, which takes the images for independent.
+        The difference one minus other.
     """
     change = one.astype(int) - other
     sums = bootstrap.sums(change + 1, np.arange(len(change)), 3)
     counts = np.bincount(change + 1, minlength=3)
     wins, losses = int(counts[2]), int(counts[0])
-    return {
-        "difference": float(change.mean()),
-        "difference_95": bootstrap.interval((sums[:, 2] - sums[:, 0]) / sums.sum(axis=1)),
-        "only_one_right": wins,
-        "only_other_right": losses,
-        "mcnemar_p": float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0,
-    }
+    return PairedDifference(
+        difference=float(change.mean()),
+        difference_95=bootstrap.interval((sums[:, 2] - sums[:, 0]) / sums.sum(axis=1)),
+        only_one_right=wins,
+        only_other_right=losses,
+        mcnemar_p=float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0,
+    )
 
 
 def fit_temperature(logits: np.ndarray, classes: np.ndarray) -> float:
@@ -158,27 +164,26 @@ def tempered(
     }
 
 
-def reliability(confidence: np.ndarray, right: np.ndarray) -> dict:
+def reliability(confidence: np.ndarray, right: np.ndarray) -> Reliability:
     """How well confidence agrees with accuracy.
 
     Args:
         confidence: float [N], 0 to 1.
-        right: bool [N].
+        right: bool [N], whether each image is predicted rightly.
 
     Returns:
-        "ece", the expected calibration error over `BINS` bins, 0 to 1, and "bins": for each that
-        is not empty "images", their mean "confidence" and their "accuracy".
+        The expected calibration error over `BINS` bins, and those bins that are not empty.
     """
     index = np.minimum((confidence * BINS).astype(int), BINS - 1)
     bins = []
     for number in np.unique(index):
-        own = index == number
+        inside = index == number
         bins.append(
-            {
-                "images": int(own.sum()),
-                "confidence": float(confidence[own].mean()),
-                "accuracy": float(right[own].mean()),
-            }
+            ConfidenceBin(
+                images=int(inside.sum()),
+                confidence=float(confidence[inside].mean()),
+                accuracy=float(right[inside].mean()),
+            )
         )
-    gaps = [each["images"] * abs(each["confidence"] - each["accuracy"]) for each in bins]
-    return {"ece": float(sum(gaps) / max(len(right), 1)), "bins": bins}
+    gaps = [each.images * abs(each.confidence - each.accuracy) for each in bins]
+    return Reliability(ece=float(sum(gaps) / max(len(right), 1)), bins=bins)

@@ -3,15 +3,19 @@
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
 
 from fer_tf.evaluation.ensembles import FLAT, JOINT, PATH_SELECTION
-from fer_tf.evaluation.evaluate import Evaluation
+from fer_tf.evaluation.evaluate import EvaluatedSplit
 from fer_tf.expressions import EXPRESSIONS, PATHS
-from fer_tf.files import write_json, written_beside
+from fer_tf.files import write_record, written_beside
 from fer_tf.models.networks import title_of
+from fer_tf.percent import percent, percent_with_interval, points_with_interval
 from fer_tf.plots.faces import plot_losses
 from fer_tf.plots.results import (
     Panel,
@@ -20,10 +24,9 @@ from fer_tf.plots.results import (
     plot_predictions,
     plot_reliability,
 )
+from fer_tf.provenance import Provenance
+from fer_tf.records.evaluation import EVALUATION, Evaluation
 from fer_tf.training.callbacks import validation_losses
-
-EVALUATION = "evaluation.json"
-"""In the recipe's folder; beside it `methods.csv` and the figures."""
 
 FACELESS = ("losses.png", "confusion.png", "reliability.png")
 """The figures that show no face of the database."""
@@ -31,7 +34,9 @@ FACELESS = ("losses.png", "confusion.png", "reliability.png")
 _SHOWN = (PATH_SELECTION, JOINT, FLAT)
 
 
-def write_evaluation(evaluation: Evaluation, parent: Path, provenance: dict) -> list[Path]:
+def write_evaluation(
+    evaluation: EvaluatedSplit, parent: Path, provenance: Provenance
+) -> list[Path]:
     """Writes evaluation.json, methods.csv, and figures 5, 6 and 7 of the paper.
 
     These are losses.png, confusion.png and predictions.png; reliability.png and attention.png are
@@ -41,47 +46,48 @@ def write_evaluation(evaluation: Evaluation, parent: Path, provenance: dict) -> 
     Args:
         evaluation: what `fer_tf.evaluation.evaluate.evaluate` returned.
         parent: the recipe's folder.
-        provenance: what `fer_tf.provenance.provenance` returned.
+        provenance: the program that measured.
 
     Returns:
         The files.
     """
-    numbers, title = evaluation.numbers, f"{evaluation.numbers['database']}, recipe {parent.name}"
-    write_json(parent / EVALUATION, {"provenance": provenance} | numbers)
-    write_csv(parent / "methods.csv", [flat_row(row) for row in numbers["methods"]])
+    numbers, labels = evaluation.numbers, evaluation.split.labels
+    title = f"{numbers.database}, recipe {parent.name}"
+    write_record(parent / EVALUATION, replace(numbers, provenance=provenance))
+    write_csv(parent / "methods.csv", [flat_row(row) for row in numbers.methods])
     written = [parent / EVALUATION, parent / "methods.csv"]
     shown = [name for name in _SHOWN if name in evaluation.answers]
-    said = {name: evaluation.answers[name].argmax(axis=1) for name in shown}
+    predicted = {name: evaluation.answers[name].argmax(axis=1) for name in shown}
     if losses := validation_losses(evaluation.folders):
         plot_losses(losses, parent / "losses.png", title)
         written.append(parent / "losses.png")
     if shown:
-        plot_confusions(evaluation.split.labels, said, parent / "confusion.png", title)
-        curves = {name: numbers["reliability"][name] for name in shown}
+        plot_confusions(labels, predicted, parent / "confusion.png", title)
+        curves = {name: numbers.reliability[name] for name in shown}
         plot_reliability(curves, parent / "reliability.png", title)
         written += [parent / "confusion.png", parent / "reliability.png"]
     if PATH_SELECTION in shown:
         with written_beside(parent / "predictions.png") as out:
             plot_predictions(_panels(evaluation), out)
         written.append(parent / "predictions.png")
-    rows = _one_of_each(evaluation.split.labels)
+    rows = _one_of_each(labels)
     images = evaluation.split.images[rows]
     if maps := _attention(evaluation, images):
-        titles = [EXPRESSIONS[label] for label in evaluation.split.labels[rows]]
+        titles = [EXPRESSIONS[label] for label in labels[rows]]
         plot_attention(images, maps, parent / "attention.png", titles)
         written.append(parent / "attention.png")
     return written
 
 
-def flat_row(row: dict) -> dict:
-    """One table row from the numbers of `metrics.scores`; each interval becomes two columns."""
-    line = {}
-    for name, value in row.items():
+def flat_row(record) -> dict:
+    """One table row from a dataclass of scores; each interval becomes two columns."""
+    row = {}
+    for name, value in vars(record).items():
         if name.endswith("_95"):
-            line[name.replace("_95", "_low")], line[name.replace("_95", "_high")] = value
-        elif not isinstance(value, dict | list):
-            line[name] = value
-    return line
+            row[name.replace("_95", "_low")], row[name.replace("_95", "_high")] = value
+        elif value is not None and not isinstance(value, dict | list):
+            row[name] = value
+    return row
 
 
 def write_csv(path: Path, rows: Sequence[dict]) -> None:
@@ -96,58 +102,61 @@ def write_csv(path: Path, rows: Sequence[dict]) -> None:
         out.write(text.getvalue().encode())
 
 
-def table(numbers: dict):
-    """The networks as a `rich.table.Table`, percentages with 95 % intervals."""
-    rows = _table(numbers, "network", "images", "accuracy", "majority", "balanced", "chance", "F1")
-    for row in numbers["results"]:
-        accuracy = _percent(row, "accuracy"), f"{100 * row['majority_baseline']:.1f}"
-        balanced = _percent(row, "balanced_accuracy"), f"{100 * row['chance']:.1f}"
-        f1 = f"{100 * row['macro_f1']:.1f}"
-        rows.add_row(row["name"], str(row["images"]), *accuracy, *balanced, f1)
-    return rows
+def networks_table(numbers: Evaluation) -> Table:
+    """The networks, percentages with 95 % intervals."""
+    table = _table(numbers, "network", "images", "accuracy", "majority", "balanced", "F1")
+    for row in numbers.results:
+        table.add_row(
+            row.name,
+            str(row.images),
+            percent_with_interval(row.accuracy, row.accuracy_95),
+            percent(row.majority_baseline),
+            percent_with_interval(row.balanced_accuracy, row.balanced_accuracy_95),
+            percent(row.macro_f1),
+        )
+    return table
 
 
-def methods_table(numbers: dict):
-    """The ways to combine networks as a `rich.table.Table`, all on the same images."""
-    rows = _table(numbers, "method", "accuracy", "path right", "then label", "balanced", "F1")
-    for row in numbers["methods"]:
-        shares = ("path_right", "right_given_path", "balanced_accuracy", "macro_f1")
-        cells = [f"{100 * row[name]:.1f}" for name in shares]
-        rows.add_row(row["name"], _percent(row, "accuracy"), *cells)
-    return rows
+def methods_table(numbers: Evaluation) -> Table:
+    """The ensemble methods, all on the same images."""
+    table = _table(numbers, "method", "accuracy", "path right", "then label", "balanced", "F1")
+    for row in numbers.methods:
+        shares = row.path_right, row.right_given_path, row.balanced_accuracy, row.macro_f1
+        accuracy = percent_with_interval(row.accuracy, row.accuracy_95)
+        table.add_row(row.name, accuracy, *map(percent, shares))
+    return table
 
 
-def sentences(numbers: dict) -> list[str]:
+def sentences(numbers: Evaluation) -> list[str]:
     """The comparisons, a sentence each."""
     return [
-        "{one} minus {other}: {0:+.1f} points ({1:+.1f} to {2:+.1f}); of {3} images right in one "
-        "alone it has {only_one_right}, McNemar p = {mcnemar_p:.2g}".format(
-            *(100 * value for value in (row["difference"], *row["difference_95"])),
-            row["only_one_right"] + row["only_other_right"],
-            **row,
-        )
-        for row in numbers["comparisons"]
+        f"{row.one} minus {row.other}: {points_with_interval(row)}; of "
+        f"{row.only_one_right + row.only_other_right} images right in one alone it has "
+        f"{row.only_one_right}, McNemar p = {row.mcnemar_p:.2g}"
+        for row in numbers.comparisons
+    ]
+
+
+def below_baseline(numbers: Evaluation) -> list[str]:
+    """The networks that are no better than their majority class, a phrase each."""
+    return [
+        f"{numbers.database} {row.name} {row.accuracy:.3f} (majority baseline "
+        f"{row.majority_baseline:.3f})"
+        for row in numbers.results
+        if row.accuracy <= row.majority_baseline
     ]
 
 
 def _table(numbers, first, *others):
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     title = (
-        f"{numbers['database']}, recipe {numbers['recipe']}: {numbers['images']:,} images of the "
-        f"{numbers['split']} split, %"
+        f"{numbers.database}, recipe {numbers.recipe}: {numbers.images:,} images of the "
+        f"{numbers.split} split, %"
     )
-    rows = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))  # 80 columns are enough.
-    rows.add_column(first, overflow="fold")
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))  # 80 columns are enough.
+    table.add_column(first, overflow="fold")
     for name in others:
-        rows.add_column(name, justify="right", no_wrap=True)
-    return rows
-
-
-def _percent(row, name):
-    values = (row[name], *row[f"{name}_95"])
-    return "{:.1f} ({:.1f}-{:.1f})".format(*(100 * value for value in values))
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
 
 
 def _panels(evaluation):

@@ -1,6 +1,7 @@
 """Every table of the paper from evaluations of trained networks, as files."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fer_tf.data.input_pipeline import UNCOVERED, Database, find_database
@@ -13,19 +14,23 @@ from fer_tf.evaluation.metrics import Bootstrap, scores
 from fer_tf.evaluation.report import FACELESS, flat_row, write_csv, write_evaluation
 from fer_tf.evaluation.run_set import check_runs, groups_of, predict_logits
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, TASKS
-from fer_tf.files import exclusive, read_json, require, write_json, written_beside
+from fer_tf.files import exclusive, write_record, written_beside
+from fer_tf.models.backbone import BACKBONES
 from fer_tf.occlusion.kinds import DATABASES
 from fer_tf.paper import MODELS, RESNET18_SEVEN_CLASSES, TABLE_2, TABLE_3
-from fer_tf.training.recipes import BACKBONES
-from fer_tf.training.run_folder import is_finished
+from fer_tf.provenance import Provenance
+from fer_tf.records.reproduction import (
+    REPRODUCTION,
+    Reproduction,
+    SourceCounts,
+    Table2Row,
+    read_reproduction,
+)
+from fer_tf.records.run import is_finished
 
 BEGIN, END = "<!-- made by `python cli.py reproduce --readme` -->", "<!-- end -->"
 """Lines of a Markdown file between which the tables go."""
 
-REPRODUCTION = "reproduction.json"
-"""In the folder of the tables: everything from which they are made."""
-
-_COLLECTED = ("recipe", "provenance", "evaluations", "table_1", "table_2")
 _TABLES = (
     *("table_1", "table_2", "table_3", "table_4", "methods", "sources", "comparisons"),
     *("calibration", "seeds", "training"),
@@ -68,127 +73,102 @@ def collect(
     databases: Sequence[Database],
     recipe: str,
     runs_dir: Path,
-    provenance: dict,
+    provenance: Provenance,
     note: Callable[[str], None],
-) -> dict:
+) -> Reproduction:
     """Evaluates all that was trained by a recipe; each evaluation is written beside its runs.
 
     Args:
-        databases: of `find_evaluable`.
-        recipe: the name of the runs' folders.
+        databases: from `find_evaluable`.
+        recipe: name of the runs' folders.
         runs_dir: where runs live.
-        provenance: of `fer_tf.provenance.provenance`.
-        note: is told what is done.
-
-    Returns:
-        Plain values: "provenance", "recipe", "evaluations" (a list of what
-        `fer_tf.evaluation.evaluate.evaluate` returned, each with its "provenance"), "table_1"
-        (config -> sources of its inspection) and "table_2" (a list of dicts "network", "recipe",
-        "config", "task", "split" and those of `fer_tf.evaluation.metrics.scores`), which holds the
-        networks of Table 2 whatever their recipe.
+        provenance: the program that measures.
+        note: receives a sentence on each step.
     """
-    found = {"provenance": provenance, "recipe": recipe}
-    found |= {"evaluations": [], "table_1": {}, "table_2": []}
+    evaluations, table_1, table_2 = [], {}, []
     for database in databases:
         parent = runs_dir / database.name / database.config / recipe
         note(f"{database}: evaluating the networks of recipe {recipe}")
         evaluation = evaluate(database, parent)
         write_evaluation(evaluation, parent, provenance)
-        found["evaluations"].append(evaluation.numbers | {"provenance": provenance})
-        found["table_1"][database.config] = read_inspection(database.folder)["sources"]
+        evaluations.append(replace(evaluation.numbers, provenance=provenance))
+        table_1[database.config] = _source_counts(database)
         if database.name == "concat_db":
-            found["table_2"] += _table_2(database, parent.parent)
-    return found
+            table_2 += _table_2(database, parent.parent)
+    return Reproduction(
+        provenance=provenance,
+        recipe=recipe,
+        evaluations=evaluations,
+        table_1=table_1,
+        table_2=table_2,
+    )
 
 
-def read_earlier(folder: Path, recipe: str) -> dict | None:
-    """What an earlier call wrote into a folder, see `collect`; None where there was none.
-
-    Args:
-        folder: where the tables are to go.
-        recipe: the name of the runs' folders.
-
-    Raises:
-        UserError: if it is of another recipe, whose tables would be overwritten, or no JSON.
-    """
-    path = folder / REPRODUCTION
-    if not path.is_file():
-        return None
-    earlier = read_json(path, "remove or mend it")
-    require(earlier, ("recipe", *_COLLECTED), path, "remove it")
-    if earlier["recipe"] != recipe:
-        raise UserError(
-            f"{folder} holds the tables of recipe {earlier['recipe']}, not {recipe}; give another "
-            "--results-dir."
-        )
-    return earlier
-
-
-def with_earlier(collected: dict, earlier: dict | None, note: Callable[[str], None]) -> dict:
-    """Adds what an earlier call wrote of databases whose runs are not here: on other machines.
+def with_earlier(
+    collected: Reproduction, earlier: Reproduction | None, note: Callable[[str], None]
+) -> Reproduction:
+    """Adds the earlier evaluations of databases whose runs are not here, but on other machines.
 
     Args:
-        collected: of `collect`.
-        earlier: of `read_earlier`.
-        note: is told what is kept.
+        collected: from `collect`.
+        earlier: from `read_reproduction`.
+        note: receives a sentence on each evaluation that is kept.
 
     Returns:
-        The same with these evaluations in the databases' order, each with its own "provenance".
+        The evaluations in the databases' order, each with its own provenance.
     """
     if earlier is None:
         return collected
-    here = {numbers["database"] for numbers in collected["evaluations"]}
-    kept = [n for n in earlier["evaluations"] if n["database"] not in here]
-    kept = [{"provenance": earlier["provenance"]} | numbers for numbers in kept]
+    here = {numbers.database for numbers in collected.evaluations}
+    kept = [
+        replace(numbers, provenance=numbers.provenance or earlier.provenance)
+        for numbers in earlier.evaluations
+        if numbers.database not in here
+    ]
     for numbers in kept:
-        made = "commit {commit}, {date}".format(**numbers["provenance"])
-        note(f"{numbers['database']}: its runs are not here; what was measured stays ({made})")
+        source = f"commit {numbers.provenance.commit}, {numbers.provenance.date}"
+        note(f"{numbers.database}: its runs are not here; what was measured stays ({source})")
     names = (*DATABASES, UNCOVERED)
     evaluations = sorted(
-        [*collected["evaluations"], *kept],
-        key=lambda numbers: names.index(numbers["database"].partition("/")[0]),
+        [*collected.evaluations, *kept],
+        key=lambda numbers: names.index(numbers.database.partition("/")[0]),
     )
-    # Those of Table 2 are measured with concat_db, or stay with it.
-    rows = [row for row in earlier["table_2"] if f"concat_db/{row['config']}" not in here]
-    return collected | {
-        "evaluations": evaluations,
-        "table_1": earlier["table_1"] | collected["table_1"],
-        "table_2": rows + collected["table_2"],
-    }
+    # The rows of Table 2 are measured with concat_db, or stay with it.
+    rows = [row for row in earlier.table_2 if f"concat_db/{row.config}" not in here]
+    return replace(
+        collected,
+        evaluations=evaluations,
+        table_1=earlier.table_1 | collected.table_1,
+        table_2=rows + collected.table_2,
+    )
 
 
-def tables(collected: dict) -> dict[str, list[dict]]:
+def tables(collected: Reproduction) -> dict[str, list[dict]]:
     """The rows of every table, by the name of its CSV file."""
     rows = {name: [] for name in _TABLES}
-    for config, sources in collected["table_1"].items():
-        for source, counts in sources.items():
-            paper = counts["paper"] or [""] * len(EXPRESSIONS)
-            for label, built, theirs in zip(EXPRESSIONS, counts["counts"], paper, strict=True):
-                row = {"config": config, "source": source, "expression": label, "built": built}
-                rows["table_1"].append(row | {"paper": theirs})
-    rows["table_2"] = [_with_paper(flat_row(row), _quoted_2(row)) for row in collected["table_2"]]
-    for numbers in collected["evaluations"]:
-        database, _, config = numbers["database"].partition("/")
-        place = {"database": database, "config": config, "recipe": numbers["recipe"]}
-        networks = {row["name"]: row for row in numbers["results"]}
+    rows["table_1"] = _rows_of_table_1(collected.table_1)
+    rows["table_2"] = [_with_paper(flat_row(row), _quoted_2(row)) for row in collected.table_2]
+    for numbers in collected.evaluations:
+        database, _, config = numbers.database.partition("/")
+        place = {"database": database, "config": config, "recipe": numbers.recipe}
+        networks = {row.name: row for row in numbers.results}
         for network in MULTI_NETWORK:
             if row := networks.get(TASKS[network].title):
                 quoted = TABLE_3[network].get(database, "")
                 rows["table_3"].append(_with_paper(place | flat_row(row), quoted))
-        for row in numbers["methods"]:
+        for row in numbers.methods:
             rows["methods"].append(place | flat_row(row))
-            if row["name"] in MODELS:
-                rows["table_4"].append(place | {"model": MODELS[row["name"]]} | flat_row(row))
-            for source, part in row["sources"].items():
-                line = place | {"method": row["name"], "source": source}
+            if row.name in MODELS:
+                rows["table_4"].append(place | {"model": MODELS[row.name]} | flat_row(row))
+            for source, part in row.sources.items():
+                line = place | {"method": row.name, "source": source}
                 rows["sources"].append(line | flat_row(part))
-        rows["comparisons"] += [place | flat_row(row) for row in numbers["comparisons"]]
-        for network, row in numbers["calibration"].items():
-            rows["calibration"].append(place | {"network": network} | row)
-        # Evaluations of earlier versions do not tell it.
-        for network, row in numbers.get("training", {}).items():
-            rows["training"].append(place | {"network": network} | row)
-        for method, seeds in numbers["seeds"].items():
+        rows["comparisons"] += [place | flat_row(row) for row in numbers.comparisons]
+        for network, row in numbers.calibration.items():
+            rows["calibration"].append(place | {"network": network} | vars(row))
+        for network, row in numbers.training.items():
+            rows["training"].append(place | {"network": network} | vars(row))
+        for method, seeds in numbers.seeds.items():
             rows["seeds"] += [
                 place | {"method": method, "seed": seed, "accuracy": accuracy}
                 for seed, accuracy in seeds.items()
@@ -197,8 +177,8 @@ def tables(collected: dict) -> dict[str, list[dict]]:
 
 
 def add_tables(
-    folder: Path, collected: dict, note: Callable[[str], None]
-) -> tuple[dict, list[Path]]:
+    folder: Path, collected: Reproduction, note: Callable[[str], None]
+) -> tuple[Reproduction, list[Path]]:
     """Writes the tables of what was collected and of what the folder holds of other databases.
 
     Another call that ends at the same time waits and keeps these.
@@ -212,23 +192,23 @@ def add_tables(
         `with_earlier` and the files.
 
     Raises:
-        UserError: see `read_earlier`.
+        UserError: see `read_reproduction`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with exclusive(folder):
-        earlier = read_earlier(folder, collected["recipe"])
+        earlier = read_reproduction(folder, collected.recipe)
         collected = with_earlier(collected, earlier, note)
         return collected, write_tables(folder, collected)
 
 
-def write_tables(folder: Path, collected: dict) -> list[Path]:
+def write_tables(folder: Path, collected: Reproduction) -> list[Path]:
     """Writes reproduction.json, a CSV file for each table and tables.md.
 
     Returns:
         The files. Those of tables that have become empty are removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / REPRODUCTION, collected)
+    write_record(folder / REPRODUCTION, collected)
     written = [folder / REPRODUCTION]
     for name, rows in tables(collected).items():
         path = folder / f"{name}.csv"
@@ -283,7 +263,7 @@ def marked_parts(path: Path) -> tuple[str, str]:
     return before + begin, end + after
 
 
-def update_readme(path: Path, collected: dict) -> None:
+def update_readme(path: Path, collected: Reproduction) -> None:
     """Puts the central tables between the marks of a Markdown file, see `marked_parts`."""
     before, after = marked_parts(path)
     with written_beside(path) as out:
@@ -301,18 +281,47 @@ def _table_2(database, configs_runs):
                 check_runs(database, {network: folder / network})
                 data = database.read(split)
                 (logits,) = predict_logits({network: folder / network}, data)
-                said = logits[network].argmax(axis=1)
                 truth = data.for_task(TASKS[network])[1]
-                place = {"network": backbone, "recipe": folder.name, "config": database.config}
-                measured = scores(truth, said, Bootstrap(groups_of(database, data)))
-                rows.append(place | {"task": network, "split": split} | measured)
+                predicted = logits[network].argmax(axis=1)
+                measured = scores(truth, predicted, Bootstrap(groups_of(database, data)))
+                rows.append(
+                    Table2Row(
+                        network=backbone,
+                        recipe=folder.name,
+                        config=database.config,
+                        task=network,
+                        split=split,
+                        **vars(measured),
+                    )
+                )
+    return rows
+
+
+def _source_counts(database):
+    sources = read_inspection(database.folder)["sources"]
+    return {
+        source: SourceCounts(counts=row["counts"], paper=row["paper"])
+        for source, row in sources.items()
+    }
+
+
+def _rows_of_table_1(configs):
+    rows = []
+    for config, sources in configs.items():
+        for source, row in sources.items():
+            paper = row.paper or [""] * len(EXPRESSIONS)
+            rows += [
+                {"config": config, "source": source, "expression": expression}
+                | {"built": built, "paper": quoted}
+                for expression, built, quoted in zip(EXPRESSIONS, row.counts, paper, strict=True)
+            ]
     return rows
 
 
 def _quoted_2(row):
-    if row["task"] == "begin":
-        return TABLE_2[row["network"]]
-    return RESNET18_SEVEN_CLASSES if row["network"] == "resnet18" else ""
+    if row.task == "begin":
+        return TABLE_2[row.network]
+    return RESNET18_SEVEN_CLASSES if row.network == "resnet18" else ""
 
 
 def _with_paper(row, percent):

@@ -1,6 +1,7 @@
-"""The finished runs of a recipe on a database, and what their networks say of images."""
+"""The finished runs of a recipe on a database, and their networks' logits for images."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +13,20 @@ from fer_tf.data.inspection_report import read_inspection
 from fer_tf.errors import UserError
 from fer_tf.evaluation.ensembles import FLAT, FLAT_LONGER, FLAT_NO_ATTENTION
 from fer_tf.expressions import TASKS
-from fer_tf.files import require
-from fer_tf.training.compatibility import refuse_mixture, refuse_other_start, refuse_partition
+from fer_tf.records.evaluation import TrainingSummary
+from fer_tf.records.run import is_finished, read_run
+from fer_tf.training.compatibility import (
+    refuse_mixture,
+    refuse_other_backbone,
+    refuse_other_faces,
+    refuse_other_origin,
+    refuse_partition,
+)
 from fer_tf.training.recipes import NO_ATTENTION
-from fer_tf.training.run_folder import RUN_FILE, SEED, beside, is_finished, read_run
+from fer_tf.training.run_folder import SEED, beside
 
 LONGER = "-longer"
 """Ends the name of a recipe whose flat network went on; see `benchmarks/flat_or_paths.py`."""
-
-TRAINING = (
-    *("seed", "training_images", "weights", "epochs_done", "best_epoch", "best_validation_loss"),
-    *("seconds", "images_per_second", "replicas", "machine", "commit", "begun", "ended"),
-)
-"""What `how_trained` tells, named as in `run.json`."""
 
 _BESIDE = {FLAT_NO_ATTENTION: NO_ATTENTION, FLAT_LONGER: LONGER}
 
@@ -42,37 +44,41 @@ def find_runs(parent: Path) -> dict[str, Path]:
     Raises:
         UserError: if the folder holds none.
     """
-    own = {network: parent / network for network in TASKS if is_finished(parent / network)}
-    if not own:
+    runs = {network: parent / network for network in TASKS if is_finished(parent / network)}
+    if not runs:
         raise UserError(
             f"{parent} holds no trained network; run `python cli.py train all` first, or name "
             "another --recipe or --runs-dir."
         )
     others = {name: beside(parent, suffix) / FLAT for name, suffix in _BESIDE.items()}
-    return own | {name: folder for name, folder in others.items() if is_finished(folder)}
+    return runs | {name: folder for name, folder in others.items() if is_finished(folder)}
 
 
-def how_trained(folder: Path) -> dict:
-    """How a finished run went and what it took: `TRAINING`, None for what it does not say."""
+def training_summary(folder: Path) -> TrainingSummary:
+    """How a finished run was trained."""
     run = read_run(folder)
-    return {name: run.get(name) for name in TRAINING}
+    return TrainingSummary(
+        **{each.name: getattr(run, each.name) for each in fields(TrainingSummary)}
+    )
 
 
 def other_seeds(parent: Path) -> dict[str, dict[str, Path]]:
     """The runs that differ from a recipe's in the seed alone: seed -> network -> its folder."""
-    base, found = parent.name.partition(SEED)[0], {}
+    base, runs_of_seed = parent.name.partition(SEED)[0], {}
     for folder in sorted(parent.parent.glob(f"{base}*")):
         name, _, seed = folder.name.partition(SEED)
         if name == base and folder != parent:
-            own = {n: folder / n for n in TASKS if _same_recipe(folder / n, parent / n)}
-            found |= {seed or "0": own} if own else {}
-    return found
+            folders = {n: folder / n for n in TASKS if _same_recipe(folder / n, parent / n)}
+            if folders:
+                runs_of_seed[seed or "0"] = folders
+    return runs_of_seed
 
 
 def _same_recipe(folder, other):
-    """Whether a run is finished and of the recipe of another, if there is that other."""
-    run, theirs = read_run(folder), read_run(other)
-    return is_finished(folder) and (theirs is None or run["recipe"] == theirs["recipe"])
+    """Whether a run is finished and, where the other one is there, has the other's recipe."""
+    run, other_run = read_run(folder), read_run(other)
+    finished = run is not None and run.finished
+    return finished and (other_run is None or run.recipe == other_run.recipe)
 
 
 def check_runs(database: Database, folders: Mapping[str, Path]) -> None:
@@ -89,26 +95,18 @@ def check_runs(database: Database, folders: Mapping[str, Path]) -> None:
     """
     runs = {name: read_run(folder) for name, folder in folders.items()}
     for name, run in runs.items():
-        path = folders[name] / RUN_FILE
-        require(run, ("data_fingerprint", "recipe"), path, "train again with --restart")
-        if run["data_fingerprint"] != database.fingerprint():
-            raise UserError(
-                f"{path} was trained on other faces than {database} holds now, or on another split "
-                "of them; train again with --restart."
-            )
-        refuse_partition(run, path)
-        refuse_other_start(run, folders[name])
-    own = [name for name in folders if name in TASKS]
-    for name in own[1:]:
-        refuse_mixture(runs, folders, own[0], name, ["recipe"])
-    backbones = {name: {"backbone": run["recipe"].get("backbone")} for name, run in runs.items()}
-    for name in folders:
-        if own and name not in own:
-            refuse_mixture(backbones, folders, own[0], name, ["backbone"])
+        refuse_other_faces(run, folders[name], str(database), database.fingerprint())
+        refuse_partition(run, folders[name])
+        refuse_other_origin(run, folders[name])
+    first, *others = (name for name in folders if name in TASKS)
+    for name in others:
+        refuse_mixture(runs, folders, first, name, ["recipe"])
+    for name in folders.keys() - TASKS.keys():
+        refuse_other_backbone(runs[first], folders[first], runs[name], folders[name])
 
 
 def predict_logits(folders: Mapping[str, Path], *splits: Split) -> list[dict[str, np.ndarray]]:
-    """What each network, loaded once, says of all images of some splits.
+    """The logits of each network, which is loaded once, for all images of some splits.
 
     Args:
         folders: network -> its run's folder.
@@ -120,12 +118,12 @@ def predict_logits(folders: Mapping[str, Path], *splits: Split) -> list[dict[str
     from fer_tf.training.checkpoint import load_best
 
     batches = [evaluation_batches(split.images, split.labels) for split in splits]
-    said = [{} for _ in splits]
+    logits = [{} for _ in splits]
     for name, folder in folders.items():
         network = load_best(folder)
-        for found, images in zip(said, batches, strict=True):
-            found[name] = network.predict(images, verbose=0)
-    return said
+        for logits_of_split, images in zip(logits, batches, strict=True):
+            logits_of_split[name] = network.predict(images, verbose=0)
+    return logits
 
 
 def groups_of(database: Database, data: Split) -> np.ndarray:

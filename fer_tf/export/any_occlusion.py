@@ -6,18 +6,22 @@ from pathlib import Path
 
 from fer_tf.data.input_pipeline import KINDS, UNCOVERED
 from fer_tf.errors import UserError
-from fer_tf.export.combine import common_facts, describe_networks, read_evaluation
+from fer_tf.export.combine import common_facts, network_entries
 from fer_tf.export.contract import USUAL_OPTIONS, ExportOptions
-from fer_tf.export.model_store import add_evaluation, publish, refuse_stranger
+from fer_tf.export.model_store import publish, refuse_stranger, with_evaluation
 from fer_tf.expressions import MULTI_NETWORK
 from fer_tf.models.networks import OCCLUSION_NET
 from fer_tf.occlusion.kinds import ANY_OCCLUSION, DATABASES
-from fer_tf.training.compatibility import finished_run, finished_runs
+from fer_tf.records.evaluation import read_evaluation
+from fer_tf.records.manifest import Manifest
+from fer_tf.records.run import is_finished
+from fer_tf.training.compatibility import (
+    finished_run,
+    finished_runs,
+    refuse_other_recipe,
+    refuse_other_split,
+)
 from fer_tf.training.recipes import RECOGNISER
-from fer_tf.training.run_folder import RUN_FILE, is_finished
-
-_SAME = ("config", "training_precision", "labels", "paths")
-"""What all runs must share, by their keys in `run.json`."""
 
 
 def occlusion_folder(runs_dir: Path, config: str) -> Path:
@@ -46,12 +50,13 @@ def find_run_folders(runs_dir: Path, config: str, recipe: str) -> dict[str, dict
     }
     if not all(map(is_finished, folders[UNCOVERED].values())):
         del folders[UNCOVERED]
-    for name, own in folders.items():
-        for network, folder in own.items():
+    for database, folders_of_database in folders.items():
+        for network, folder in folders_of_database.items():
             if not is_finished(folder):
                 raise UserError(
                     f"{folder} holds no {network} that is trained to its end; give `python cli.py "
-                    f"train all --database {name}/{config}` with the recipe of the others first."
+                    f"train all --database {database}/{config}` with the recipe of the others "
+                    "first."
                 )
     return folders
 
@@ -84,63 +89,44 @@ def combine_any_occlusion(
     from fer_tf.training.checkpoint import load_best
 
     recogniser = finished_run(OCCLUSION_NET, recogniser_folder)
-    runs = {name: finished_runs(folders) for name, folders in run_folders.items()}
+    runs = {database: finished_runs(folders) for database, folders in run_folders.items()}
     first = runs["concat_db"]["begin"]
-    for name, own in runs.items():
-        _refuse_strangers(first, own["begin"], run_folders[name]["begin"])
-    begins = {name: (own["begin"], run_folders[name]["begin"]) for name, own in runs.items()}
-    del begins["eye_cdb"]  # Its fingerprint is of the black boxes too.
-    for run, folder_of_run in (*begins.values(), (recogniser, recogniser_folder)):
-        # The same faces, hence the same splits: no face that one network learnt is another's test.
-        if run["data_fingerprint"] != first["data_fingerprint"]:
-            raise UserError(
-                f"{folder_of_run / RUN_FILE} was trained on other faces than "
-                f"{run_folders['concat_db']['begin']}; build the databases again where they are "
-                f"old, then give `python cli.py train {run['network']} --database "
-                f"{run['database']}/{run['config']} --restart`."
-            )
-    networks = describe_networks(
+    first_folder = run_folders["concat_db"]["begin"]
+    for database, runs_of_database in runs.items():
+        begin, begin_folder = runs_of_database["begin"], run_folders[database]["begin"]
+        refuse_other_recipe(first, begin, begin_folder)
+        if database != "eye_cdb":  # The fingerprint of eye_cdb is of the black boxes too.
+            refuse_other_split(first, first_folder, begin, begin_folder)
+    refuse_other_split(first, first_folder, recogniser, recogniser_folder)
+    entries = network_entries(
         {OCCLUSION_NET: recogniser}, {OCCLUSION_NET: recogniser_folder}, first
     )
-    for name, own in runs.items():
-        described = describe_networks(own, run_folders[name], first)
-        networks |= {f"{name}/{network}": row for network, row in described.items()}
-    answering = {kind: name for name, kind in DATABASES.items()}
-    answering = {"none": UNCOVERED if UNCOVERED in runs else answering["eyes"], **answering}
-    made = {
-        "database": ANY_OCCLUSION,
-        "occlusion": "any",
-        "data_fingerprint": first["data_fingerprint"],
-        **{name: first[name] for name in _SAME},
+    for database, runs_of_database in runs.items():
+        more = network_entries(runs_of_database, run_folders[database], first)
+        entries |= {f"{database}/{network}": entry for network, entry in more.items()}
+    answering = {kind: database for database, kind in DATABASES.items()}
+    uncovered = UNCOVERED if UNCOVERED in runs else answering["eyes"]
+    manifest = Manifest(
+        database=ANY_OCCLUSION,
+        occlusion="any",
+        networks=entries,
+        answering={"none": uncovered, **answering},
+        usual_eyes=runs["eye_cdb"]["begin"].recipe.usual_eyes,
         **common_facts(first),
-        "answering": answering,
-        "usual_eyes": runs["eye_cdb"]["begin"]["recipe"]["usual_eyes"],
-        "networks": networks,
-        "evaluation": None,
         **asdict(options),
-    }
-    for own in run_folders.values():
-        if numbers := read_evaluation(own["begin"].parent):
-            add_evaluation(made, numbers)
-    if not replace:
-        refuse_stranger(folder, made)
-    loaded = {
-        KINDS[name]: {network: load_best(each) for network, each in folders.items()}
-        for name, folders in run_folders.items()
-    }
-    net = load_best(recogniser_folder)
-    return publish(folder, lambda beside: export_any_occlusion(net, loaded, beside, options), made)
-
-
-def _refuse_strangers(first, run, folder):
-    """Refuses a multi-network that was trained otherwise than the first one."""
-    one, other = (
-        {**r, "recipe": r["recipe"]["name"], "backbone": r["recipe"]["backbone"]}
-        for r in (first, run)
     )
-    for name in (*_SAME, "recipe", "backbone"):
-        if one[name] != other[name]:
-            raise UserError(
-                f"{folder} was trained with {name} {other[name]}, concat_db with {one[name]}; only "
-                "networks trained alike can be combined: train them again with one recipe."
-            )
+    for folders in run_folders.values():
+        if numbers := read_evaluation(folders["begin"].parent):
+            manifest = with_evaluation(manifest, numbers) or manifest
+    if not replace:
+        refuse_stranger(folder, manifest)
+    networks = {
+        KINDS[database]: {network: load_best(each) for network, each in folders.items()}
+        for database, folders in run_folders.items()
+    }
+    occlusion_net = load_best(recogniser_folder)
+    return publish(
+        folder,
+        lambda beside: export_any_occlusion(occlusion_net, networks, beside, options),
+        manifest,
+    )

@@ -5,11 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fer_tf.export.contract import USUAL_OPTIONS, ExportOptions
-from fer_tf.export.model_store import add_evaluation, publish, refuse_stranger
+from fer_tf.export.model_store import publish, refuse_stranger, with_evaluation
 from fer_tf.expressions import MULTI_NETWORK
-from fer_tf.files import read_json, require
-from fer_tf.training.checkpoint import checkpoint_sha256
-from fer_tf.training.compatibility import RECORDED, SAME, finished_runs
+from fer_tf.records.evaluation import read_evaluation
+from fer_tf.records.manifest import Manifest, NetworkEntry
+from fer_tf.records.run import Run
+from fer_tf.training.compatibility import finished_runs
+from fer_tf.training.run_folder import checkpoint_sha256
 
 
 def combine(
@@ -43,72 +45,57 @@ def combine(
 
     runs = finished_runs(run_folders)
     begin = runs["begin"]
-    made = _manifest(runs, run_folders)
+    manifest = Manifest(
+        database=begin.database,
+        occlusion=begin.occlusion,
+        networks=network_entries(runs, run_folders, begin),
+        **common_facts(begin),
+        **asdict(options),
+    )
+    if numbers := read_evaluation(run_folders["begin"].parent):
+        manifest = with_evaluation(manifest, numbers) or manifest
     if not replace:
-        refuse_stranger(folder, made)
+        refuse_stranger(folder, manifest)
     networks = {network: load_best(run_folders[network]) for network in MULTI_NETWORK}
     return publish(
-        folder,
-        lambda beside: export(networks, begin["occlusion"], beside, options),
-        made | asdict(options),
+        folder, lambda beside: export(networks, begin.occlusion, beside, options), manifest
     )
 
 
-def _manifest(runs, run_folders):
-    begin = runs["begin"]
-    manifest = {
-        **{name: begin[name] for name in SAME},
-        **common_facts(begin),
-        "networks": describe_networks(runs, run_folders, begin),
-        "evaluation": None,
+def common_facts(run: Run) -> dict:
+    """Fields of `Manifest` that follow from one of the runs that belong together."""
+    return {
+        "config": run.config,
+        "data_fingerprint": run.data_fingerprint,
+        "recipe": run.recipe.name,
+        "image_size": run.recipe.image_size,
+        "training_precision": run.training_precision,
+        "labels": run.labels,
+        "paths": run.paths,
+        "fer_tf": run.fer_tf,
+        "packages": run.packages,
     }
-    if numbers := read_evaluation(run_folders["begin"].parent):
-        add_evaluation(manifest, numbers)
-    return manifest
 
 
-def common_facts(run: dict) -> dict:
-    """What a manifest tells of the recipe and the program that trained a run."""
-    recipe = run["recipe"]
-    facts = {"recipe": recipe["name"], "image_size": recipe["image_size"]}
-    return facts | {"fer_tf": run["fer_tf"], "packages": run["packages"]}
-
-
-def describe_networks(
-    runs: Mapping[str, dict], folders: Mapping[str, Path], first: dict
-) -> dict[str, dict]:
-    """What a manifest tells of each network.
+def network_entries(
+    runs: Mapping[str, Run], folders: Mapping[str, Path], first: Run
+) -> dict[str, NetworkEntry]:
+    """The entries of networks in a manifest.
 
     Args:
-        runs: network -> what its `run.json` holds.
+        runs: network -> its run.
         folders: network -> its run's folder.
-        first: the run whose packages the manifest tells for all; others are told where they differ.
+        first: the run whose program the manifest names; an entry names another program.
     """
     return {
-        network: {
-            **{key: run[key] for key in RECORDED},
-            "sha256": checkpoint_sha256(folders[network]),
-            **_other_versions(first, run),
-        }
+        network: NetworkEntry(
+            seed=run.seed,
+            training_images=run.training_images,
+            best_epoch=run.best_epoch,
+            best_validation_loss=run.best_validation_loss,
+            sha256=checkpoint_sha256(folders[network]),
+            fer_tf=run.fer_tf if run.fer_tf != first.fer_tf else None,
+            packages=run.packages if run.packages != first.packages else None,
+        )
         for network, run in runs.items()
     }
-
-
-def _other_versions(begin, run):
-    """A network's own "fer_tf" and "packages", where they are not BeginNet's."""
-    return {key: run[key] for key in ("fer_tf", "packages") if run[key] != begin[key]}
-
-
-def read_evaluation(folder: Path) -> dict | None:
-    """What `evaluate` wrote into the folder of a recipe's runs, None where it was not run.
-
-    Raises:
-        UserError: if it is damaged or of another version of this program.
-    """
-    path = folder / "evaluation.json"
-    if not path.is_file():
-        return None
-    cure = "give `python cli.py evaluate` again, or remove it"
-    numbers = read_json(path, cure)
-    require(numbers, ("split", "results"), path, cure)
-    return numbers

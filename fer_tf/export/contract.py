@@ -5,8 +5,10 @@ from dataclasses import dataclass
 ATTENTION = "attention"
 """Name of the signature that tells what the networks look at."""
 
-FORMS = (True, False, ATTENTION)
-"""In which networks are combined: routed, all paths, attention."""
+ROUTED, ALL_PATHS = "routed", "all_paths"
+
+FORMS = (ROUTED, ALL_PATHS, ATTENTION)
+"""The forms in which the same networks are combined; `ALL_PATHS` is also a signature's name."""
 
 MOST_FACES = 1024
 """Faces in a request. More are refused before they are decoded: memory grows with their number."""

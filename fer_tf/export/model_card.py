@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fer_tf.data.sources import OFFICIAL_SOURCES
-from fer_tf.export.model_store import is_pretrained, read_manifest
+from fer_tf.export.model_store import is_pretrained
 from fer_tf.export.warmup import routes
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.markdown import markdown_table
 from fer_tf.models.networks import COMBINED, title_of
+from fer_tf.percent import percent, percent_with_interval
+from fer_tf.records.manifest import Manifest, read_manifest
 
 _OCCLUSIONS = {
     "upper": "the upper half (rows 0 to 23 of 48); the model blackens it itself",
@@ -40,7 +42,7 @@ _RIGHTS = {
 }
 
 
-def model_card(name: str, version: int, manifest: dict) -> str:
+def model_card(name: str, version: int, manifest: Manifest) -> str:
     """Writes the card of a version.
 
     Args:
@@ -51,18 +53,18 @@ def model_card(name: str, version: int, manifest: dict) -> str:
     Returns:
         Markdown.
     """
-    labels = ", ".join(f"{i} {label}" for i, label in enumerate(manifest["labels"]))
-    rights = "\n".join(f"- {_RIGHTS[source]}" for source in sources_of(manifest["config"]))
+    labels = ", ".join(f"{i} {label}" for i, label in enumerate(manifest.labels))
+    rights = "\n".join(f"- {_RIGHTS[source]}" for source in sources_of(manifest.config))
     return f"""# {name}, version {version}
 
 Names the expression of a partly covered face. BeginNet picks one of three groups of expressions
 (a path), the subnet of that path picks the expression.{_answering(manifest)}
 
 - Labels, in order: {labels}.
-- Covered: {_OCCLUSIONS[manifest["occlusion"]]}.
-- Trained on {trained_on(manifest)} with recipe {manifest["recipe"]}, images of
-  {manifest["image_size"]} x {manifest["image_size"]} pixels, fer_tf {manifest["fer_tf"]}.
-- Convolutions compute in {manifest["precision"]}{_form(manifest)}.
+- Covered: {_OCCLUSIONS[manifest.occlusion]}.
+- Trained on {", ".join(manifest.trained_on)} with recipe {manifest.recipe}, images of
+  {manifest.image_size} x {manifest.image_size} pixels, fer_tf {manifest.fer_tf}.
+- Convolutions compute in {manifest.precision}{_form(manifest)}.
 - {_warm_up(manifest)}
 
 ## Use
@@ -82,7 +84,7 @@ and other coverings were not trained. Accuracy for groups of people was not meas
 
 ## Networks
 
-{_networks(manifest["networks"])}
+{_networks(manifest.networks)}
 
 ## Rights in the data
 
@@ -94,13 +96,13 @@ Whether and how a model trained on these pictures may be used is for their owner
 
 def _answering(manifest):
     """Which networks answer for which occlusion, where the model recognises it."""
-    pairs = [f"{kind} by {name}" for kind, name in manifest.get("answering", {}).items()]
+    pairs = [f"{kind} by {name}" for kind, name in (manifest.answering or {}).items()]
     return f" Each occlusion has networks of its own: {', '.join(pairs)}." if pairs else ""
 
 
 def _warm_up(manifest):
-    there = routes(manifest["occlusion"] == "any")
-    missing = [route for route in there if route not in manifest["warm_up_paths"]]
+    all_routes = routes(manifest.recognises_occlusion)
+    missing = [route for route in all_routes if route not in manifest.warm_up_paths]
     if not missing:
         return "Warm-up requests cover every signature; every path was tried before."
     paths = f"{'path' if len(missing) == 1 else 'paths'} {' and '.join(missing)}"
@@ -110,35 +112,27 @@ def _warm_up(manifest):
     )
 
 
-def trained_on(manifest: dict) -> str:
-    """The databases of a version: "concat_db/drawn", or several of one config."""
-    if "answering" not in manifest:
-        return f"{manifest['database']}/{manifest['config']}"
-    names = dict.fromkeys(manifest["answering"].values())
-    return ", ".join(f"{name}/{manifest['config']}" for name in names)
-
-
-def accuracy_sentence(manifest: dict) -> str:
+def accuracy_sentence(manifest: Manifest) -> str:
     """How good a version is on its test faces, in one sentence; "" where that was not measured."""
-    if measured := manifest.get("measured"):
+    if manifest.measured:
         shares = [
-            f"{100 * row['path selection']['accuracy']:.1f} % {_COVERED[kind]}"
-            for kind, row in measured["kinds"].items()
+            f"{percent(row.path_selection.accuracy)} % {_COVERED[kind]}"
+            for kind, row in manifest.measured.kinds.items()
         ]
         return f"Right on {', '.join(shares)} of its own test faces."
-    for row in (manifest.get("evaluation") or {}).get("results", []):
-        if row["name"] == COMBINED:
-            return f"Right on {100 * row['accuracy']:.1f} % of its own test images."
+    for row in manifest.evaluation.results if manifest.evaluation else []:
+        if row.name == COMBINED:
+            return f"Right on {percent(row.accuracy)} % of its own test images."
     return ""
 
 
 def named_with_accuracy(version: Path) -> str:
     """A version's folder, and how good it is on its test faces where that was measured."""
     sentence = accuracy_sentence(read_manifest(version))
-    own = f"{version}"
+    name = f"{version}"
     if is_pretrained(version):
-        own = f"{version.parent.name}, version {version.name}, which comes with fer_tf"
-    return f"{own}. {sentence}" if sentence else own
+        name = f"{version.parent.name}, version {version.name}, which comes with fer_tf"
+    return f"{name}. {sentence}" if sentence else name
 
 
 def sources_of(config: str) -> Sequence[str]:
@@ -148,38 +142,34 @@ def sources_of(config: str) -> Sequence[str]:
 
 
 def _form(manifest):
-    """How weights are stored and whether mirror images are asked, where it is not the usual."""
-    stored = manifest.get("weights", "float32")
-    parts = [f", their weights are stored in {stored}"] if stored != "float32" else []
-    if manifest.get("mirrored"):
+    """How weights are stored and whether mirror images are averaged, where that is not usual."""
+    parts = []
+    if manifest.weights != "float32":
+        parts.append(f", their weights are stored in {manifest.weights}")
+    if manifest.mirrored:
         parts.append("; each answer is the mean of those for the face and for its mirror image")
     return "".join(parts)
 
 
-def _measured(manifest):
-    """Accuracies of the model as a whole, where they were measured."""
-    measured = manifest.get("measured")
-    if not measured:
-        return ""
+def _measured(measured):
+    """The scores of the model as a whole, with its known failures."""
     rows = []
-    for kind, row in measured["kinds"].items():
-        chosen = row["path selection"]
-        recall = [f"{100 * chosen['recall'].get(name, 0):.0f}" for name in EXPRESSIONS]
+    for kind, row in measured.kinds.items():
+        selected = row.path_selection
+        recall = [f"{100 * selected.recall.get(name, 0):.0f}" for name in EXPRESSIONS]
         cells = [
-            _with_interval(chosen, "accuracy"),
-            f"{100 * chosen['balanced_accuracy']:.1f}",
-            _with_interval(row["joint probability"], "accuracy"),
-            f"{100 * row['recognised']:.1f}",
+            _accuracy(selected),
+            percent(selected.balanced_accuracy),
+            _accuracy(row.joint_probability),
+            percent(row.recognised),
         ]
-        rows.append([_COVERED[kind].strip("()"), chosen["images"], *cells, *recall])
+        rows.append([_COVERED[kind].strip("()"), selected.images, *cells, *recall])
     head = ["faces", "images", "accuracy, %", "balanced", "`all_paths`", "recognised", *EXPRESSIONS]
-    table = markdown_table(head, rows)
-    commit = measured["provenance"]["commit"]
     return (
-        f"The model as a whole, which recognises the occlusion itself, on the {measured['split']} "
-        f"faces of {measured['data'].partition('/')[2]}; the last columns are the shares of each "
-        f"expression's faces that are answered rightly (commit {commit}):\n\n{table}\n\n"
-        f"Known failures: {_failures(measured)}.\n\n"
+        f"The model as a whole, which recognises the occlusion itself, on the {measured.split} "
+        f"faces of {measured.data.partition('/')[2]}; the last columns are the shares of each "
+        f"expression's faces that are answered rightly (commit {measured.provenance.commit}):\n\n"
+        f"{markdown_table(head, rows)}\n\nKnown failures: {_failures(measured)}.\n\n"
     )
 
 
@@ -187,8 +177,8 @@ def _failures(measured):
     """The expressions that are answered rightly least often, as words."""
     shares = [
         (share, name, kind)
-        for kind, row in measured["kinds"].items()
-        for name, share in row["path selection"]["recall"].items()
+        for kind, row in measured.kinds.items()
+        for name, share in row.path_selection.recall.items()
     ]
     worst = [
         f"{name}, {_COVERED[kind].strip('()')} ({100 * share:.0f} %)"
@@ -197,45 +187,44 @@ def _failures(measured):
     return "answered rightly least often are " + "; ".join(worst)
 
 
-def _with_interval(row, name):
-    low, high = row[f"{name}_95"]
-    return f"{100 * row[name]:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+def _accuracy(row):
+    return percent_with_interval(row.accuracy, row.accuracy_95)
 
 
 def _results(manifest):
-    evaluation = manifest["evaluation"]
-    if evaluation is None and manifest.get("measured"):
-        return _measured(manifest)
+    whole = _measured(manifest.measured) if manifest.measured else ""
+    evaluation = manifest.evaluation
     if evaluation is None:
-        return "Not evaluated: `python cli.py evaluate` had not measured these networks yet."
+        return (
+            whole or "Not evaluated: `python cli.py evaluate` had not measured these networks yet."
+        )
     rows = [
         [
-            row["name"],
-            row["images"],
-            _with_interval(row, "accuracy"),
-            f"{100 * row['majority_baseline']:.1f}",
-            f"{100 * row['balanced_accuracy']:.1f}",
+            row.name,
+            row.images,
+            _accuracy(row),
+            percent(row.majority_baseline),
+            percent(row.balanced_accuracy),
         ]
-        for row in evaluation["results"]
+        for row in evaluation.results
     ]
     head = ["network", "images", "accuracy, %", "largest class alone", "balanced accuracy"]
     how = ""
-    if "answering" in manifest:
+    if manifest.answering:
         how = (
             " each database by itself, its occlusion known and eyes black where each face has "
             "them, so not of this model as a whole,"
         )
-    table = markdown_table(head, rows)
     return (
-        f"{_measured(manifest)}The networks on the {evaluation['split']} split,{how} with 95 % "
-        f"intervals:\n\n{table}"
+        f"{whole}The networks on the {evaluation.split} split,{how} with 95 % intervals:\n\n"
+        f"{markdown_table(head, rows)}"
     )
 
 
 def _networks(networks):
     rows = [
-        [_title(name), row["training_images"], row["seed"], row["best_epoch"], row["sha256"]]
-        for name, row in networks.items()
+        [_title(name), entry.training_images, entry.seed, entry.best_epoch, entry.sha256]
+        for name, entry in networks.items()
     ]
     return markdown_table(["network", "training images", "seed", "best epoch", "SHA-256"], rows)
 

@@ -6,16 +6,22 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from fer_tf.errors import UserError
-from fer_tf.files import exclusive, read_json, require, write_json, written_beside
-
-MANIFEST = Path("assets.extra") / "manifest.json"
-"""What a version is made of, beside its graph; servers ignore the folder's other files."""
+from fer_tf.files import exclusive, write_record, written_beside
+from fer_tf.records.evaluation import Evaluation
+from fer_tf.records.manifest import (
+    MANIFEST,
+    Manifest,
+    ModelEvaluation,
+    NetworkEvaluation,
+    read_manifest,
+)
 
 MODEL_CARD = Path("assets.extra") / "model_card.md"
-"""The same for readers."""
+"""What the manifest says, for readers."""
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 """Holds the model that comes with the program, `<name>/<integer version>/`."""
@@ -24,13 +30,13 @@ _STALE = 24 * 60 * 60
 """Seconds after which what an interrupted `combine` left is removed; none takes as long."""
 
 
-def publish(folder: Path, write: Callable[[Path], None], manifest: dict) -> Path:
+def publish(folder: Path, write: Callable[[Path], None], manifest: Manifest) -> Path:
     """Writes the next version of a model beside and renames it when it is whole.
 
     Args:
         folder: the model's, e.g. `saved_models/concat_db`.
         write: writes a SavedModel into a folder that does not exist.
-        manifest: what the version is made of; "warm_up_paths" is added.
+        manifest: what the version is made of; its `warm_up_paths` are replaced.
 
     Returns:
         The new version's folder.
@@ -45,10 +51,10 @@ def publish(folder: Path, write: Callable[[Path], None], manifest: dict) -> Path
         if time.time() - left.stat().st_mtime > _STALE:
             shutil.rmtree(left, ignore_errors=True)
     # A folder of its own for each process; the version within has the usual permissions.
-    with tempfile.TemporaryDirectory(dir=folder, prefix="writing-") as own:
-        beside = Path(own) / "version"
+    with tempfile.TemporaryDirectory(dir=folder, prefix="writing-") as writing:
+        beside = Path(writing) / "version"
         write(beside)
-        return _publish(beside, folder, manifest | {"warm_up_paths": write_warm_up(beside)})
+        return _publish(beside, folder, replace(manifest, warm_up_paths=write_warm_up(beside)))
 
 
 def _publish(beside, folder, manifest):
@@ -69,17 +75,17 @@ def _describe(version, name, number, manifest):
     """Writes manifest and model card, each beside and renamed."""
     from fer_tf.export.model_card import model_card
 
-    write_json(version / MANIFEST, manifest)
+    write_record(version / MANIFEST, manifest)
     with written_beside(version / MODEL_CARD) as out:
         out.write(model_card(name, number, manifest).encode())
 
 
-def record_evaluation(models_dir: Path, numbers: dict) -> list[Path]:
-    """Writes test accuracies into manifest and card of the versions that were measured.
+def record_evaluation(models_dir: Path, numbers: Evaluation) -> list[Path]:
+    """Writes test scores into manifest and card of the versions whose networks were measured.
 
     Args:
         models_dir: holds `<name>/<integer version>/`.
-        numbers: what `fer_tf.evaluation.evaluate.evaluate` returned.
+        numbers: the evaluation.
 
     Returns:
         The versions made of the very networks that were measured, by their SHA-256.
@@ -89,23 +95,22 @@ def record_evaluation(models_dir: Path, numbers: dict) -> list[Path]:
         if not (version / MANIFEST).is_file():
             continue
         with exclusive(version):  # Another `evaluate` may have rows for the same manifest.
-            manifest = read_manifest(version)
-            if add_evaluation(manifest, numbers):
+            if manifest := with_evaluation(read_manifest(version), numbers):
                 _describe(version, version.parent.name, int(version.name), manifest)
                 recorded.append(version)
     return recorded
 
 
-def record_measured(version: Path, measured: dict) -> None:
-    """Writes the numbers of `inference.model_evaluation` into a version's manifest and card."""
-    manifest = read_manifest(version) | {"measured": measured}
+def record_measured(version: Path, measured: ModelEvaluation) -> None:
+    """Writes the scores of a version as a whole into its manifest and card."""
+    manifest = replace(read_manifest(version), measured=measured)
     _describe(version, version.parent.name, int(version.name), manifest)
 
 
 def find_versions(folder: Path) -> list[Path]:
     """The versions of a model, oldest first: its integer sub-folders."""
-    found = [path for path in folder.glob("*") if path.name.isdecimal() and path.is_dir()]
-    return sorted(found, key=lambda path: int(path.name))
+    versions = [path for path in folder.glob("*") if path.name.isdecimal() and path.is_dir()]
+    return sorted(versions, key=lambda path: int(path.name))
 
 
 def newest_versions(models_dir: Path) -> dict[str, Path]:
@@ -113,12 +118,12 @@ def newest_versions(models_dir: Path) -> dict[str, Path]:
 
     Those in `models_dir`, and the model that comes with the program where none there has its name.
     """
-    found = {}
+    newest = {}
     for folder in (PRETRAINED, models_dir):
         for model in sorted(folder.glob("*")):
             if versions := find_versions(model):
-                found[model.name] = versions[-1]
-    return found
+                newest[model.name] = versions[-1]
+    return newest
 
 
 def is_pretrained(version: Path) -> bool:
@@ -140,8 +145,8 @@ def place_pretrained(models_dir: Path) -> list[Path]:
         if is_pretrained(version):
             folder = models_dir / name
             folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=folder, prefix="writing-") as own:
-                beside = shutil.copytree(version, Path(own) / "version")
+            with tempfile.TemporaryDirectory(dir=folder, prefix="writing-") as writing:
+                beside = shutil.copytree(version, Path(writing) / "version")
                 copied.append(beside.rename(folder / version.name))
     return copied
 
@@ -183,71 +188,52 @@ def plain_path(version: Path) -> Iterator[Path]:
         yield link
 
 
-def read_manifest(version: Path) -> dict:
-    """What a version was made of.
-
-    Raises:
-        UserError: if the version holds no manifest, so was not written by `combine`, or a
-            damaged one.
-    """
-    path = version / MANIFEST
-    again = "make the model again with `python cli.py combine`"
-    if not path.is_file():
-        raise UserError(f"{path} is missing; {again}.")
-    manifest = read_json(path, again)
-    require(manifest, ("occlusion",), path, again)
-    return manifest
-
-
-def refuse_stranger(folder: Path, manifest: dict) -> None:
+def refuse_stranger(folder: Path, manifest: Manifest) -> None:
     """Refuses a version beside others that are made of something else.
 
     Args:
-        folder: the model's; may not exist.
-        manifest: of the new version.
+        folder: the model's folder, which may not exist yet.
+        manifest: the new version's.
 
     Raises:
         UserError: if the newest version has another database, config or recipe.
     """
     for newest in find_versions(folder)[-1:]:
-        there = read_manifest(newest)
+        earlier = read_manifest(newest)
         for name in ("database", "config", "recipe"):
-            if there.get(name) != manifest[name]:
+            before, now = getattr(earlier, name), getattr(manifest, name)
+            if before != now:
                 raise UserError(
-                    f"{newest} was made with {name} {there.get(name)}, the new version with "
-                    f"{manifest[name]}: it would become the newest served. Choose another --name, "
-                    "or give --replace."
+                    f"{newest} was made with {name} {before}, the new version with {now}: it would "
+                    "become the newest served. Choose another --name, or give --replace."
                 )
 
 
-def add_evaluation(manifest: dict, numbers: dict) -> bool:
-    """Puts test accuracies into a manifest if they are of its networks, by their SHA-256.
+def with_evaluation(manifest: Manifest, numbers: Evaluation) -> Manifest | None:
+    """The manifest with test scores of its networks; None where others were measured.
 
     In the manifest of a model of several databases each row is named after its database, and the
-    rows of the others stay.
+    rows of the other databases stay.
 
     Args:
-        manifest: is changed.
-        numbers: what `fer_tf.evaluation.evaluate.evaluate` returned.
-
-    Returns:
-        Whether they are.
+        manifest: a version's.
+        numbers: an evaluation of one database.
     """
-    several = "answering" in manifest
-    mark = f"{numbers['database'].partition('/')[0]}/" if several else ""
+    database = numbers.database.partition("/")[0]
+    prefix = f"{database}/" if manifest.answering else ""
     sha256 = {
-        network.removeprefix(mark): row["sha256"]
-        for network, row in manifest.get("networks", {}).items()
-        if network.startswith(mark)
+        network.removeprefix(prefix): entry.sha256
+        for network, entry in manifest.networks.items()
+        if network.startswith(prefix)
     }
-    measured = numbers.get("sha256", {})
-    if not sha256 or any(measured.get(network) != value for network, value in sha256.items()):
-        return False
-    results = numbers["results"]
-    if several:
-        mark = mark.replace("/", ": ")
-        before = (manifest["evaluation"] or {}).get("results", [])
-        results = [row | {"name": f"{mark}{row['name']}"} for row in results]
-        results = [row for row in before if not row["name"].startswith(mark)] + results
-    manifest["evaluation"] = {"split": numbers["split"], "results": results}
-    return True
+    measured_others = any(numbers.sha256.get(name) != value for name, value in sha256.items())
+    if not sha256 or measured_others:
+        return None
+    results = numbers.results
+    if manifest.answering:
+        title = f"{database}: "
+        earlier = manifest.evaluation.results if manifest.evaluation else []
+        results = [row for row in earlier if not row.name.startswith(title)] + [
+            replace(row, name=f"{title}{row.name}") for row in results
+        ]
+    return replace(manifest, evaluation=NetworkEvaluation(split=numbers.split, results=results))

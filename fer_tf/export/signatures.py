@@ -2,7 +2,15 @@
 
 from pathlib import Path
 
-from fer_tf.export.contract import ATTENTION, FORMS, MOST_FACES, USUAL_OPTIONS, ExportOptions
+from fer_tf.export.contract import (
+    ALL_PATHS,
+    ATTENTION,
+    FORMS,
+    MOST_FACES,
+    ROUTED,
+    USUAL_OPTIONS,
+    ExportOptions,
+)
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, PATHS, TASKS
 from fer_tf.faces.face import FACE_SIZE
 from fer_tf.occlusion.kinds import RECOGNISED
@@ -107,7 +115,7 @@ def write_saved_model(layers: dict, folder: Path) -> None:
     # One function that three signatures call: traced once, not three times.
     image_spec = tf.TensorSpec((None, *shape), tf.uint8, name="image")
     routed = tf.function(
-        lambda image: _named(evaluate(image, True), True), [image_spec], autograph=False
+        lambda image: _named(evaluate(image, ROUTED), ROUTED), [image_spec], autograph=False
     )
 
     def classify(inputs):
@@ -127,7 +135,7 @@ def write_saved_model(layers: dict, folder: Path) -> None:
             lambda image_bytes: routed(_decoded(image_bytes, "image_bytes")),
             tf.TensorSpec((None,), tf.string, "image_bytes"),
         ),
-        ("all_paths", lambda image: _named(evaluate(image, False), False), image_spec),
+        (ALL_PATHS, lambda image: _named(evaluate(image, ALL_PATHS), ALL_PATHS), image_spec),
         ("classify", classify, tf.TensorSpec((None,), tf.string, "inputs")),
     ]
     if ATTENTION in models:
@@ -164,11 +172,11 @@ def _path_selections(networks, options):
     folded = [fold(networks[name], options.precision, options.weights) for name in MULTI_NETWORK]
     trunk, (begin, *subnets) = cut(folded)
     forms = {
-        routed: PathSelection(begin, subnets, routed, trunk, options.mirrored)
-        for routed in (True, False)
+        form: PathSelection(begin, subnets, form == ROUTED, trunk, options.mirrored)
+        for form in (ROUTED, ALL_PATHS)
     }
     if all(map(has_attention, folded[1:])):
-        forms[ATTENTION] = PathAttention(forms[True], map(attention_model, folded[1:]))
+        forms[ATTENTION] = PathAttention(forms[ROUTED], map(attention_model, folded[1:]))
     return forms
 
 
@@ -199,13 +207,13 @@ def _limited(batch, name):
         return tf.identity(batch)
 
 
-def _named(result, routed):
+def _named(result, form):
     """The outputs of a signature, N rows each."""
     import tensorflow as tf
 
     probabilities = result["probabilities"]
     class_id = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
-    path = None if routed else tf.gather(tf.constant(TASKS["begin"].class_of), class_id)
+    path = None if form == ROUTED else tf.gather(tf.constant(TASKS["begin"].class_of), class_id)
     outputs = {
         "label": tf.gather(tf.constant(EXPRESSIONS), class_id),
         "class_id": class_id,

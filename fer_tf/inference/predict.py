@@ -8,7 +8,7 @@ import numpy as np
 
 from fer_tf.errors import UserError
 from fer_tf.export.contract import ATTENTION, MOST_FACES
-from fer_tf.export.model_store import is_pretrained, load_version, newest_versions, read_manifest
+from fer_tf.export.model_store import is_pretrained, load_version, newest_versions
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.faces.detector import detect_faces
 from fer_tf.faces.face import Square, centred_square, crop_square, read_picture
@@ -16,6 +16,7 @@ from fer_tf.faces.pictures import Frame, Picture
 from fer_tf.faces.preprocessing import to_face
 from fer_tf.occlusion.kinds import ANY_OCCLUSION, RECOGNISED
 from fer_tf.occlusion.occlude import occlude
+from fer_tf.records.manifest import read_manifest
 
 FACES_TOGETHER = 32
 """Pictures are held until they have so many faces, which then go through the networks together."""
@@ -110,7 +111,7 @@ class ExpressionModel:
     """
 
     def __init__(self, version: Path):
-        self._occlusion = read_manifest(version)["occlusion"]
+        self._occlusion = read_manifest(version).occlusion
         self._model = load_version(version)  # Held: its signatures do not keep it alive.
 
     def answer(self, faces: np.ndarray) -> dict[str, np.ndarray]:

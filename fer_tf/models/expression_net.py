@@ -8,10 +8,11 @@ from keras import layers, ops
 
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.faces.face import FACE_SIZE
+from fer_tf.models.backbone import Backbone
 from fer_tf.models.layers.attention_map import AttentionMap
 from fer_tf.models.layers.class_logits import ClassLogits
 from fer_tf.models.layers.spatial_attention import SpatialAttention
-from fer_tf.models.resnext import ResNeXt
+from fer_tf.models.resnext import resnext
 
 LOGITS = "logits"
 """Name of the last layer, the one that depends on the classes."""
@@ -20,7 +21,7 @@ LOGITS = "logits"
 def expression_net(
     classes: int,
     image_size: int = 224,
-    backbone: ResNeXt | None = None,
+    backbone: Backbone | None = None,
     attention: bool = True,
     rows: tuple[int, int] = (0, FACE_SIZE),
     dropout: float = 0.0,
@@ -59,7 +60,7 @@ def expression_net(
         x = ops.image.resize(x, (height, image_size), interpolation="bilinear")
     if attention:
         x = SpatialAttention(name="attention")(x)
-    x = (backbone or ResNeXt())(x)
+    x = resnext(backbone or Backbone(), x)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     if dropout:
         x = layers.Dropout(dropout, name="dropout")(x)

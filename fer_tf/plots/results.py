@@ -10,6 +10,7 @@ import numpy as np
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.faces.face import FACE_SIZE
 from fer_tf.plots.faces import DPI, LINES, save
+from fer_tf.records.evaluation import ReliabilityPair
 
 _RIGHT, _WRONG = "#007a3d", "#c00000"  # Green and red as in Fig. 7; the wrong ones are also boxed.
 
@@ -65,11 +66,11 @@ def plot_confusions(truth: np.ndarray, predicted: Mapping[str, np.ndarray], path
     save(figure, path)
 
 
-def plot_reliability(curves: Mapping[str, Mapping[str, dict]], path: Path, title: str):
+def plot_reliability(curves: Mapping[str, ReliabilityPair], path: Path, title: str):
     """Draws how often answers of some confidence are right, before and after temperature scaling.
 
     Args:
-        curves: name of a method -> "before" and "after" -> `fer_tf.evaluation.metrics.reliability`.
+        curves: name of a method -> its reliability.
         path: where the PNG goes.
         title: stands above.
     """
@@ -77,17 +78,17 @@ def plot_reliability(curves: Mapping[str, Mapping[str, dict]], path: Path, title
 
     figure = Figure((3.6 * len(curves) + 0.6, 4.2), layout="constrained")
     axes = figure.subplots(1, len(curves), squeeze=False, sharey=True)[0]
-    for axis, (name, both) in zip(axes, curves.items(), strict=True):
+    for axis, (name, pair) in zip(axes, curves.items(), strict=True):
         axis.plot([0, 1], [0, 1], color="0.6", linewidth=1)
-        for (when, curve), (colour, dashes) in zip(both.items(), LINES, strict=False):
+        for (when, curve), (colour, dashes) in zip(vars(pair).items(), LINES, strict=False):
             axis.plot(
-                [each["confidence"] for each in curve["bins"]],
-                [each["accuracy"] for each in curve["bins"]],
+                [each.confidence for each in curve.bins],
+                [each.accuracy for each in curve.bins],
                 *("o",),
                 color=colour,
                 linestyle=dashes,
                 markersize=4,
-                label=f"{when}: ECE {100 * curve['ece']:.1f} %",
+                label=f"{when}: ECE {100 * curve.ece:.1f} %",
             )
         axis.set(xlabel="confidence", title=name, xlim=(0, 1), ylim=(0, 1), aspect="equal")
         axis.grid(alpha=0.3)

@@ -16,7 +16,7 @@ from fer_tf.files import written_beside
 from fer_tf.models.networks import title_of
 from fer_tf.training.checkpoint import Checkpoint
 from fer_tf.training.progress import Progress
-from fer_tf.training.recipes import Schedule
+from fer_tf.training.recipe import Schedule
 
 HISTORY = "history.csv"
 

@@ -1,7 +1,6 @@
 """Checkpoints of a training run: the best network so far, and the state to go on from."""
 
 import contextlib
-import hashlib
 import json
 import os
 import zipfile
@@ -14,8 +13,8 @@ import numpy as np
 
 from fer_tf.errors import UserError
 from fer_tf.files import written_beside
+from fer_tf.training.run_folder import BEST
 
-BEST = "best.keras"
 STATE = "state.npz"
 FORMAT = 1
 """Of the state file; another one is refused."""
@@ -214,10 +213,3 @@ def _refuse_format(path, meta):
 
 def _variables(model):
     return [*model.variables, *model.optimizer.variables]
-
-
-def checkpoint_sha256(run_folder: Path) -> str:
-    """SHA-256 of a run's best checkpoint, in hexadecimal digits: which network it is."""
-    from fer_tf.training.checkpoint import BEST
-
-    return hashlib.sha256((run_folder / BEST).read_bytes()).hexdigest()

@@ -1,96 +1,81 @@
 """Checks that runs belong together: one database, one split, one partition, one recipe."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from fer_tf.errors import UserError
 from fer_tf.expressions import MULTI_NETWORK, PATHS
-from fer_tf.files import require
-from fer_tf.training.checkpoint import checkpoint_sha256
-from fer_tf.training.run_folder import RUN_FILE, difference, read_run
+from fer_tf.records.run import RUN_FILE, Run, read_run
+from fer_tf.training.run_folder import BEST, checkpoint_sha256, first_difference
 
 SAME = (
-    "database",
-    "config",
-    "data_fingerprint",
-    "occlusion",
-    "recipe",
-    "training_precision",
-    "labels",
-    "paths",
+    *("database", "config", "data_fingerprint", "occlusion", "recipe", "training_precision"),
+    *("labels", "paths"),
 )
-"""What the four runs must share, by their keys in `run.json`."""
+"""Fields of `Run` in which the four networks of one model agree."""
 
-RECORDED = ("seed", "training_images", "best_epoch", "best_validation_loss")
-"""What the manifest takes over from each run."""
+_OF_ONE_NETWORK = (
+    *("schedule", "init_from", "init_database", "shared_stages"),
+    "expression_logits",
+)
+"""Fields of a recipe in which networks that are trained alike may differ."""
 
 
-def finished_runs(run_folders: Mapping[str, Path]) -> dict[str, dict]:
-    """What the `run.json` of the four networks hold.
+def finished_runs(run_folders: Mapping[str, Path]) -> dict[str, Run]:
+    """The runs of the four networks, which belong together.
 
     Args:
         run_folders: run folder of each network in `MULTI_NETWORK`.
 
     Raises:
-        UserError: if a network is not trained, if the four do not belong together, or if one
-            started from a network that has been trained anew since.
+        UserError: if a network is not trained, if the four do not belong together, or if one was
+            initialised from a network that has been trained anew since.
     """
-    runs = {
-        network: finished_run(network, run_folders[network], (*SAME, *RECORDED))
-        for network in MULTI_NETWORK
-    }
+    runs = {network: finished_run(network, run_folders[network]) for network in MULTI_NETWORK}
     for network, run in runs.items():
-        refuse_other_start(run, run_folders[network])
-    refuse_partition(runs["begin"], run_folders["begin"] / RUN_FILE)
+        refuse_other_origin(run, run_folders[network])
+    refuse_partition(runs["begin"], run_folders["begin"])
     for network in MULTI_NETWORK[1:]:
-        refuse_mixture(runs, run_folders, "begin", network, SAME)
+        refuse_mixture(runs, run_folders, "begin", network)
     return runs
 
 
-def finished_run(network: str, folder: Path, fields: Sequence[str] = RECORDED) -> dict:
-    """What the `run.json` of a trained network holds.
-
-    Args:
-        network: its name.
-        folder: of the run.
-        fields: keys that are needed besides those on the program that wrote it.
+def finished_run(network: str, folder: Path) -> Run:
+    """The run of a trained network.
 
     Raises:
-        UserError: if it is not trained to its end, or by another version of this program.
+        UserError: if the network is not trained to its last epoch, or if another version of this
+            program wrote its `run.json`.
     """
     run = read_run(folder)
-    if run is None or not run.get("finished"):
-        state = "is not finished" if run else "is missing"
+    if run is None or not run.finished:
+        state = "is missing" if run is None else "is not finished"
         raise UserError(
             f"The run of {network} in {folder} {state}; run `python cli.py train {network}` first."
         )
-    cure = f"train {network} again with --restart"
-    require(run, (*fields, "fer_tf", "packages"), folder / RUN_FILE, cure)
     return run
 
 
-def refuse_other_start(run: dict, folder: Path) -> None:
-    """Refuses a run that started from another network than the one that is there now.
+def refuse_other_origin(run: Run, folder: Path) -> None:
+    """Refuses a run that was initialised from another network than the one that is there now.
 
-    Runs whose `run.json` does not record it, and those without that network beside, pass.
+    A run that does not record its origin, or whose origin is not there, passes.
 
     Args:
-        run: what its `run.json` holds.
-        folder: of the run.
+        run: the run.
+        folder: the run's folder.
 
     Raises:
-        UserError: if they differ.
+        UserError: if the networks differ.
     """
-    from fer_tf.training.checkpoint import BEST
-
-    origin = folder.parent / (run["recipe"].get("init_from") or "")
-    if database := run["recipe"].get("init_database"):
+    origin = folder.parent / (run.recipe.init_from or "")
+    if run.recipe.init_database:
         runs_dir, (config, recipe, network) = folder.parents[3], folder.parts[-3:]
-        origin = runs_dir / database / config / recipe / network
-    started_from = run.get("started_from")
-    if not started_from or not (origin / BEST).is_file():
+        origin = runs_dir / run.recipe.init_database / config / recipe / network
+    if not run.init_sha256 or not (origin / BEST).is_file():
         return
-    if checkpoint_sha256(origin) != started_from:
+    if checkpoint_sha256(origin) != run.init_sha256:
         raise UserError(
             f"{folder} started from a {origin.name} that is gone: {origin} has been trained anew "
             f"since. Train {folder.name} again with --restart, or put the former {origin.name} "
@@ -99,58 +84,120 @@ def refuse_other_start(run: dict, folder: Path) -> None:
 
 
 def refuse_mixture(
-    runs: Mapping[str, dict],
+    runs: Mapping[str, Run],
     folders: Mapping[str, Path],
     one: str,
     other: str,
-    fields: Sequence[str],
+    fields: Sequence[str] = SAME,
 ) -> None:
     """Refuses two networks that were not trained alike.
 
     Args:
-        runs: network -> what its `run.json` holds.
+        runs: network -> its run.
         folders: network -> its run's folder.
         one: a network.
-        other: another.
-        fields: keys of `run.json` that must agree; of recipes all but what each has of its own.
+        other: another network.
+        fields: fields of `Run` that must agree; a recipe may differ in what each network has for
+            itself.
 
     Raises:
         UserError: naming the first difference.
     """
-    for name in fields:
-        found = difference(_shared(runs[one][name]), _shared(runs[other][name]), name)
-        if found:
-            field, ours, theirs = found
+    values = [{name: _shared(runs[network], name) for name in fields} for network in (one, other)]
+    if difference := first_difference(*values):
+        field, ours, theirs = difference
+        raise UserError(
+            f"{folders[one]} and {folders[other]} differ in {field}: {ours} and {theirs}. Only "
+            "networks trained alike can be combined: train them again with one recipe on one "
+            "database."
+        )
+
+
+def refuse_other_backbone(run: Run, folder: Path, other: Run, other_folder: Path) -> None:
+    """Refuses two flat networks whose backbones differ.
+
+    Raises:
+        UserError: naming the first difference.
+    """
+    values = [{"backbone": each.recipe.backbone} for each in (run, other)]
+    if difference := first_difference(*values):
+        field, ours, theirs = difference
+        raise UserError(
+            f"{folder} and {other_folder} differ in {field}: {ours} and {theirs}; train them again "
+            "with one recipe."
+        )
+
+
+def refuse_other_faces(run: Run, folder: Path, database: str, fingerprint: str) -> None:
+    """Refuses a run that was trained on other faces than a database contains now.
+
+    Args:
+        run: the run.
+        folder: the run's folder.
+        database: the database's name for the message.
+        fingerprint: the database's.
+
+    Raises:
+        UserError: if the fingerprints differ.
+    """
+    if run.data_fingerprint != fingerprint:
+        raise UserError(
+            f"{folder} was trained on other faces than {database} holds now, or on "
+            "another split of them; train again with --restart."
+        )
+
+
+def refuse_other_split(first: Run, first_folder: Path, run: Run, folder: Path) -> None:
+    """Refuses a run on other faces than another run: a face that one learnt may test the other.
+
+    Raises:
+        UserError: if the fingerprints differ.
+    """
+    if run.data_fingerprint != first.data_fingerprint:
+        raise UserError(
+            f"{folder / RUN_FILE} was trained on other faces than {first_folder}; build the "
+            "databases again where they are old, then give `python cli.py train "
+            f"{run.network} --database {run.database}/{run.config} --restart`."
+        )
+
+
+def refuse_other_recipe(first: Run, run: Run, folder: Path) -> None:
+    """Refuses a multi-network that was trained with another recipe than that of concat_db.
+
+    Raises:
+        UserError: naming the first field that differs.
+    """
+    ours, theirs = (
+        vars(each) | {"recipe": each.recipe.name, "backbone": each.recipe.backbone}
+        for each in (first, run)
+    )
+    for name in ("config", "training_precision", "labels", "paths", "recipe", "backbone"):
+        if ours[name] != theirs[name]:
             raise UserError(
-                f"{folders[one]} and {folders[other]} differ in {field}: {ours} and {theirs}. Only "
-                "networks trained alike can be combined: train them again with one recipe on one "
-                "database."
+                f"{folder} was trained with {name} {theirs[name]}, concat_db with {ours[name]}; "
+                "only networks trained alike can be combined: train them again with one recipe."
             )
 
 
-def refuse_partition(run: dict, path: Path) -> None:
+def refuse_partition(run: Run, folder: Path) -> None:
     """Refuses a run that was trained for another partition than `PATHS`.
-
-    Args:
-        run: what its `run.json` holds.
-        path: that file.
 
     Raises:
         UserError: naming both partitions.
     """
-    ours = {name: list(expressions) for name, expressions in PATHS.items()}
-    if run["paths"] != ours:
-        then, today = (
-            " | ".join(", ".join(names) for names in paths.values())
-            for paths in (run["paths"], ours)
+    today = {path: list(names) for path, names in PATHS.items()}
+    if run.paths != today:
+        trained_for, now_used = (
+            " | ".join(", ".join(names) for names in paths.values()) for paths in (run.paths, today)
         )
         raise UserError(
-            f"{path} was trained for the paths {then}; fer_tf/expressions.py now has {today}. Put "
-            "those back, or train again with --restart."
+            f"{folder / RUN_FILE} was trained for the paths {trained_for}; fer_tf/expressions.py "
+            f"now has {now_used}. Put those back, or train again with --restart."
         )
 
 
-def _shared(value):
-    """A recipe without what each network has of its own; else the value."""
-    own = ("schedule", "init_from", "init_database", "shared_stages", "expression_logits")
-    return {**value, **dict.fromkeys(own)} if isinstance(value, dict) else value
+def _shared(run, name):
+    """A field of a run, a recipe without what each network has for itself."""
+    if name != "recipe":
+        return getattr(run, name)
+    return asdict(run.recipe) | dict.fromkeys(_OF_ONE_NETWORK)

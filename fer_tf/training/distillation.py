@@ -15,7 +15,8 @@ from scipy.special import softmax
 from fer_tf.errors import UserError
 from fer_tf.expressions import Task
 from fer_tf.files import written_beside
-from fer_tf.training.run_folder import is_finished, read_run
+from fer_tf.records.run import is_finished, read_run
+from fer_tf.training.compatibility import refuse_other_faces
 
 LOGITS_FILE = "train_logits.npz"
 """In a teacher's run folder: what it says of the training faces, so that it is asked once."""
@@ -46,11 +47,7 @@ def teacher_logits(folder: Path, faces: np.ndarray, fingerprint: str) -> np.ndar
             f"--database {folder.parents[2].name}/{folder.parents[1].name} --recipe "
             f"{folder.parent.name}` first."
         )
-    if read_run(folder)["data_fingerprint"] != fingerprint:
-        raise UserError(
-            f"{folder} was trained on other faces than {folder.parents[1].name} holds now; train "
-            "it again with --restart."
-        )
+    refuse_other_faces(read_run(folder), folder, folder.parents[1].name, fingerprint)
     path = folder / LOGITS_FILE
     if path.is_file():
         with np.load(path) as stored:

@@ -14,7 +14,8 @@ from fer_tf.errors import UserError
 from fer_tf.expressions import TASKS
 from fer_tf.models.networks import OCCLUSION_NET
 from fer_tf.occlusion.kinds import RECOGNISED
-from fer_tf.training.run_folder import RunKey, is_finished
+from fer_tf.records.run import is_finished
+from fer_tf.training.run_folder import RunKey
 
 
 def train_in_turn(

@@ -5,7 +5,7 @@ import contextlib
 import keras
 
 from fer_tf.training.distillation import DistillationLoss
-from fer_tf.training.recipes import Recipe, Schedule
+from fer_tf.training.recipe import Recipe, Schedule
 from fer_tf.training.run_folder import RunKey
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from fer_tf import terminal
 from fer_tf.models.networks import title_of
+from fer_tf.records.run import Run
 
 _VALUES = {
     "loss": "loss",
@@ -170,19 +171,19 @@ class Progress:
         if epoch < row.epochs:
             row.epoch, row.share = epoch + 1, 0.0
 
-    def finish(self, network: str, run: Mapping, history: Sequence[Mapping[str, float]]) -> None:
+    def finish(self, network: str, run: Run, history: Sequence[Mapping[str, float]]) -> None:
         """A network is trained, now or in an earlier process.
 
         Args:
             network: its name.
-            run: its `run.json`.
+            run: the finished run.
             history: its rows, of which the best epoch's are shown.
         """
         row = self._rows[network]
-        row.state, row.epoch, row.epochs = "done", run["best_epoch"], run["epochs_done"]
+        row.state, row.epoch, row.epochs = "done", run.best_epoch, run.epochs_done
         row.values = dict(history[row.epoch - 1]) if len(history) >= row.epoch else {}
-        row.values["val_loss"] = run["best_validation_loss"]
-        row.images_per_second = run["images_per_second"]
+        row.values["val_loss"] = run.best_validation_loss
+        row.images_per_second = run.images_per_second
         if not self._live:
             self._print(row.line())
 

@@ -9,19 +9,12 @@ import numpy as np
 
 from fer_tf.errors import UserError
 from fer_tf.expressions import MULTI_NETWORK, TASKS
-from fer_tf.files import write_json
 from fer_tf.models.networks import classes_of
 from fer_tf.occlusion.kinds import RECOGNISED, visible_rows
-from fer_tf.training.recipes import Recipe
-from fer_tf.training.run_folder import (
-    RUN_FILE,
-    RunKey,
-    is_finished,
-    locked,
-    now,
-    other_versions,
-    read_run,
-)
+from fer_tf.records.run import Run, is_finished, read_run, write_run
+from fer_tf.training.compatibility import refuse_other_faces, refuse_other_origin
+from fer_tf.training.recipe import Recipe
+from fer_tf.training.run_folder import RunKey, locked, now, other_versions
 from fer_tf.training.strategies import make_deterministic
 from fer_tf.training.workers import is_chief, open_for_all, worker_count
 
@@ -29,12 +22,11 @@ from fer_tf.training.workers import is_chief, open_for_all, worker_count
 def build_network(network: str, recipe: Recipe, occlusion: str):
     """A fresh network for a task: uint8 [B, 48, 48, 1] in, logits [B, classes] out."""
     from fer_tf.models.expression_net import expression_net
-    from fer_tf.models.resnext import ResNeXt
 
     return expression_net(
         classes=len(classes_of(network)),
         image_size=recipe.image_size,
-        backbone=ResNeXt(**vars(recipe.backbone)),
+        backbone=recipe.backbone,
         attention=recipe.attention,
         rows=visible_rows(occlusion if recipe.visible_rows else "eyes"),
         dropout=recipe.dropout,
@@ -60,7 +52,7 @@ def train_network(
     deterministic: bool = False,
     note: Callable[[str], None] | None = None,
     start=None,
-) -> dict:
+) -> Run:
     """Trains one network and leaves its run folder.
 
     The folder holds `best.keras` (of the epoch that the recipe keeps), `state.npz` (to go on from),
@@ -86,7 +78,7 @@ def train_network(
             default what the recipe says.
 
     Returns:
-        What `run.json` holds.
+        The finished run, as `run.json` records it.
 
     Raises:
         UserError: if the folder holds a run with other data, recipe, seed or precision, or one
@@ -97,8 +89,8 @@ def train_network(
             lost.
     """
     from fer_tf.training.callbacks import explained, read_history
-    from fer_tf.training.checkpoint import checkpoint_sha256, epochs_done, load_best
-    from fer_tf.training.compatibility import refuse_other_start
+    from fer_tf.training.checkpoint import epochs_done, load_best
+    from fer_tf.training.run_folder import checkpoint_sha256
 
     _refuse_settings()
     schedule = key.recipe.schedules[network]
@@ -111,27 +103,28 @@ def train_network(
         explained(network, schedule, worker_count(strategy)),
         locked(folder) if is_chief(strategy) else contextlib.nullcontext(),
     ):
-        run = open_for_all(folder, key.as_dict(network), restart, strategy)
-        begun = run["finished"] or epochs_done(folder) > 0
+        run = open_for_all(folder, key.setup(network), restart, strategy)
+        begun = run.finished or epochs_done(folder) > 0
         if begun:
-            refuse_other_start(run, folder)
-        if run["finished"]:
+            refuse_other_origin(run, folder)
+        if run.finished:
             if progress:
                 progress.finish(network, run, read_history(folder))
             return run
         if deterministic:
             make_deterministic()
-        run |= {"deterministic": deterministic}
+        run = replace(run, deterministic=deterministic)
         if start is None and not begun and (origin := _starting_point(network, key, runs_dir)):
             start = load_best(origin)
-            run |= {"started_from": checkpoint_sha256(origin)}
+            run = replace(run, init_sha256=checkpoint_sha256(origin))
             if is_chief(strategy):
-                write_json(folder / RUN_FILE, run)
-        run |= _fit(
+                write_run(folder, run)
+        result = _fit(
             network, key, train, validation, folder, start, strategy, verbose, progress, note
         )
+        run = replace(run, **result)
         if is_chief(strategy):
-            write_json(folder / RUN_FILE, run)
+            write_run(folder, run)
         if progress:
             progress.finish(network, run, read_history(folder))
         return run
@@ -150,12 +143,8 @@ def _starting_point(network, key, runs_dir):
             f"in {folder}; give `python cli.py train {parent} --database {database}/{key.config} "
             f"--recipe {key.recipe.name}` first."
         )
-    own = database == key.database
-    if read_run(folder)["data_fingerprint"] != (key.fingerprint if own else key.origin_fingerprint):
-        raise UserError(
-            f"{folder} was trained on other faces than {database}/{key.config} holds now; "
-            f"train {parent} again with --restart."
-        )
+    expected = key.fingerprint if database == key.database else key.origin_fingerprint
+    refuse_other_faces(read_run(folder), folder, f"{database}/{key.config}", expected)
     return folder
 
 

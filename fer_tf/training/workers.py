@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from fer_tf.errors import UserError
-from fer_tf.training.run_folder import open_run, read_run
+from fer_tf.records.run import Run, RunSetup, read_run
+from fer_tf.training.run_folder import open_run
 
 
 def is_chief(strategy) -> bool:
@@ -47,12 +48,12 @@ def chiefs_value(strategy, value: int) -> int:
     return int(strategy.experimental_local_results(strategy.run(tf.function(share)))[0])
 
 
-def open_for_all(folder: Path, key: dict, restart: bool, strategy) -> dict:
+def open_for_all(folder: Path, setup: RunSetup, restart: bool, strategy) -> Run:
     """The chief opens the run; the other workers wait and see that they read the same.
 
     Args:
         folder: of the run.
-        key: what it is made of, `RunKey.as_dict`.
+        setup: what the run is made of.
         restart: throw away what the folder holds.
         strategy: of this process, or None.
 
@@ -63,13 +64,13 @@ def open_for_all(folder: Path, key: dict, restart: bool, strategy) -> dict:
     from fer_tf.training.checkpoint import epochs_done
 
     if worker_count(strategy) == 1:
-        return open_run(folder, key, restart)
+        return open_run(folder, setup, restart)
     refused, finished = -1, -2
     run, error, state = None, None, 0
     if is_chief(strategy):
         try:
-            run = open_run(folder, key, restart)
-            state = finished if run["finished"] else epochs_done(folder)
+            run = open_run(folder, setup, restart)
+            state = finished if run.finished else epochs_done(folder)
         except UserError as refusal:
             error, state = refusal, refused
     state = chiefs_value(strategy, state)
@@ -79,8 +80,8 @@ def open_for_all(folder: Path, key: dict, restart: bool, strategy) -> dict:
         raise UserError("The first worker refused to train; it says why.")
     if is_chief(strategy):
         return run
-    run = read_run(folder) or key | {"finished": False}
-    if state != (finished if run["finished"] else epochs_done(folder)):
+    run = read_run(folder) or Run(**vars(setup))
+    if state != (finished if run.finished else epochs_done(folder)):
         raise UserError(
             f"{folder} does not hold here what it holds for the first worker; --runs-dir must be a "
             "folder that all workers share."

@@ -1,11 +1,11 @@
 """What the page says, without a browser; most of it without Gradio too."""
 
 import base64
-import json
 import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,7 +27,10 @@ from fer_tf.data.sources.drawn import draw_face, draw_portrait
 from fer_tf.errors import UserError
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.occlusion.occlude import occlude
+from fer_tf.records.manifest import NetworkEvaluation
 from fer_tf.serving.rest_client import Server, ServerRefusal, SignatureMissing
+from tests.fer_tf.export.test_combine import ROW
+from tests.records import put_manifest
 
 HAPPINESS, SURPRISE = EXPRESSIONS.index("Happiness"), EXPRESSIONS.index("Surprise")
 
@@ -195,15 +198,13 @@ def models_dir(tmp_path):
     """Versions with manifests alone; concat_db of drawn faces in its newest."""
 
     def write(name, version, config, **more):
-        folder = tmp_path / name / version / "assets.extra"
-        folder.mkdir(parents=True)
-        made = {"database": name, "config": config, "recipe": "demo", "occlusion": "upper"}
-        (folder / "manifest.json").write_text(json.dumps(made | more))
+        put_manifest(tmp_path / name / version, database=name, config=config, **more)
 
     write("any_occlusion", "1", "paper-leakfree", occlusion="any")
-    evaluation = {"results": [{"name": "combined", "accuracy": 0.456}]}
+    row = replace(ROW, name="combined", accuracy=0.456)
+    evaluation = NetworkEvaluation(split="test", results=[row])
     write("concat_db", "9", "fer2013+kdef", evaluation=evaluation)
-    write("concat_db", "10", "drawn", evaluation=None)
+    write("concat_db", "10", "drawn")
     return tmp_path
 
 
@@ -212,7 +213,7 @@ def test_local_models_tell_what_they_were_trained_on(models_dir):
 
     assert models.names() == ["any_occlusion", "concat_db"]
     first, second = models.describe("concat_db")
-    assert first == "concat_db, version 10: trained on concat_db/drawn with recipe demo."
+    assert first == "concat_db, version 10: trained on concat_db/drawn with recipe tiny."
     assert second == TRAINED_ON_DRAWN
     assert 'class="warning"' in page.about(models, "concat_db")
     assert models.occlusion("any_occlusion") == "any"

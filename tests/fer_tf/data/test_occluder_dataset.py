@@ -61,8 +61,8 @@ def test_covered_faces_are_refused(name):
 
 
 def test_its_run_tells_its_classes_and_no_expressions():
-    run = RunKey("uncovered", "drawn", "", "none", recogniser()).as_dict("occlusion_net")
-    assert run["classes"] == ["none", "upper", "lower", "eyes"]
+    run = RunKey("uncovered", "drawn", "", "none", recogniser()).setup("occlusion_net")
+    assert run.classes == ["none", "upper", "lower", "eyes"]
     assert not {"labels", "paths"} & set(run)
     assert json.loads(json.dumps(run)) == run
 

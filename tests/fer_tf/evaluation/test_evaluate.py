@@ -1,5 +1,5 @@
 import csv
-import json
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -12,15 +12,20 @@ from fer_tf.evaluation import run_set as trained_runs
 from fer_tf.evaluation.ensembles import FLAT_LONGER, FLAT_NO_ATTENTION, TWO_FLAT
 from fer_tf.evaluation.evaluate import COMBINED, evaluate
 from fer_tf.evaluation.metrics import Bootstrap
-from fer_tf.evaluation.report import EVALUATION, methods_table, sentences, table, write_evaluation
-from fer_tf.evaluation.run_set import TRAINING, find_runs
+from fer_tf.evaluation.report import methods_table, networks_table, sentences, write_evaluation
+from fer_tf.evaluation.run_set import find_runs
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK
 from fer_tf.files import write_json
-from fer_tf.training.checkpoint import BEST
-from fer_tf.training.run_folder import RUN_FILE
+from fer_tf.provenance import Provenance
+from fer_tf.records.evaluation import EVALUATION, TrainingSummary, read_evaluation
+from fer_tf.records.run import RUN_FILE, RecipeRecord
+from fer_tf.training.run_folder import BEST
 from fer_tf.training.train import build_network
 from tests.networks import TINY_RECIPE
+from tests.records import put_run
 
+FIXED = RecipeRecord(name="fixed")
+PROVENANCE = Provenance(command="", commit="abc", machine="", packages={}, date="")
 SUBJECTS = ["drawn/1", "drawn/1", "drawn/2", "", "", ""]
 
 
@@ -73,8 +78,11 @@ ANSWERS = {
 def save(network, folder, **run):
     folder.mkdir(parents=True)
     network.save(folder / BEST)
-    facts = {"data_fingerprint": "as trained", "recipe": {"name": "fixed"}, "finished": True}
-    write_json(folder / RUN_FILE, facts | run)
+    record(folder, **run)
+
+
+def record(folder, recipe=FIXED, data_fingerprint="as trained", **run):
+    put_run(folder, recipe=recipe, data_fingerprint=data_fingerprint, **run)
 
 
 @pytest.fixture
@@ -85,44 +93,44 @@ def parent(tmp_path):
 
 
 def by_name(rows):
-    return {row["name"]: row for row in rows}
+    return {row.name: row for row in rows}
 
 
 def test_numbers_of_known_answers(parent):
     numbers = evaluate(DATABASE, parent).numbers
-    rows = by_name(numbers["results"])
+    rows = by_name(numbers.results)
     assert list(rows) == ["BeginNet", "SubnetX", "SubnetY", "SubnetZ", "flat", COMBINED]
-    assert [row["images"] for row in rows.values()] == [6, 3, 1, 2, 6, 6]
-    assert rows["BeginNet"]["accuracy"] == pytest.approx(5 / 6)
-    assert rows["BeginNet"]["majority_baseline"] == pytest.approx(3 / 6)
-    assert rows["BeginNet"]["balanced_accuracy"] == pytest.approx((2 / 3 + 1 + 1) / 3)
-    assert rows["SubnetX"]["accuracy"] == pytest.approx(2 / 3)
-    assert rows[COMBINED]["accuracy"] == pytest.approx(4 / 6)
-    matrix = np.array(rows[COMBINED]["confusion_matrix"])
+    assert [row.images for row in rows.values()] == [6, 3, 1, 2, 6, 6]
+    assert rows["BeginNet"].accuracy == pytest.approx(5 / 6)
+    assert rows["BeginNet"].majority_baseline == pytest.approx(3 / 6)
+    assert rows["BeginNet"].balanced_accuracy == pytest.approx((2 / 3 + 1 + 1) / 3)
+    assert rows["SubnetX"].accuracy == pytest.approx(2 / 3)
+    assert rows[COMBINED].accuracy == pytest.approx(4 / 6)
+    matrix = np.array(rows[COMBINED].confusion_matrix)
     assert matrix.sum() == 6 and np.trace(matrix) == 4
     assert matrix[EXPRESSIONS.index("Normal"), EXPRESSIONS.index("Happiness")] == 1
     assert matrix[EXPRESSIONS.index("Sadness"), EXPRESSIONS.index("Anger")] == 1
-    assert numbers["database"] == "concat_db/fixed" and numbers["recipe"] == "fixed"
-    assert set(numbers["sha256"]) == set(ANSWERS)
+    assert numbers.database == "concat_db/fixed" and numbers.recipe == "fixed"
+    assert set(numbers.sha256) == set(ANSWERS)
 
 
 def test_every_method_answers_the_same_images(parent):
     numbers = evaluate(DATABASE, parent).numbers
-    methods = by_name(numbers["methods"])
-    assert {row["images"] for row in methods.values()} == {6}
+    methods = by_name(numbers.methods)
+    assert {row.images for row in methods.values()} == {6}
     combined = methods["path selection"]
-    assert combined["accuracy"] == by_name(numbers["results"])[COMBINED]["accuracy"]
-    assert combined["path_right"] == pytest.approx(5 / 6)
-    assert combined["right_given_path"] == pytest.approx(4 / 5)
-    sources = combined["sources"]
-    assert [(s, row["images"]) for s, row in sources.items()] == [("drawn", 3), ("raf_db", 3)]
-    assert sources["drawn"]["accuracy"] == pytest.approx(1 / 3)
-    assert sources["raf_db"]["accuracy_95"] == [1.0, 1.0]
-    assert methods["flat"]["path_right"] == pytest.approx(3 / 6)
-    against_flat = numbers["comparisons"][0]
-    assert (against_flat["one"], against_flat["other"]) == ("path selection", "flat")
-    assert against_flat["difference"] == pytest.approx(4 / 6 - 2 / 6)
-    assert (against_flat["only_one_right"], against_flat["only_other_right"]) == (3, 1)
+    assert combined.accuracy == by_name(numbers.results)[COMBINED].accuracy
+    assert combined.path_right == pytest.approx(5 / 6)
+    assert combined.right_given_path == pytest.approx(4 / 5)
+    sources = combined.sources
+    assert [(s, row.images) for s, row in sources.items()] == [("drawn", 3), ("raf_db", 3)]
+    assert sources["drawn"].accuracy == pytest.approx(1 / 3)
+    assert sources["raf_db"].accuracy_95 == (1.0, 1.0)
+    assert methods["flat"].path_right == pytest.approx(3 / 6)
+    against_flat = numbers.comparisons[0]
+    assert (against_flat.one, against_flat.other) == ("path selection", "flat")
+    assert against_flat.difference == pytest.approx(4 / 6 - 2 / 6)
+    assert (against_flat.only_one_right, against_flat.only_other_right) == (3, 1)
     assert sentences(numbers)[0].startswith("path selection minus flat: +33.3 points (")
 
 
@@ -136,7 +144,7 @@ def test_persons_and_near_duplicates_are_drawn_together(parent, monkeypatch):
 
     monkeypatch.setattr(module, "Bootstrap", Watched)
     numbers = evaluate(DATABASE, parent).numbers
-    assert numbers["groups"] == 4
+    assert numbers.groups == 4
     (groups,) = seen
     assert groups[0] == groups[1] and groups[4] == groups[5]
     assert len(set(groups)) == 4
@@ -144,21 +152,21 @@ def test_persons_and_near_duplicates_are_drawn_together(parent, monkeypatch):
 
 def test_calibration_says_what_temperature_is_worth(parent):
     numbers = evaluate(DATABASE, parent).numbers
-    row = numbers["calibration"]["begin"]
-    assert row["temperature"] > 1.5  # Sure of everything, and wrong once in six times.
-    assert row["cross_entropy_after"] < row["cross_entropy_before"]
-    curves = numbers["reliability"]["path selection"]
-    assert sum(each["images"] for each in curves["before"]["bins"]) == 6
-    assert curves["after"]["ece"] != curves["before"]["ece"]
-    assert "concatenated argmax" not in numbers["reliability"]  # Its scores are no probabilities.
-    assert not any("small network" in name for name in numbers["reliability"])  # Fitted without.
+    row = numbers.calibration["begin"]
+    assert row.temperature > 1.5  # Sure of everything, and wrong once in six times.
+    assert row.cross_entropy_after < row.cross_entropy_before
+    curves = numbers.reliability["path selection"]
+    assert sum(each.images for each in curves.before.bins) == 6
+    assert curves.after.ece != curves.before.ece
+    assert "concatenated argmax" not in numbers.reliability  # Its scores are no probabilities.
+    assert not any("small network" in name for name in numbers.reliability)  # Fitted without.
 
 
 def test_how_the_networks_were_trained_is_told(parent):
     save(ANSWERS["flat"], parent.with_name("fixed-longer") / "flat", best_epoch=3, begun="then")
-    training = evaluate(DATABASE, parent).numbers["training"]
+    training = evaluate(DATABASE, parent).numbers.training
     assert list(training) == [*ANSWERS, FLAT_LONGER]
-    assert training[FLAT_LONGER] == dict.fromkeys(TRAINING) | {"best_epoch": 3, "begun": "then"}
+    assert training[FLAT_LONGER] == TrainingSummary(seed=0, best_epoch=3, begun="then")
 
 
 def test_other_seeds_and_no_attention_are_found_beside(parent):
@@ -168,16 +176,16 @@ def test_other_seeds_and_no_attention_are_found_beside(parent):
     save(lookup_network([0, 1, 2, 3, 5, 6], 7), parent.with_name("fixed-seed11") / "flat")
     save(lookup_network([0, 1, 2, 3, 5, 6], 7), parent.with_name("fixed-resnet18") / "flat")
     numbers = evaluate(DATABASE, parent).numbers
-    assert FLAT_NO_ATTENTION in by_name(numbers["methods"])
-    seeds = numbers["seeds"]
+    assert FLAT_NO_ATTENTION in by_name(numbers.methods)
+    seeds = numbers.seeds
     assert seeds["flat"] == {"0": pytest.approx(2 / 6), "11": 1.0, "7": pytest.approx(2 / 6)}
     assert seeds["path selection"] == {"0": pytest.approx(4 / 6), "7": pytest.approx(4 / 6)}
 
 
 def test_what_an_earlier_recipe_of_the_name_trained_is_not_compared(parent):
-    earlier = {"name": "fixed", "backbone": {"groups": 16}}
+    earlier = RecipeRecord(name="fixed", backbone={"groups": 16})
     save(ANSWERS["flat"], parent.with_name("fixed-seed7") / "flat", recipe=earlier)
-    assert set(evaluate(DATABASE, parent).numbers["seeds"]["flat"]) == {"0"}
+    assert set(evaluate(DATABASE, parent).numbers.seeds["flat"]) == {"0"}
     save(ANSWERS["flat"], parent.with_name("fixed-longer") / "flat", recipe=earlier)
     with pytest.raises(UserError, match="fixed-longer/flat differ in backbone.*groups"):
         evaluate(DATABASE, parent)
@@ -193,15 +201,15 @@ def test_the_siblings_of_another_seed_have_that_seed(parent):
     assert set(find_runs(parent)) == {*ANSWERS, FLAT_NO_ATTENTION}
     assert set(find_runs(seven)) == {*ANSWERS, FLAT_NO_ATTENTION, FLAT_LONGER}
     numbers = evaluate(DATABASE, seven).numbers
-    assert numbers["recipe"] == "fixed-seed7" and set(numbers["seeds"]["flat"]) == {"0", "7"}
-    pairs = {(row["one"], row["other"]) for row in numbers["comparisons"]}
+    assert numbers.recipe == "fixed-seed7" and set(numbers.seeds["flat"]) == {"0", "7"}
+    pairs = {(row.one, row.other) for row in numbers.comparisons}
     assert ("path selection", FLAT_LONGER) in pairs and ("path selection", TWO_FLAT) in pairs
 
 
 def test_a_seed_trained_on_other_faces_is_left_out(parent):
     for name, network in ANSWERS.items():
         save(network, parent.with_name("fixed-seed7") / name, data_fingerprint="other")
-    assert list(evaluate(DATABASE, parent).numbers["seeds"]["flat"]) == ["0"]
+    assert list(evaluate(DATABASE, parent).numbers.seeds["flat"]) == ["0"]
 
 
 def test_networks_of_another_partition_are_refused(parent, monkeypatch):
@@ -212,9 +220,7 @@ def test_networks_of_another_partition_are_refused(parent, monkeypatch):
 
 
 def test_networks_of_two_recipes_are_not_measured_as_one(parent):
-    facts = {"data_fingerprint": "as trained", "finished": True}
-    recipe = {"name": "fixed", "dropout": 0.5}
-    write_json(parent / "subnet_y" / RUN_FILE, facts | {"recipe": recipe})
+    record(parent / "subnet_y", RecipeRecord(name="fixed", dropout=0.5))
     with pytest.raises(UserError, match="begin and .*subnet_y differ in recipe.dropout"):
         evaluate(DATABASE, parent)
 
@@ -226,8 +232,8 @@ def test_a_task_without_images_in_the_split_is_left_out(parent, monkeypatch):
         lambda self, split, read=FixedDatabase.read: without_anger(read(self, split)),
     )
     numbers = evaluate(DATABASE, parent).numbers
-    assert "SubnetY" not in by_name(numbers["results"]) and "subnet_y" not in numbers["calibration"]
-    assert by_name(numbers["results"])[COMBINED]["images"] == 5
+    assert "SubnetY" not in by_name(numbers.results) and "subnet_y" not in numbers.calibration
+    assert by_name(numbers.results)[COMBINED].images == 5
 
 
 def without_anger(split):
@@ -240,9 +246,9 @@ def test_one_network_alone_is_measured(tmp_path):
     save(ANSWERS["flat"], tmp_path / "fixed" / "flat")
     save(ANSWERS["begin"], tmp_path / "fixed" / "begin", finished=False)
     numbers = evaluate(DATABASE, tmp_path / "fixed").numbers
-    assert [row["name"] for row in numbers["results"]] == ["flat"]
-    assert [row["name"] for row in numbers["methods"]] == ["flat"]
-    assert numbers["comparisons"] == []
+    assert [row.name for row in numbers.results] == ["flat"]
+    assert [row.name for row in numbers.methods] == ["flat"]
+    assert numbers.comparisons == []
 
 
 def test_where_nothing_is_trained_is_said_what_to_do(tmp_path):
@@ -253,28 +259,26 @@ def test_where_nothing_is_trained_is_said_what_to_do(tmp_path):
 
 def test_the_tables_have_a_row_for_each_network_and_method(parent):
     numbers = evaluate(DATABASE, parent).numbers
-    assert table(numbers).row_count == len(MULTI_NETWORK) + 2
-    assert methods_table(numbers).row_count == len(numbers["methods"]) == 9
+    assert networks_table(numbers).row_count == len(MULTI_NETWORK) + 2
+    assert methods_table(numbers).row_count == len(numbers.methods) == 9
 
 
 def test_runs_on_other_faces_are_refused(parent):
-    facts = {"data_fingerprint": "other", "recipe": {"name": "fixed"}, "finished": True}
-    write_json(parent / "subnet_y" / RUN_FILE, facts)
+    record(parent / "subnet_y", data_fingerprint="other")
     with pytest.raises(UserError, match="subnet_y.*other faces than concat_db/fixed"):
         evaluate(DATABASE, parent)
 
 
 def test_networks_that_started_from_another_flat_are_not_measured(parent):
-    facts = {"data_fingerprint": "as trained", "finished": True, "started_from": "of an older one"}
-    recipe = {"name": "fixed", "init_from": "flat"}
-    write_json(parent / "subnet_y" / RUN_FILE, facts | {"recipe": recipe})
+    recipe = RecipeRecord(name="fixed", init_from="flat")
+    record(parent / "subnet_y", recipe, init_sha256="of an older one")
     with pytest.raises(UserError, match="subnet_y started from a flat that is gone.*--restart"):
         evaluate(DATABASE, parent)
 
 
 def test_a_run_of_another_program_is_refused(parent):
     write_json(parent / "subnet_y" / RUN_FILE, {"finished": True})
-    with pytest.raises(UserError, match="subnet_y.*lacks data_fingerprint, recipe.*--restart"):
+    with pytest.raises(UserError, match="subnet_y.*lacks database, config, data_finger.*--restart"):
         evaluate(DATABASE, parent)
 
 
@@ -287,14 +291,13 @@ def test_files_hold_the_numbers_and_the_figures(parent):
     ):
         (folder / "flat" / "history.csv").write_text("epoch,val_loss\n0,1.5\n1,1.25\n")
         evaluation = evaluate(DATABASE, folder)
-        written = write_evaluation(evaluation, folder, {"commit": "abc"})
+        written = write_evaluation(evaluation, folder, PROVENANCE)
         assert {path.name for path in written} == names | {
             *(EVALUATION, "methods.csv", "losses.png"),
         }
         assert all(path.stat().st_size > 100 for path in written)
-        numbers = json.loads((folder / EVALUATION).read_text())
-        assert numbers["provenance"] == {"commit": "abc"}
-        assert numbers["methods"] == evaluation.numbers["methods"]
+        numbers = read_evaluation(folder)
+        assert numbers == replace(evaluation.numbers, provenance=PROVENANCE)
         rows = list(csv.DictReader(open(folder / "methods.csv")))
-        assert [row["name"] for row in rows] == [row["name"] for row in numbers["methods"]]
+        assert [row["name"] for row in rows] == [row.name for row in numbers.methods]
         assert float(rows[0]["accuracy_low"]) <= float(rows[0]["accuracy"])

@@ -1,6 +1,7 @@
 import csv
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -11,94 +12,132 @@ from fer_tf.evaluation.reproduce import (
     END,
     add_tables,
     find_evaluable,
-    read_earlier,
     tables,
     update_readme,
     with_earlier,
     write_tables,
 )
-from fer_tf.evaluation.run_set import TRAINING
 from fer_tf.expressions import EXPRESSIONS
-from fer_tf.files import write_json
+from fer_tf.files import write_record
 from fer_tf.paper import TABLE_1
-from fer_tf.training.run_folder import RUN_FILE
+from fer_tf.provenance import Provenance
+from fer_tf.records.evaluation import (
+    Calibration,
+    Comparison,
+    Evaluation,
+    MethodScores,
+    NetworkScores,
+    Reliability,
+    ReliabilityPair,
+    Scores,
+    TrainingSummary,
+)
+from fer_tf.records.reproduction import (
+    Reproduction,
+    SourceCounts,
+    Table2Row,
+    read_reproduction,
+)
+from tests.records import put_run
 
-PROVENANCE = {"command": "python cli.py reproduce", "commit": "abc", "machine": "a", "date": "b"}
+PROVENANCE = Provenance(
+    command="python cli.py reproduce", commit="abc", machine="a", packages={}, date="b"
+)
 
 
-def row(name, accuracy, **more):
-    interval = [accuracy - 0.02, accuracy + 0.02]
-    measured = {"name": name, "images": 100, "majority_baseline": 0.25, "chance": 1 / 7}
+def shares(accuracy):
+    values = {"images": 100, "majority_baseline": 0.25, "chance": 1 / 7}
     for metric in ("accuracy", "balanced_accuracy", "macro_f1"):
-        measured |= {metric: accuracy, f"{metric}_95": interval}
-    return measured | more
+        values |= {metric: accuracy, f"{metric}_95": (accuracy - 0.02, accuracy + 0.02)}
+    return values
 
 
-TRAINED = dict.fromkeys(TRAINING) | {
+TRAINED = TrainingSummary(
     **{"weights": 250_000, "training_images": 25_840, "epochs_done": 8, "best_epoch": 7},
     **{"best_validation_loss": 0.6612, "seconds": 120.4, "images_per_second": 915.6},
-    "commit": "abc",
-}
+    commit="abc",
+)
 
 
-def numbers(database, accuracy):
-    def method(name, change):
-        return row(
-            name,
-            accuracy + change,
+def numbers(database, accuracy, **changes):
+    def network(name, value):
+        return NetworkScores(name=name, **shares(value))
+
+    def method(name, value):
+        return MethodScores(
+            name=name,
+            **shares(value),
             path_right=0.7,
             right_given_path=0.6,
             networks=2,
             fitted_on="",
-            sources={"fer2013": row("fer2013", accuracy)},
+            sources={"fer2013": Scores(**shares(accuracy))},
         )
 
-    curve = {"ece": 0.1, "bins": []}
-    return {
-        "provenance": PROVENANCE,
-        "database": database,
-        "split": "test",
-        "recipe": "quick",
-        "images": 100,
-        "groups": 90,
-        "results": [row("BeginNet", 0.67), row("SubnetX", 0.66), row("combined", accuracy)],
-        "methods": [method("path selection", 0), method("flat", 0.01)],
-        "comparisons": [
-            {
-                "one": "path selection",
-                "other": "flat",
-                "difference": -0.01,
-                "difference_95": [-0.02, 0.0],
-                "only_one_right": 3,
-                "only_other_right": 4,
-                "mcnemar_p": 1.0,
-            }
+    curve = Reliability(ece=0.1, bins=[])
+    comparison = Comparison(
+        one="path selection",
+        other="flat",
+        difference=-0.01,
+        difference_95=(-0.02, 0.0),
+        only_one_right=3,
+        only_other_right=4,
+        mcnemar_p=1.0,
+    )
+    calibration = Calibration(
+        temperature=1.2,
+        cross_entropy_before=1.0,
+        ece_before=0.1,
+        cross_entropy_after=0.9,
+        ece_after=0.05,
+    )
+    evaluation = Evaluation(
+        provenance=PROVENANCE,
+        database=database,
+        split="test",
+        recipe="quick",
+        labels=list(EXPRESSIONS),
+        images=100,
+        groups=90,
+        sha256={},
+        results=[
+            network("BeginNet", 0.67),
+            network("SubnetX", 0.66),
+            network("combined", accuracy),
         ],
-        "calibration": {"begin": {"temperature": 1.2, "ece_before": 0.1, "ece_after": 0.05}},
-        "reliability": {"path selection": {"before": curve, "after": curve}},
-        "seeds": {"flat": {"0": accuracy}},
-        "training": {"begin": TRAINED},
-    }
+        methods=[method("path selection", accuracy), method("flat", accuracy + 0.01)],
+        comparisons=[comparison],
+        calibration={"begin": calibration},
+        reliability={"path selection": ReliabilityPair(before=curve, after=curve)},
+        seeds={"flat": {"0": accuracy}},
+        training={"begin": TRAINED},
+    )
+    return replace(evaluation, **changes)
 
 
 @pytest.fixture
 def collected():
-    counts = {"counts": [1] * 7, "paper": list(TABLE_1["fer2013"])}
-    return {
-        "provenance": PROVENANCE,
-        "recipe": "quick",
-        "evaluations": [
+    counts = SourceCounts(counts=[1] * 7, paper=list(TABLE_1["fer2013"]))
+    return Reproduction(
+        provenance=PROVENANCE,
+        recipe="quick",
+        evaluations=[
             numbers("concat_db/fer2013", 0.5),
             numbers("concat_db/fer2013-leakfree", 0.45),
             numbers("eye_cdb/fer2013-leakfree", 0.6),
         ],
-        "table_1": {"fer2013": {"fer2013": counts}},
-        "table_2": [
-            row("BeginNet", 0.61)
-            | {"network": "resnet18", "recipe": "paper-resnet18", "config": "fer2013"}
-            | {"task": "begin", "split": "validation"}
+        table_1={"fer2013": {"fer2013": counts}},
+        table_2=[
+            Table2Row(
+                network="resnet18",
+                recipe="paper-resnet18",
+                config="fer2013",
+                task="begin",
+                split="validation",
+                **shares(0.61),
+            )
         ],
-    }
+    )
 
 
 def test_measured_numbers_stand_beside_the_papers(collected):
@@ -113,7 +152,7 @@ def test_measured_numbers_stand_beside_the_papers(collected):
     assert rows["table_4"][1]["model"] == "flat" and rows["table_4"][1]["recipe"] == "quick"
     trained = rows["training"][2]
     assert (trained["database"], trained["network"]) == ("eye_cdb", "begin")
-    assert trained.items() > TRAINED.items()
+    assert trained.items() > vars(TRAINED).items()
     line = "| BeginNet | 250,000 | 25,840 | 8 | 7 | 0.661 | 2.0 | 915.6 | abc |"
     assert line in other_tables(collected)
     source = rows["sources"][0]
@@ -122,34 +161,38 @@ def test_measured_numbers_stand_beside_the_papers(collected):
     )
 
 
-def test_evaluations_that_do_not_tell_of_the_training_make_no_table_of_it(collected):
-    for evaluation in collected["evaluations"]:
-        del evaluation["training"]
+def without(evaluations, **changes):
+    return [replace(evaluation, **changes) for evaluation in evaluations]
+
+
+def test_evaluations_without_a_record_of_the_training_make_no_table_of_it(collected):
+    collected = replace(collected, evaluations=without(collected.evaluations, training={}))
     assert tables(collected)["training"] == []
     assert "Their training" not in other_tables(collected)
 
 
 def test_what_was_trained_elsewhere_stays_with_its_own_provenance(collected, tmp_path):
-    other = PROVENANCE | {"commit": "later"}
+    other = replace(PROVENANCE, commit="later")
     write_tables(tmp_path, collected)
-    new = collected | {
-        "evaluations": [],
-        "table_1": {"kdef": {}},
-        "table_2": [],
-        "provenance": other,
-    }
-    for place, accuracy in (("uncovered/fer2013", 0.7), ("concat_db/fer2013", 0.55)):
-        new["evaluations"].append(numbers(place, accuracy) | {"provenance": other})
+    new = Reproduction(
+        provenance=other,
+        recipe="quick",
+        evaluations=[
+            numbers("uncovered/fer2013", 0.7, provenance=other),
+            numbers("concat_db/fer2013", 0.55, provenance=other),
+        ],
+        table_1={"kdef": {}},
+    )
     told = []
-    merged = with_earlier(new, read_earlier(tmp_path, "quick"), told.append)
-    accuracies = {n["database"]: n["methods"][0]["accuracy"] for n in merged["evaluations"]}
+    merged = with_earlier(new, read_reproduction(tmp_path, "quick"), told.append)
+    accuracies = {n.database: n.methods[0].accuracy for n in merged.evaluations}
     assert list(accuracies.items()) == [
         ("concat_db/fer2013", 0.55),
         ("concat_db/fer2013-leakfree", 0.45),
         ("eye_cdb/fer2013-leakfree", 0.6),
         ("uncovered/fer2013", 0.7),
     ]
-    assert list(merged["table_1"]) == ["fer2013", "kdef"] and merged["table_2"] == []
+    assert list(merged.table_1) == ["fer2013", "kdef"] and merged.table_2 == []
     assert len(told) == 2 and "concat_db/fer2013-leakfree: its runs are not here" in told[0]
     text = central_tables(merged)
     assert (
@@ -158,39 +201,38 @@ def test_what_was_trained_elsewhere_stays_with_its_own_provenance(collected, tmp
     )
     assert "concat_db/fer2013-leakfree, eye_cdb/fer2013-leakfree: commit abc; a; b." in text
     # An earlier file written before each evaluation had its own.
-    for evaluation in collected["evaluations"]:
-        del evaluation["provenance"]
-    write_json(tmp_path / "reproduction.json", collected)
-    assert with_earlier(new, read_earlier(tmp_path, "quick"), told.append) == merged
+    without_provenance = without(collected.evaluations, provenance=None)
+    write_record(tmp_path / "reproduction.json", replace(collected, evaluations=without_provenance))
+    assert with_earlier(new, read_reproduction(tmp_path, "quick"), told.append) == merged
 
 
 def test_two_calls_that_end_at_once_keep_each_others_databases(collected, tmp_path):
-    calls = [collected | {"evaluations": [each]} for each in collected["evaluations"]]
+    calls = [replace(collected, evaluations=[each]) for each in collected.evaluations]
     with ThreadPoolExecutor(len(calls)) as threads:
         list(threads.map(lambda call: add_tables(tmp_path, call, lambda _: None), calls))
-    kept = read_earlier(tmp_path, "quick")["evaluations"]
-    assert {n["database"] for n in kept} == {n["database"] for n in collected["evaluations"]}
+    kept = read_reproduction(tmp_path, "quick").evaluations
+    assert {n.database for n in kept} == {n.database for n in collected.evaluations}
 
 
 def test_rows_of_table_2_go_with_their_config(collected, tmp_path):
     write_tables(tmp_path, collected)
-    here = collected | {"table_2": []}
-    merged = with_earlier(here, read_earlier(tmp_path, "quick"), print)
-    assert merged["table_2"] == []  # concat_db/fer2013 is measured anew, and they are not there.
+    here = replace(collected, table_2=[])
+    merged = with_earlier(here, read_reproduction(tmp_path, "quick"), print)
+    assert merged.table_2 == []  # concat_db/fer2013 is measured anew, and they are not there.
 
 
 def test_tables_of_another_recipe_or_broken_ones_are_not_overwritten(collected, tmp_path):
-    write_json(tmp_path / "reproduction.json", collected)
+    write_record(tmp_path / "reproduction.json", collected)
     with pytest.raises(UserError, match="tables of recipe quick, not paper; .*results-dir"):
-        read_earlier(tmp_path, "paper")
-    assert read_earlier(tmp_path / "none", "paper") is None
+        read_reproduction(tmp_path, "paper")
+    assert read_reproduction(tmp_path / "none", "paper") is None
     assert with_earlier(collected, None, print) is collected
     (tmp_path / "reproduction.json").write_text("{")
     with pytest.raises(UserError, match="reproduction.json is no JSON"):
-        read_earlier(tmp_path, "quick")
+        read_reproduction(tmp_path, "quick")
     (tmp_path / "reproduction.json").write_text("{}")
-    with pytest.raises(UserError, match="lacks recipe, .*another version"):
-        read_earlier(tmp_path, "quick")
+    with pytest.raises(UserError, match="lacks provenance, recipe, .*another version"):
+        read_reproduction(tmp_path, "quick")
 
 
 def test_configs_stand_side_by_side_and_what_was_not_run_is_called_so(collected):
@@ -219,7 +261,7 @@ def test_configs_stand_side_by_side_and_what_was_not_run_is_called_so(collected)
 
 def test_files_name_what_made_them(collected, tmp_path):
     written = write_tables(tmp_path / "results", collected)
-    assert json.loads(written[0].read_text())["provenance"] == PROVENANCE
+    assert json.loads(written[0].read_text())["provenance"] == vars(PROVENANCE)
     rows = list(csv.DictReader(open(tmp_path / "results" / "methods.csv")))
     assert [row["config"] for row in rows[::2]] == ["fer2013", *["fer2013-leakfree"] * 2]
     text = (tmp_path / "results" / "tables.md").read_text()
@@ -230,7 +272,7 @@ def test_files_name_what_made_them(collected, tmp_path):
 def test_a_table_that_has_become_empty_is_removed(collected, tmp_path):
     write_tables(tmp_path, collected)
     assert (tmp_path / "table_2.csv").is_file()
-    assert write_tables(tmp_path, collected | {"table_2": []})
+    assert write_tables(tmp_path, replace(collected, table_2=[]))
     assert not (tmp_path / "table_2.csv").exists()
 
 
@@ -259,8 +301,7 @@ def test_databases_are_found_by_their_finished_runs(tmp_path):
         *("concat_db/drawn/quick", "concat_db/drawn/quick-seed1", "uncovered/drawn/quick"),
         *("concat_db/gone/quick", "bconcat_db/drawn/quick"),
     ):
-        (runs / run / "flat").mkdir(parents=True)
-        write_json(runs / run / "flat" / RUN_FILE, {"finished": "bconcat" not in run})
+        put_run(runs / run / "flat", finished="bconcat" not in run)
     found = find_evaluable("quick", runs, data, notes.append)
     assert [str(database) for database in found] == ["concat_db/drawn", "uncovered/drawn"]
     assert len(notes) == 2 and "concat_db/gone/quick is left out" in notes[0]

@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 
 import cv2
 import keras
@@ -14,28 +15,30 @@ from fer_tf.data.sources.drawn import draw_portrait
 from fer_tf.errors import UserError
 from fer_tf.export.any_occlusion import combine_any_occlusion, find_run_folders
 from fer_tf.export.contract import USUAL_OPTIONS
-from fer_tf.export.model_store import MODEL_CARD, read_manifest, record_evaluation
+from fer_tf.export.model_store import MODEL_CARD, record_evaluation
 from fer_tf.export.warmup import routes
 from fer_tf.expressions import MULTI_NETWORK
-from fer_tf.files import write_json
+from fer_tf.files import write_record
 from fer_tf.inference.predict import find_model
 from fer_tf.models.networks import OCCLUSION_NET
 from fer_tf.occlusion.kinds import DATABASES, RECOGNISED
-from fer_tf.training.checkpoint import BEST, checkpoint_sha256
+from fer_tf.records.manifest import read_manifest
+from fer_tf.records.run import RUN_FILE, read_run, write_run
 from fer_tf.training.recipes import RECOGNISER, get_recipe
-from fer_tf.training.run_folder import RUN_FILE, RunKey, read_run
+from fer_tf.training.run_folder import BEST, RunKey, checkpoint_sha256
+from tests.fer_tf.export.test_combine import RESULT, ROW, evaluation
 from tests.networks import TINY_RECIPE, corner_net, faces_of_kinds
+from tests.records import put_run
 from tests.served import SIGNATURES, as_request
+
+COMBINED_ROW = replace(ROW, name="combined")
 
 
 def make_run(runs_dir, key, name, network):
     folder = key.folder(runs_dir, name)
     folder.mkdir(parents=True)
     network.save(folder / BEST)
-    facts = {"finished": True, "best_epoch": 1, "best_validation_loss": 1.0, "fer_tf": "0"}
-    write_json(
-        folder / RUN_FILE, key.as_dict(name) | facts | {"packages": {}, "training_images": 70}
-    )
+    put_run(folder, **vars(key.setup(name)), **RESULT)
     return folder
 
 
@@ -100,15 +103,15 @@ def test_no_face_at_all_is_answered(version, signature):
 
 def test_a_version_tells_what_it_is_made_of(version, networks):
     manifest = read_manifest(version)
-    assert (manifest["database"], manifest["occlusion"]) == ("any_occlusion", "any")
-    assert (manifest["config"], manifest["recipe"]) == ("drawn", "tiny")
-    assert manifest["answering"]["none"] == "eye_cdb"
+    assert (manifest.database, manifest.occlusion) == ("any_occlusion", "any")
+    assert (manifest.config, manifest.recipe) == ("drawn", "tiny")
+    assert manifest.answering["none"] == "eye_cdb"
     names = [f"{database}/{network}" for database in DATABASES for network in MULTI_NETWORK]
-    assert list(manifest["networks"]) == [OCCLUSION_NET, *names]
+    assert list(manifest.networks) == [OCCLUSION_NET, *names]
     runs = version.parents[2] / "runs"
     folder = runs / "eye_cdb" / "drawn" / "tiny" / "subnet_z"
-    assert manifest["networks"]["eye_cdb/subnet_z"]["sha256"] == checkpoint_sha256(folder)
-    assert set(manifest["warm_up_paths"]) <= set(routes(True))
+    assert manifest.networks["eye_cdb/subnet_z"].sha256 == checkpoint_sha256(folder)
+    assert set(manifest.warm_up_paths) <= set(routes(True))
     card = (version / MODEL_CARD).read_text()
     assert "none by eye_cdb" in card and "| bconcat_db: SubnetY |" in card
     assert "| OcclusionNet |" in card
@@ -116,19 +119,17 @@ def test_a_version_tells_what_it_is_made_of(version, networks):
 
 def test_an_evaluation_of_one_database_reaches_its_card(version, networks):
     sha256 = {
-        name.removeprefix("eye_cdb/"): row["sha256"]
-        for name, row in read_manifest(version)["networks"].items()
+        name.removeprefix("eye_cdb/"): row.sha256
+        for name, row in read_manifest(version).networks.items()
         if name.startswith("eye_cdb/")
     }
-    row = {"name": "combined", "images": 9, "majority_baseline": 0.2, "balanced_accuracy": 0.4}
-    numbers = {"database": "eye_cdb/drawn", "split": "test", "sha256": sha256}
-    numbers |= {"results": [row | {"accuracy": 0.5, "accuracy_95": [0.4, 0.6]}]}
+    numbers = evaluation("eye_cdb/drawn", sha256=sha256, results=[COMBINED_ROW])
     for _ in range(2):  # Once more it stands in the place of what was.
         assert record_evaluation(version.parents[1], numbers) == [version]
     card = (version / MODEL_CARD).read_text()
-    assert card.count("eye_cdb: combined | 9 | 50.0 (40.0 to 60.0)") == 1
+    assert card.count("eye_cdb: combined | 9 | 67.2 (60.0 to 70.0)") == 1
     assert "not of this model as a whole" in card
-    other = numbers | {"sha256": sha256 | {"begin": "another"}}
+    other = replace(numbers, sha256=sha256 | {"begin": "another"})
     assert record_evaluation(version.parents[1], other) == []
 
 
@@ -222,21 +223,21 @@ def test_networks_for_faces_without_occlusion_are_taken_where_they_are_trained(
     own = make_runs(tmp_path, networks, KINDS)
     folders = find_run_folders(tmp_path, "drawn", "tiny")
     sha256 = {name: checkpoint_sha256(each) for name, each in folders["eye_cdb"].items()}
-    measured = {"split": "test", "results": [{"name": "combined"}], "sha256": sha256}
     for name, begin in (("eye_cdb", sha256["begin"]), ("concat_db", "another")):
-        other = measured | {"database": f"{name}/drawn", "sha256": sha256 | {"begin": begin}}
-        write_json(folders[name]["begin"].parent / "evaluation.json", other)
+        numbers = evaluation(
+            f"{name}/drawn", sha256=sha256 | {"begin": begin}, results=[COMBINED_ROW]
+        )
+        write_record(folders[name]["begin"].parent / "evaluation.json", numbers)
     _, manifest = combine_any_occlusion(own, folders, tmp_path / "models")
-    assert set(made) == set(RECOGNISED) and manifest["answering"]["none"] == "uncovered"
-    assert manifest["evaluation"]["results"] == [{"name": "eye_cdb: combined"}]
-    assert manifest["usual_eyes"] == 0
+    assert set(made) == set(RECOGNISED) and manifest.answering["none"] == "uncovered"
+    assert [row.name for row in manifest.evaluation.results] == ["eye_cdb: combined"]
+    assert manifest.usual_eyes == 0
     (folders["uncovered"]["subnet_x"] / RUN_FILE).unlink()
     assert "uncovered" not in find_run_folders(tmp_path, "drawn", "tiny")
 
 
 def change(folder, **changes):
-    path = folder / RUN_FILE
-    write_json(path, json.loads(path.read_text()) | changes)
+    write_run(folder, replace(read_run(folder), **changes))
 
 
 def test_what_does_not_belong_together_is_refused(networks, tmp_path):
@@ -261,8 +262,8 @@ def test_what_does_not_belong_together_is_refused(networks, tmp_path):
         change(folders["bconcat_db"][network], training_precision="bfloat16")
     refused("training_precision bfloat16, concat_db with float32")
     for network in MULTI_NETWORK:
-        recipe = read_run(folders["bconcat_db"][network])["recipe"]
-        recipe["backbone"]["groups"] = 2
+        recipe = read_run(folders["bconcat_db"][network]).recipe
+        recipe = replace(recipe, backbone=recipe.backbone | {"groups": 2})
         change(folders["bconcat_db"][network], training_precision="float32", recipe=recipe)
     refused("backbone .*'groups': 2.* concat_db with .*'groups': 4")
     change(folders["eye_cdb"]["subnet_y"], finished=False)

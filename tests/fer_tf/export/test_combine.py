@@ -2,6 +2,7 @@ import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from unittest import mock
 
 import numpy as np
@@ -10,19 +11,41 @@ import pytest
 from fer_tf.errors import UserError
 from fer_tf.export import model_store as versions
 from fer_tf.export.combine import combine
-from fer_tf.export.model_store import (
-    MANIFEST,
-    MODEL_CARD,
-    find_versions,
-    read_manifest,
-    record_evaluation,
-)
+from fer_tf.export.model_store import MODEL_CARD, find_versions, record_evaluation
 from fer_tf.export.warmup import WARM_UP
 from fer_tf.expressions import EXPRESSIONS
-from fer_tf.files import write_json
-from fer_tf.training.checkpoint import BEST, checkpoint_sha256
-from fer_tf.training.run_folder import RUN_FILE, RunKey
+from fer_tf.files import write_json, write_record
+from fer_tf.records.evaluation import Evaluation, NetworkScores
+from fer_tf.records.manifest import MANIFEST, NetworkEntry, NetworkEvaluation, read_manifest
+from fer_tf.records.run import RUN_FILE, RecipeRecord
+from fer_tf.training.run_folder import BEST, RunKey, checkpoint_sha256
 from tests.networks import TINY_RECIPE
+from tests.records import put_manifest, put_run
+
+RESULT = {
+    **{"finished": True, "best_epoch": 1, "best_validation_loss": 1.0, "fer_tf": "0"},
+    "training_images": 70,
+}
+SCORES = {
+    **{"images": 9, "accuracy": 0.6721, "accuracy_95": (0.6, 0.7)},
+    **{"balanced_accuracy": 0.55, "balanced_accuracy_95": (0.5, 0.6)},
+    **{"macro_f1": 0.5, "macro_f1_95": (0.4, 0.6), "majority_baseline": 0.5, "chance": 1 / 3},
+}
+ROW = NetworkScores(name="BeginNet", **SCORES)
+
+
+def evaluation(database="concat_db/drawn", **changes):
+    numbers = Evaluation(
+        database=database,
+        split="test",
+        recipe="tiny",
+        labels=list(EXPRESSIONS),
+        images=9,
+        groups=9,
+        sha256={},
+        results=[ROW],
+    )
+    return replace(numbers, **changes)
 
 
 def make_runs(runs_dir, networks, config="drawn", **changes):
@@ -33,10 +56,7 @@ def make_runs(runs_dir, networks, config="drawn", **changes):
         folders[name] = key.folder(runs_dir, name)
         folders[name].mkdir(parents=True)
         network.save(folders[name] / BEST)
-        run = {"finished": True, "best_epoch": 1, "best_validation_loss": 1.0, "fer_tf": "0"}
-        run |= {"packages": {}, "training_images": 70}
-        run |= key.as_dict(name) | changes.get(name, {})
-        write_json(folders[name] / RUN_FILE, run)
+        put_run(folders[name], **vars(key.setup(name)) | RESULT | changes.get(name, {}))
     return folders
 
 
@@ -64,10 +84,10 @@ def test_a_version_holds_graph_manifest_card_and_warm_up_requests(networks, tmp_
     assert (version / "saved_model.pb").is_file() and (version / WARM_UP).is_file()
     assert (version / MODEL_CARD).read_text().startswith("# concat_db, version 1\n")
     manifest = read_manifest(version)
-    assert (manifest["database"], manifest["config"]) == ("concat_db", "drawn")
-    assert manifest["recipe"] == "tiny" and manifest["labels"] == list(EXPRESSIONS)
-    assert manifest["networks"]["subnet_z"]["sha256"] == checkpoint_sha256(folders["subnet_z"])
-    assert manifest["warm_up_paths"] == ["A", "B", "C"] and manifest["precision"] == "float32"
+    assert (manifest.database, manifest.config) == ("concat_db", "drawn")
+    assert manifest.recipe == "tiny" and manifest.labels == list(EXPRESSIONS)
+    assert manifest.networks["subnet_z"].sha256 == checkpoint_sha256(folders["subnet_z"])
+    assert manifest.warm_up_paths == ["A", "B", "C"] and manifest.precision == "float32"
 
 
 def test_versions_count_up(networks, tmp_path, no_export):
@@ -114,9 +134,10 @@ TINY_BUT = {
 
 @pytest.mark.parametrize("field", TINY_BUT)
 def test_networks_of_other_recipes_are_refused(field, networks, tmp_path):
-    recipe = TINY_RECIPE.as_dict("subnet_z")
+    recipe = asdict(TINY_RECIPE.record("subnet_z"))
     other = json.loads(json.dumps(TINY_BUT[field](recipe)))
-    folders = make_runs(tmp_path / "runs", networks, subnet_z={"recipe": other})
+    changed = {"recipe": RecipeRecord(**other)}
+    folders = make_runs(tmp_path / "runs", networks, subnet_z=changed)
     with pytest.raises(UserError) as error:
         combine(folders, tmp_path / "models")
     keys = field.split(".")
@@ -148,8 +169,8 @@ def test_networks_of_other_data_are_refused(field, value, other, networks, tmp_p
 
 
 def test_networks_that_started_from_another_flat_are_refused(networks, tmp_path, no_export):
-    recipe = json.loads(json.dumps(TINY_RECIPE.as_dict("begin"))) | {"init_from": "flat"}
-    began = {"recipe": recipe, "started_from": hashlib.sha256(b"flat").hexdigest()}
+    recipe = replace(TINY_RECIPE.record("begin"), init_from="flat")
+    began = {"recipe": recipe, "init_sha256": hashlib.sha256(b"flat").hexdigest()}
     folders = make_runs(tmp_path / "runs", networks, **{name: began for name in networks})
     flat = folders["begin"].with_name("flat")
     combine(folders, tmp_path / "models")  # Without a flat network beside.
@@ -174,21 +195,18 @@ def test_networks_that_are_not_trained_are_refused(networks, tmp_path):
 def test_accuracies_are_taken_over_from_these_networks_only(networks, tmp_path, no_export):
     folders = make_runs(tmp_path / "runs", networks)
     models = tmp_path / "models"
-    assert read_manifest(combine(folders, models))["evaluation"] is None
-    row = {"name": "BeginNet", "images": 9, "accuracy": 0.6721, "accuracy_95": [0.6, 0.7]}
-    row |= {"majority_baseline": 0.5, "balanced_accuracy": 0.55}
-    numbers = {"split": "test", "results": [row]}
+    assert read_manifest(combine(folders, models)).evaluation is None
     path = folders["begin"].parent / "evaluation.json"
-    write_json(path, numbers)  # Of whichever networks stood there.
-    assert read_manifest(combine(folders, models))["evaluation"] is None
-    numbers["sha256"] = {name: checkpoint_sha256(folder) for name, folder in folders.items()}
-    write_json(path, numbers)
+    write_record(path, evaluation())  # Of whichever networks stood there.
+    assert read_manifest(combine(folders, models)).evaluation is None
+    sha256 = {name: checkpoint_sha256(folder) for name, folder in folders.items()}
+    write_record(path, evaluation(sha256=sha256))
     version = combine(folders, models)
-    assert read_manifest(version)["evaluation"]["results"] == [row]
+    assert read_manifest(version).evaluation.results == [ROW]
     assert "| BeginNet | 9 | 67.2 (60.0 to 70.0) |" in (version / MODEL_CARD).read_text()
     (folders["subnet_z"] / BEST).write_bytes(b"trained again")
     version = combine(folders, models)
-    assert read_manifest(version)["evaluation"] is None
+    assert read_manifest(version).evaluation is None
     assert "Not evaluated" in (version / MODEL_CARD).read_text()
 
 
@@ -197,49 +215,38 @@ def test_accuracies_are_recorded_in_the_versions_that_were_measured(networks, tm
     folders = make_runs(tmp_path / "runs", networks)
     models = tmp_path / "models"
     measured = [combine(folders, models / name) for name in ("concat_db", "other")]
-    row = {"name": "BeginNet", "images": 9, "accuracy": 0.6721, "accuracy_95": [0.6, 0.7]}
-    row |= {"majority_baseline": 0.5, "balanced_accuracy": 0.55}
-    numbers = {"split": "test", "results": [row]}
-    numbers["sha256"] = {name: checkpoint_sha256(folder) for name, folder in folders.items()}
+    sha256 = {name: checkpoint_sha256(folder) for name, folder in folders.items()}
+    numbers = evaluation(sha256=sha256)
     (folders["subnet_z"] / BEST).write_bytes(b"trained again")
     later = combine(folders, models / "concat_db")
     (models / "foreign" / "1").mkdir(parents=True)  # Not made by `combine`.
     assert record_evaluation(models, numbers) == measured
     for version in measured:
-        assert read_manifest(version)["evaluation"] == {"split": "test", "results": [row]}
+        assert read_manifest(version).evaluation == NetworkEvaluation(split="test", results=[ROW])
         card = (version / MODEL_CARD).read_text()
         assert card.startswith(f"# {version.parent.name}, version 1\n")
         assert "| BeginNet | 9 | 67.2 (60.0 to 70.0) |" in card
-    assert read_manifest(later)["evaluation"] is None
+    assert read_manifest(later).evaluation is None
     assert "Not evaluated" in (later / MODEL_CARD).read_text()
 
 
 def test_two_evaluations_at_once_are_both_recorded(tmp_path):
     """Of two databases of one model: each has rows of its own in the same manifest."""
     version = tmp_path / "any_occlusion" / "1"
-    (version / MANIFEST).parent.mkdir(parents=True)
     names = [f"db{number}" for number in range(8)]
-    write_json(
-        version / MANIFEST,
-        {
-            "occlusion": "any",
-            "answering": {},
-            "evaluation": None,
-            "networks": {f"{name}/begin": {"sha256": name} for name in names},
-        },
-    )
-    row = {"name": "BeginNet", "images": 9, "accuracy": 0.67, "accuracy_95": [0.6, 0.7]}
+    entry = {"seed": 0, "training_images": 70, "best_epoch": 1, "best_validation_loss": 1.0}
+    entries = {f"{name}/begin": NetworkEntry(**entry, sha256=name) for name in names}
+    put_manifest(version, occlusion="any", answering={"none": "uncovered"}, networks=entries)
 
     def record(name):
-        numbers = {"database": name, "split": "test", "results": [row], "sha256": {"begin": name}}
-        record_evaluation(tmp_path, numbers)
+        record_evaluation(tmp_path, evaluation(name, sha256={"begin": name}))
 
     # What the card says is tested elsewhere.
     with mock.patch("fer_tf.export.model_card.model_card", lambda *_: "card"):
         with ThreadPoolExecutor(len(names)) as threads:
             list(threads.map(record, names))
-    recorded = read_manifest(version)["evaluation"]["results"]
-    assert sorted(row["name"] for row in recorded) == [f"{name}: BeginNet" for name in names]
+    recorded = read_manifest(version).evaluation.results
+    assert sorted(row.name for row in recorded) == [f"{name}: BeginNet" for name in names]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}"])
@@ -270,10 +277,10 @@ def test_a_path_without_warm_up_stands_in_the_card(networks, tmp_path, no_export
 def test_package_versions_that_differ_are_noted(networks, tmp_path, no_export):
     other = {"packages": {"keras": "3.14.0"}, "fer_tf": "0"}
     folders = make_runs(tmp_path / "runs", networks, subnet_y=other)
-    networks_made = read_manifest(combine(folders, tmp_path / "models"))["networks"]
-    assert networks_made["subnet_y"]["packages"] == {"keras": "3.14.0"}
-    assert "packages" not in networks_made["subnet_x"]
-    assert "fer_tf" not in networks_made["subnet_y"]
+    networks_made = read_manifest(combine(folders, tmp_path / "models")).networks
+    assert networks_made["subnet_y"].packages == {"keras": "3.14.0"}
+    assert networks_made["subnet_x"].packages is None
+    assert networks_made["subnet_y"].fer_tf is None
 
 
 def test_a_run_file_of_another_program_is_named(networks, tmp_path):
@@ -305,7 +312,7 @@ def test_an_export_that_fails_leaves_no_version(networks, tmp_path, no_export, m
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(versions, "write_json", full)
+    monkeypatch.setattr(versions, "write_record", full)
     with pytest.raises(OSError, match="No space"):
         combine(folders, tmp_path / "models")
     assert not list((tmp_path / "models").iterdir())

@@ -14,11 +14,12 @@ from fer_tf.app.example_pictures import write_examples
 from fer_tf.data.sources.drawn import draw_face
 from fer_tf.export import model_store as versions
 from fer_tf.export.model_card import named_with_accuracy
-from fer_tf.export.model_store import MODEL_CARD, read_manifest
+from fer_tf.export.model_store import MODEL_CARD
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.inference.predict import ExpressionModel, find_model
 from fer_tf.occlusion.kinds import RECOGNISED
 from fer_tf.occlusion.occlude import visible_pixels
+from fer_tf.records.manifest import read_manifest
 
 PRETRAINED = Path(fer_tf.__file__).parent / "pretrained"
 GOLDEN = Path(__file__).parents[2] / "data" / "pretrained_answers.json"

@@ -10,14 +10,13 @@ from tensorflow.python.saved_model import loader_impl
 
 from fer_tf.data.sources.drawn import draw_portrait
 from fer_tf.export.contract import MOST_FACES
-from fer_tf.export.model_store import MANIFEST
 from fer_tf.export.signatures import _limited, export
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK
 from fer_tf.faces.face import Square, crop_square
 from fer_tf.faces.preprocessing import to_face
-from fer_tf.files import write_json
 from fer_tf.inference.predict import predict
 from tests.networks import brightness_router, images_for
+from tests.records import put_manifest
 from tests.served import SIGNATURES, as_example, as_request, run_python
 
 BATCHES = {"none": [], "A": [0], "BC": [1, 2], "A only": [0] * 5, "B only": [1] * 5}
@@ -197,8 +196,7 @@ def pixel_model(tmp_path_factory):
     classes = dict(zip(MULTI_NETWORK, (3, 3, 2, 2), strict=True))
     networks = {name: pixel_network(k, i) for i, (name, k) in enumerate(classes.items())}
     export(networks | {"begin": brightness_router((24, 48))}, "upper", folder)
-    (folder / MANIFEST).parent.mkdir()
-    write_json(folder / MANIFEST, {"occlusion": "upper"})
+    put_manifest(folder)
     return folder
 
 

@@ -4,11 +4,12 @@ import pytest
 from fer_tf.data.input_pipeline import Split
 from fer_tf.errors import UserError
 from fer_tf.export.model_card import accuracy_sentence, model_card, named_with_accuracy
-from fer_tf.export.model_store import MANIFEST, read_manifest, record_measured
-from fer_tf.files import write_json
+from fer_tf.export.model_store import record_measured
 from fer_tf.inference import model_evaluation
 from fer_tf.inference.model_evaluation import DATABASE_OF, evaluate_model
 from fer_tf.occlusion.kinds import RECOGNISED
+from fer_tf.records.manifest import NetworkEntry, read_manifest
+from tests.records import put_manifest
 
 LABELS = np.array([0, 0, 1, 5], np.int32)
 
@@ -55,42 +56,34 @@ def version(tmp_path, monkeypatch):
     monkeypatch.setattr(model_evaluation, "ExpressionModel", FakeModel)
     monkeypatch.setattr(model_evaluation, "groups_of", lambda *_: np.arange(4))
     folder = tmp_path / "any_occlusion" / "2"
-    (folder / MANIFEST).parent.mkdir(parents=True)
-    write_json(folder / MANIFEST, MADE)
+    put_manifest(folder, **MANIFEST_VALUES)
     return folder
 
 
-NETWORK = {"training_images": 9, "seed": 0, "best_epoch": 1, "sha256": "0"}
-MADE = {
-    "config": "drawn",
+ENTRY = NetworkEntry(seed=0, training_images=9, best_epoch=1, best_validation_loss=1.0, sha256="0")
+MANIFEST_VALUES = {
+    "database": "any_occlusion",
+    "occlusion": "any",
     "data_fingerprint": "these faces",
     "answering": dict(DATABASE_OF),
-    "labels": ["Happiness"],
-    "occlusion": "any",
-    "recipe": "tiny",
-    "image_size": 48,
-    "fer_tf": "1",
-    "precision": "float32",
-    "warm_up_paths": [],
-    "evaluation": None,
-    "networks": {"occlusion_net": NETWORK},
+    "networks": {"occlusion_net": ENTRY},
 }
 
 
 def test_a_model_is_measured_on_the_faces_of_each_occlusion(version, tmp_path):
     measured = evaluate_model(version, tmp_path)
-    kinds = measured["kinds"]
-    assert [kinds[kind]["faces"] for kind in RECOGNISED] == [
+    kinds = measured.kinds
+    assert [kinds[kind].faces for kind in RECOGNISED] == [
         f"{name}/drawn" for name in DATABASE_OF.values()
     ]
     accuracies = {
-        way: [kinds[kind][way]["accuracy"] for kind in RECOGNISED]
-        for way in ("path selection", "joint probability")
+        method: [getattr(kinds[kind], method).accuracy for kind in RECOGNISED]
+        for method in ("path_selection", "joint_probability")
     }
-    assert accuracies["path selection"] == [1, 0.5, 0.5, 0.5]
-    assert accuracies["joint probability"] == [1, 1, 1, 1]
-    assert [kinds[kind]["recognised"] for kind in RECOGNISED] == [1, 1, 0, 1]
-    recall = kinds["upper"]["path selection"]["recall"]
+    assert accuracies["path_selection"] == [1, 0.5, 0.5, 0.5]
+    assert accuracies["joint_probability"] == [1, 1, 1, 1]
+    assert [kinds[kind].recognised for kind in RECOGNISED] == [1, 1, 0, 1]
+    recall = kinds["upper"].path_selection.recall
     assert recall == {"Happiness": 1, "Normal": 0, "Disgust": 0}
 
 
@@ -106,10 +99,9 @@ def test_the_numbers_go_into_manifest_card_and_the_line_behind_an_answer(version
 
 
 def test_a_model_of_other_faces_or_of_one_database_is_refused(version, tmp_path):
-    write_json(version / MANIFEST, MADE | {"data_fingerprint": "others"})
+    put_manifest(version, **MANIFEST_VALUES | {"data_fingerprint": "others"})
     with pytest.raises(UserError, match="trained on other faces"):
         evaluate_model(version, tmp_path)
-    of_one = {name: value for name, value in MADE.items() if name != "answering"}
-    write_json(version / MANIFEST, of_one | {"database": "concat_db", "occlusion": "upper"})
+    put_manifest(version)
     with pytest.raises(UserError, match="is of one database"):
         evaluate_model(version, tmp_path)

@@ -27,6 +27,7 @@ from fer_tf.occlusion.occlude import occlude
 from fer_tf.serving.config import POLL_SECONDS, choose_versions, write_files
 from fer_tf.serving.rest_client import Server, model_path
 from fer_tf.serving.server_errors import SIGNATURES, explain
+from tests.records import put_manifest
 from tests.stand_in_server import ServingError, StandIn, Version
 from tests.tiny_model import copy_tiny_model
 
@@ -41,8 +42,7 @@ def exported(tmp_path_factory):
     """A version's folder."""
     folder = tmp_path_factory.mktemp("exported") / "1"
     copy_tiny_model(folder)
-    (folder / "assets.extra").mkdir(exist_ok=True)
-    (folder / "assets.extra" / "manifest.json").write_text(json.dumps({"occlusion": "upper"}))
+    put_manifest(folder)
     return folder
 
 

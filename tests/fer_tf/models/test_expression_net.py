@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from fer_tf.models.backbone import Backbone
 from fer_tf.models.expression_net import attention_maps, expression_net
-from fer_tf.models.resnext import ResNeXt
 
-TINY = ResNeXt((1, 1), 4, 2, stem_filters=8, stem_kernel=3, stem_pool=False)
+TINY = Backbone((1, 1), 4, 2, stem_filters=8, stem_kernel=3, stem_pool=False)
 
 
 def faces(count=4):

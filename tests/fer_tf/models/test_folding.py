@@ -4,26 +4,26 @@ import pytest
 import tensorflow as tf
 
 from fer_tf.data.sources.drawn import draw_face
+from fer_tf.models.backbone import Backbone
 from fer_tf.models.expression_net import expression_net
 from fer_tf.models.folding import FoldedConv2D, fold
 from fer_tf.models.layers.grouped_conv2d import GroupedConv2D
-from fer_tf.models.resnext import ResNeXt
 
 TINY = {"blocks": (1, 2), "groups": 4, "group_width": 2, "stem_filters": 8}
 NETWORKS = {
-    "like paper": {"image_size": 64, "backbone": ResNeXt(**TINY)},
+    "like paper": {"image_size": 64, "backbone": Backbone(**TINY)},
     "like quick": {
         "image_size": 48,
         "rows": (24, 48),
-        "backbone": ResNeXt(**TINY, stem_kernel=3),
+        "backbone": Backbone(**TINY, stem_kernel=3),
     },
     "like from_scratch": {
         "image_size": 48,
         "rows": (24, 48),
         "dropout": 0.2,
-        "backbone": ResNeXt(**TINY, stem_kernel=3, stem_pool=False),
+        "backbone": Backbone(**TINY, stem_kernel=3, stem_pool=False),
     },
-    "no attention": {"image_size": 33, "attention": False, "backbone": ResNeXt(**TINY)},
+    "no attention": {"image_size": 33, "attention": False, "backbone": Backbone(**TINY)},
 }
 
 
@@ -127,7 +127,7 @@ def test_keeps_a_norm_that_cannot_be_folded(case):
 
 def test_refuses_an_unknown_precision():
     with pytest.raises(ValueError, match="float16"):
-        fold(expression_net(2, 32, ResNeXt(**TINY)), "float16")
+        fold(expression_net(2, 32, Backbone(**TINY)), "float16")
 
 
 def test_weights_in_float16_take_half_the_size_and_answer_nearly_the_same(network):
@@ -143,4 +143,4 @@ def test_weights_in_float16_take_half_the_size_and_answer_nearly_the_same(networ
 
 def test_weights_of_another_precision_are_refused():
     with pytest.raises(ValueError, match="'bfloat16'"):
-        fold(expression_net(2, 32, ResNeXt(**TINY)), weights="bfloat16")
+        fold(expression_net(2, 32, Backbone(**TINY)), weights="bfloat16")

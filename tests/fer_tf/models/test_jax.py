@@ -38,7 +38,7 @@ outputs, networks = {}, {}
 for name, task in TASKS.items():
     classes = (np.arange(20) % len(task.classes)).astype("int32")
     run = train_network(name, key, (images, classes), (images, classes), folder, verbose=0)
-    assert run["finished"] and run["best_validation_loss"] < 100 and run["backend"] == "jax"
+    assert run.finished and run.best_validation_loss < 100 and run.backend == "jax"
     networks[name] = load_best(key.folder(folder, name))
     outputs[name] = networks[name].predict(images, verbose=0)
 select = PathSelection(networks["begin"], [networks[f"subnet_{x}"] for x in "xyz"])

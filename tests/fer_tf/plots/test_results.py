@@ -14,6 +14,7 @@ from fer_tf.plots.results import (
     plot_predictions,
     plot_reliability,
 )
+from fer_tf.records.evaluation import ReliabilityPair
 
 
 def pixels(path, colour):
@@ -34,7 +35,9 @@ def test_right_answers_stand_on_the_diagonal(tmp_path):
 def test_a_curve_is_drawn_before_and_after(tmp_path):
     rng = np.random.default_rng(0)
     sure, right = rng.random(500), rng.random(500) < 0.5
-    curves = {"before": reliability(sure, right), "after": reliability(0.5 + 0 * sure, right)}
+    curves = ReliabilityPair(
+        before=reliability(sure, right), after=reliability(0.5 + 0 * sure, right)
+    )
     plot_reliability({"flat": curves, "joint": curves}, tmp_path / "r.png", "x")
     before, after = (pixels(tmp_path / "r.png", colour) for colour, _ in LINES[:2])
     assert before > 300 and 20 < after < before

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fer_tf.errors import UserError
-from fer_tf.training.checkpoint import BEST, STATE, Checkpoint, epochs_done, load_best
+from fer_tf.training.checkpoint import STATE, Checkpoint, epochs_done, load_best
+from fer_tf.training.run_folder import BEST
 from tests.networks import images_for
 
 

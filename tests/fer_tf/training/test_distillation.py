@@ -13,7 +13,7 @@ from fer_tf.training.distillation import (
     soft_targets,
     teacher_logits,
 )
-from fer_tf.training.recipes import Distillation, Schedule
+from fer_tf.training.recipe import Distillation, Schedule
 from fer_tf.training.run_folder import RunKey
 from fer_tf.training.train import train_network
 from tests.networks import TINY_RECIPE
@@ -119,7 +119,7 @@ def test_a_network_is_trained_with_teachers_and_saved_without(teacher, tmp_path)
     targets = soft_targets(TASKS["subnet_y"], classes, [logits], 2.0)
     validation = images, np.arange(40, dtype=np.int32) % 2
     run = train_network("subnet_y", key, (images, targets), validation, tmp_path, verbose=0)
-    assert run["recipe"]["distillation"]["weight"] == 1.0
+    assert run.recipe.distillation["weight"] == 1.0
     net = checkpoint.load_best(key.folder(tmp_path, "subnet_y"))
     # All labels are 0; only teachers tell bright from dark.
     named = net.predict(images, verbose=0).argmax(axis=1)

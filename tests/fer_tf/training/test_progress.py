@@ -10,17 +10,21 @@ import pytest
 from rich.console import Console
 
 import fer_tf
+from fer_tf.records.run import Run
 from fer_tf.training import progress as module
 from fer_tf.training.progress import Progress
+from fer_tf.training.run_folder import RunKey
+from tests.networks import TINY_RECIPE
 
 ROOT = Path(fer_tf.__file__).parents[1]
 RESULTS = {"loss": 0.91234, "accuracy": 0.5, "val_loss": 0.81234, "val_accuracy": 0.612}
-RUN = {
-    "best_epoch": 2,
-    "epochs_done": 3,
-    "best_validation_loss": 0.7,
-    "images_per_second": 1234.5,
-}
+RUN = Run(
+    **vars(RunKey("concat_db", "drawn", "", "upper", TINY_RECIPE).setup("begin")),
+    best_epoch=2,
+    epochs_done=3,
+    best_validation_loss=0.7,
+    images_per_second=1234.5,
+)
 
 
 @pytest.fixture

@@ -1,17 +1,8 @@
-import json
-
 import pytest
 
 from fer_tf.errors import UserError
-from fer_tf.training.recipes import (
-    BACKBONES,
-    RECIPES,
-    get_recipe,
-    paper,
-    quick,
-    strong,
-    with_changes,
-)
+from fer_tf.models.backbone import BACKBONES
+from fer_tf.training.recipes import RECIPES, get_recipe, paper, quick, strong, with_changes
 
 
 def test_paper_is_section_4():
@@ -31,7 +22,7 @@ def test_paper_is_section_4():
     assert not (recipe.weight_decay or recipe.label_smoothing or recipe.cosine_decay)
     assert not (recipe.nesterov or recipe.visible_rows or recipe.dropout or recipe.warmup_epochs)
     assert (recipe.backbone.blocks, recipe.backbone.groups) == ((3, 4, 6, 3), 32)
-    assert [list(layer) for layer in recipe.as_dict("begin")["augmentation"]] == [["RandomFlip"]]
+    assert [list(layer) for layer in recipe.record("begin").augmentation] == [["RandomFlip"]]
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -39,9 +30,9 @@ def test_recipes_can_be_written_down(name):
     recipe = get_recipe(name)
     assert recipe.name == name
     network = list(recipe.schedules)[-1]
-    plain = json.loads(json.dumps(recipe.as_dict(network)))
-    assert plain["image_size"] == recipe.image_size
-    assert plain["schedule"]["epochs"] == recipe.schedules[network].epochs
+    record = recipe.record(network)
+    assert record.image_size == recipe.image_size
+    assert record.schedule["epochs"] == recipe.schedules[network].epochs
 
 
 def test_an_unknown_recipe_is_named_with_the_known_ones():
@@ -64,8 +55,8 @@ def test_a_network_of_table_2_starts_from_nothing():
 
 
 def test_the_network_that_others_init_from_starts_from_nothing():
-    assert quick().as_dict("begin")["init_from"] == "flat"
-    assert quick().as_dict("flat")["init_from"] is None
+    assert quick().record("begin").init_from == "flat"
+    assert quick().record("flat").init_from is None
 
 
 def test_an_unknown_network_is_named_with_the_known_ones():
@@ -80,14 +71,14 @@ def test_strong_trains_long_on_mixed_faces_and_briefly_on_each_database():
     assert recipe.origin("mixed", "flat") is None
     assert recipe.origin("eye_cdb", "flat") == ("mixed", "flat")
     assert recipe.origin("eye_cdb", "begin") == ("eye_cdb", "flat")
-    plain = recipe.as_dict("begin")
-    assert (plain["init_from"], plain["init_database"], plain["shared_stages"]) == (
+    record = recipe.record("begin")
+    assert (record.init_from, record.init_database, record.shared_stages) == (
         "flat",
         None,
         3,
     )
-    plain = recipe.as_dict("flat")
-    assert (plain["init_from"], plain["init_database"], plain["shared_stages"]) == (
+    record = recipe.record("flat")
+    assert (record.init_from, record.init_database, record.shared_stages) == (
         None,
         "mixed",
         0,

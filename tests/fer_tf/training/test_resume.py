@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fer_tf.training.callbacks import HISTORY
-from fer_tf.training.checkpoint import BEST, STATE, load_best
+from fer_tf.training.checkpoint import STATE, load_best
+from fer_tf.training.run_folder import BEST
 from tests.processes import start
 
 EPOCHS = 4

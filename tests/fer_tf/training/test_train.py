@@ -12,13 +12,15 @@ import tensorflow as tf
 from fer_tf.errors import UserError
 from fer_tf.files import write_json
 from fer_tf.occlusion.kinds import RECOGNISED
+from fer_tf.records.run import RUN_FILE, is_finished, read_run
 from fer_tf.training import callbacks as reports
 from fer_tf.training import train as training
 from fer_tf.training.callbacks import HISTORY
-from fer_tf.training.checkpoint import BEST, STATE, Checkpoint, checkpoint_sha256, load_best
-from fer_tf.training.recipes import Schedule, strong
+from fer_tf.training.checkpoint import STATE, Checkpoint, load_best
+from fer_tf.training.recipe import Schedule
+from fer_tf.training.recipes import strong
 from fer_tf.training.replicated_model import ReplicatedModel
-from fer_tf.training.run_folder import RUN_FILE, RunKey, is_finished, locked, open_run, read_run
+from fer_tf.training.run_folder import BEST, RunKey, checkpoint_sha256, locked, open_run
 from fer_tf.training.train import train_network
 from tests.networks import TINY_RECIPE
 
@@ -50,12 +52,12 @@ def test_leaves_a_run_folder(tmp_path):
     history = list(csv.DictReader(open(folder / "history.csv")))
     assert [row["epoch"] for row in history] == ["0", "1"]
     best = min(history, key=lambda row: float(row["val_loss"]))
-    assert run["best_epoch"] == int(best["epoch"]) + 1
-    assert run["best_validation_loss"] == pytest.approx(float(best["val_loss"]), rel=1e-5)
-    assert run == json.loads((folder / RUN_FILE).read_text())
-    assert run["classes"] == ["Anger", "Fear"] and run["finished"]
-    assert run["packages"]["tensorflow"] and run["data_fingerprint"] == "fingerprint"
-    assert run["backend"] == "tensorflow"
+    assert run.best_epoch == int(best["epoch"]) + 1
+    assert run.best_validation_loss == pytest.approx(float(best["val_loss"]), rel=1e-5)
+    assert run == read_run(folder)
+    assert run.classes == ["Anger", "Fear"] and run.finished
+    assert run.packages["tensorflow"] and run.data_fingerprint == "fingerprint"
+    assert run.backend == "tensorflow"
 
 
 def test_an_epoch_is_all_images_the_last_smaller_batch_too(tmp_path):
@@ -68,7 +70,7 @@ def test_an_epoch_is_all_images_the_last_smaller_batch_too(tmp_path):
 def test_a_finished_run_is_not_trained_again_unless_asked(tmp_path):
     first = train(tmp_path)
     assert train(tmp_path) == first
-    assert train(tmp_path, restart=True)["begun"] >= first["begun"]
+    assert train(tmp_path, restart=True).begun >= first.begun
     folder = KEY.folder(tmp_path, "subnet_y")
     assert len((folder / "history.csv").read_text().splitlines()) == 3
 
@@ -92,7 +94,7 @@ def interrupted(tmp_path):
 def test_an_interrupted_run_goes_on_from_the_last_finished_epoch(tmp_path, interrupted):
     train(tmp_path / "whole")
     run = train(interrupted)
-    assert run["epochs_done"] == 2
+    assert run.epochs_done == 2
     history = (KEY.folder(interrupted, "subnet_y") / "history.csv").read_text()
     assert [line.split(",")[0] for line in history.splitlines()] == ["epoch", "0", "1"]
     for ours, theirs in zip(weights(interrupted), weights(tmp_path / "whole"), strict=True):
@@ -108,7 +110,7 @@ def test_a_run_of_another_recipe_is_not_continued(tmp_path):
 
 def test_a_run_of_another_seed_stands_beside(tmp_path):
     runs = [train(tmp_path), train(tmp_path, dataclasses.replace(KEY, seed=1))]
-    assert [run["seed"] for run in runs] == [0, 1]
+    assert [run.seed for run in runs] == [0, 1]
     parent = tmp_path / "concat_db" / "drawn"
     assert sorted(path.name for path in parent.iterdir()) == ["tiny", "tiny-seed1"]
 
@@ -124,11 +126,12 @@ def test_a_run_of_another_partition_is_not_continued(tmp_path, monkeypatch):
 def test_a_run_begun_before_there_was_a_choice_is_continued(tmp_path, interrupted):
     path = KEY.folder(interrupted, "subnet_y") / RUN_FILE
     run = json.loads(path.read_text())
-    del run["paths"], run["training_precision"], run["recipe"]["init_from"]
+    del run["paths"], run["training_precision"]
+    run["recipe"]["start_from"] = None  # The field's name at that time.
     for name in ("expansion", "bottleneck", "batch_norm_momentum"):
         del run["recipe"]["backbone"][name]
     write_json(path, run)
-    assert train(interrupted)["epochs_done"] == 2
+    assert train(interrupted).epochs_done == 2
 
 
 def test_a_network_starts_from_the_weights_of_another(tmp_path):
@@ -146,7 +149,7 @@ def test_a_network_starts_from_the_weights_of_another(tmp_path):
         other = dataclasses.replace(key, fingerprint="other")
         train_network("subnet_z", other, *data, tmp_path, verbose=0)
     run = train(tmp_path, key)
-    assert run["started_from"] == checkpoint_sha256(key.folder(tmp_path, "flat"))
+    assert run.init_sha256 == checkpoint_sha256(key.folder(tmp_path, "flat"))
     flat, subnet = (load_best(key.folder(tmp_path, name)) for name in ("flat", "subnet_y"))
     kernels = [
         (layer.get_weights()[0], subnet.get_layer(layer.name).get_weights()[0])
@@ -173,18 +176,18 @@ def test_the_first_network_starts_from_that_of_another_database_the_others_share
 
     with pytest.raises(UserError, match="train flat --database mixed/drawn --recipe tiny` first"):
         train(key, "flat")
-    assert "started_from" not in train(mixed, "flat")
+    assert train(mixed, "flat").init_sha256 is None
     other = dataclasses.replace(key, origin_fingerprint="other")
     with pytest.raises(UserError, match="flat was trained on other faces than mixed/drawn"):
         train(other, "flat", restart=True)
     run = train(key, "flat", restart=True)
-    assert run["started_from"] == checkpoint_sha256(mixed.folder(tmp_path, "flat"))
+    assert run.init_sha256 == checkpoint_sha256(mixed.folder(tmp_path, "flat"))
     train_network("flat", mixed, split(40, 2), data[1], tmp_path, verbose=0, restart=True)
     with pytest.raises(UserError, match="flat started from a flat that is gone.*mixed"):
         train(key, "flat")
     train(key, "flat", restart=True)
     run = train(key, "subnet_y")
-    assert run["started_from"] == checkpoint_sha256(key.folder(tmp_path, "flat"))
+    assert run.init_sha256 == checkpoint_sha256(key.folder(tmp_path, "flat"))
     flat, subnet = (load_best(key.folder(tmp_path, network)) for network in ("flat", "subnet_y"))
     kept = {
         layer.name
@@ -230,7 +233,7 @@ def test_a_network_is_not_kept_beside_another_than_it_started_from(tmp_path, fro
     with pytest.raises(UserError, match="subnet_y started from a flat that is gone.*--restart"):
         train(tmp_path, from_flat)
     again = train(tmp_path, from_flat, restart=True)
-    assert again["started_from"] != run["started_from"]
+    assert again.init_sha256 != run.init_sha256
 
 
 def test_a_run_that_goes_on_keeps_where_it_started(tmp_path, from_flat, monkeypatch):
@@ -245,7 +248,7 @@ def test_a_run_that_goes_on_keeps_where_it_started(tmp_path, from_flat, monkeypa
     monkeypatch.setattr(Checkpoint, "_save", killed)
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path, from_flat)
-    assert read_run(subnet)["started_from"] == started_from
+    assert read_run(subnet).init_sha256 == started_from
     monkeypatch.setattr(Checkpoint, "_save", save)
     kept = origin.rename(tmp_path / "kept")
     train_flat_anew(tmp_path, from_flat)
@@ -253,7 +256,7 @@ def test_a_run_that_goes_on_keeps_where_it_started(tmp_path, from_flat, monkeypa
         train(tmp_path, from_flat)
     shutil.rmtree(origin)
     kept.rename(origin)
-    assert train(tmp_path, from_flat)["started_from"] == started_from
+    assert train(tmp_path, from_flat).init_sha256 == started_from
 
 
 def test_an_empty_split_is_refused_by_name(tmp_path):
@@ -266,7 +269,7 @@ def test_an_empty_split_is_refused_by_name(tmp_path):
 def test_label_smoothing_and_cosine_decay_train(tmp_path):
     recipe = dataclasses.replace(TINY_RECIPE, label_smoothing=0.1, warmup_epochs=0)
     run = train(tmp_path, dataclasses.replace(KEY, recipe=recipe))
-    assert np.isfinite(run["best_validation_loss"])
+    assert np.isfinite(run.best_validation_loss)
 
 
 def test_a_balanced_loss_does_not_give_up_the_rare_class(tmp_path):
@@ -297,13 +300,13 @@ def test_mixed_precision_leaves_a_float32_network(tmp_path, precision, monkeypat
         recipe = dataclasses.replace(TINY_RECIPE, backbone=backbone)
     key = dataclasses.replace(KEY, precision=precision, recipe=recipe)
     run = train(tmp_path, key)
-    assert run["training_precision"] == precision and np.isfinite(run["best_validation_loss"])
+    assert run.training_precision == precision and np.isfinite(run.best_validation_loss)
     network = load_best(key.folder(tmp_path, "subnet_y"))
     assert {layer.compute_dtype for layer in network.layers} == {"float32"}
     images, classes = split(10, 1)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     measured = float(loss(classes, network.predict(images, verbose=0)))
-    assert measured == pytest.approx(run["best_validation_loss"], rel=0.1)
+    assert measured == pytest.approx(run.best_validation_loss, rel=0.1)
     with pytest.raises(UserError, match=f"with training_precision {precision}, now it is float32"):
         train(tmp_path, dataclasses.replace(key, precision="float32"))
     assert keras.config.dtype_policy().name == "float32"
@@ -331,7 +334,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_epoch(tmp
             train(tmp_path)
     assert f"Epoch 1, the last finished one, stays in {folder}" in str(error.value)
     assert "--learning-rate 0.0125 --restart" in str(error.value)
-    assert train(tmp_path)["epochs_done"] == 2
+    assert train(tmp_path).epochs_done == 2
     assert all(np.isfinite(array).all() for array in weights(tmp_path))
 
 
@@ -361,9 +364,9 @@ def test_a_damaged_run_file_is_named(tmp_path, content):
         with pytest.raises(UserError, match="run.json .* train again with --restart"):
             read()
     (folder / RUN_FILE).write_text("{}")  # Of whatever program.
-    with pytest.raises(UserError, match="holds a run with database None, now it is concat_db"):
+    with pytest.raises(UserError, match="run.json lacks database, .* train again with --restart"):
         train(tmp_path)
-    assert train(tmp_path, restart=True)["finished"]
+    assert train(tmp_path, restart=True).finished
 
 
 def test_other_package_versions_are_told(tmp_path, interrupted):
@@ -387,8 +390,8 @@ def test_what_was_reported_of_an_unfinished_epoch_is_cut(interrupted):
 def test_a_restart_that_was_killed_does_not_go_on_from_what_it_threw_away(interrupted):
     folder = KEY.folder(interrupted, "subnet_y")
     (folder / RUN_FILE).unlink()  # Goes first.
-    run = open_run(folder, KEY.as_dict("subnet_y"))
-    assert not run["finished"] and [path.name for path in folder.iterdir()] == [RUN_FILE]
+    run = open_run(folder, KEY.setup("subnet_y"))
+    assert not run.finished and [path.name for path in folder.iterdir()] == [RUN_FILE]
 
 
 def test_eyes_are_also_covered_where_they_usually_are(tmp_path):
@@ -399,7 +402,7 @@ def test_eyes_are_also_covered_where_they_usually_are(tmp_path):
             key = dataclasses.replace(KEY, occlusion=occlusion, recipe=recipe)
             folder = tmp_path / occlusion / str(rate)
             run = train(folder, key)
-            assert run["recipe"]["usual_eyes"] == (rate if occlusion == "eyes" else 0)
+            assert run.recipe.usual_eyes == (rate if occlusion == "eyes" else 0)
             weights[occlusion, rate] = load_best(key.folder(folder, "subnet_y")).get_weights()
     same = {
         occlusion: all(

@@ -1,0 +1,20 @@
+"""Shares as percentages, with their confidence intervals."""
+
+from fer_tf.records.evaluation import Interval, PairedDifference
+
+
+def percent(share: float) -> str:
+    """A share, 0 to 1, as "61.0"."""
+    return f"{100 * share:.1f}"
+
+
+def percent_with_interval(share: float, interval: Interval) -> str:
+    """A share and its interval as "61.0 (59.3 to 62.9)"."""
+    low, high = interval
+    return f"{percent(share)} ({percent(low)} to {percent(high)})"
+
+
+def points_with_interval(compared: PairedDifference) -> str:
+    """A difference in percentage points as "+1.1 points (+0.0 to +2.3)"."""
+    low, high = compared.difference_95
+    return f"{100 * compared.difference:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
