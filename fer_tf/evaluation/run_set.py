@@ -26,7 +26,7 @@ from fer_tf.training.recipes import NO_ATTENTION
 from fer_tf.training.run_folder import SEED, beside
 
 LONGER = "-longer"
-"""Ends the name of a recipe whose flat network went on; see `benchmarks/flat_or_paths.py`."""
+"""Ends the name of runs that `benchmarks/studies/flat_or_paths.py` trained for more epochs."""
 
 _BESIDE = {FLAT_NO_ATTENTION: NO_ATTENTION, FLAT_LONGER: LONGER}
 

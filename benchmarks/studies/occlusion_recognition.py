@@ -1,7 +1,7 @@
 """How often OcclusionNet tells how a face is covered, on faces that it did not learn from.
 
     python cli.py train occlusion_net
-    python benchmarks/occlusion_recognition.py --json results/occlusion_recognition.json
+    python benchmarks/studies/occlusion_recognition.py --json results/occlusion_recognition.json
 
 Three tables. Kinds: each face of the split once for each kind, drawn as for training with other
 random numbers. Occluders: each occluder of `fer_tf.occlusion.occluders.draw` by itself.

@@ -1,7 +1,7 @@
 """What it costs that a model recognises the occlusion itself and cannot look for covered eyes.
 
     python cli.py train all && python cli.py train occlusion_net
-    python benchmarks/any_occlusion.py --json results/any_occlusion.json
+    python benchmarks/studies/any_occlusion.py --json results/any_occlusion.json
 
 On the faces of the test split. Substitutions: the same faces, answered by the networks trained for
 their occlusion as evaluated (eyes black where each face has them) and as `any_occlusion` answers

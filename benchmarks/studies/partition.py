@@ -1,6 +1,6 @@
 """What the choice of the paths is worth: the paper's partition against one from confusions.
 
-    python benchmarks/partition.py --database concat_db
+    python benchmarks/studies/partition.py --database concat_db
 
 Of all partitions with as many expressions on the paths as the paper's has, the one is taken across
 whose paths the flat network confuses the fewest images of the validation split. Its four networks

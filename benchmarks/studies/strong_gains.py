@@ -1,6 +1,6 @@
 """What each step of recipe `strong` gains on the validation images of one database.
 
-    python benchmarks/strong_gains.py --database concat_db --json results/strong/gains.json
+    python benchmarks/studies/strong_gains.py --database concat_db --json results/strong/gains.json
 
 Compares on the same images, and never on test images:
 

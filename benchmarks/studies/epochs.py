@@ -1,6 +1,6 @@
 """Whether networks of a recipe would learn from more epochs.
 
-    python benchmarks/epochs.py --database concat_db --epochs 16 begin subnet_x
+    python benchmarks/studies/epochs.py --database concat_db --epochs 16 begin subnet_x
 
 Trains networks again with other numbers of epochs and nothing else changed, and tells their lowest
 validation losses beside those of the recipe. No test image is looked at.

@@ -1,6 +1,6 @@
 """What of path selection can be mended by what its networks are taught.
 
-    python benchmarks/mending.py --database concat_db
+    python benchmarks/studies/mending.py --database concat_db
 
 Beside the trained networks of a recipe whose four start from the flat one, others are trained with
 the same schedules, seed and start:

@@ -1,6 +1,6 @@
 """What bfloat16 convolutions cost in accuracy: trained networks, folded in both precisions.
 
-    python benchmarks/bfloat16_accuracy.py --database concat_db/fer2013-leakfree --network subnet_y
+    python benchmarks/studies/bfloat16_accuracy.py --network subnet_y
 
 Answers the test split twice and compares image by image.
 """

@@ -1,6 +1,6 @@
 """Whether path selection beats one flat network: of equal recipe, of equal weights, of equal work.
 
-    python benchmarks/flat_or_paths.py --database concat_db
+    python benchmarks/studies/flat_or_paths.py --database concat_db
 
 Four networks have four times the weights of a flat one, and of them two answer each face. So the
 flat network is compared with four networks of the same recipe; with four of half the groups, which
