@@ -1,4 +1,4 @@
-"""Names the expression of face squares (picture files cut to the face) over gRPC.
+"""Name the expression of face squares (picture files cut to the face) over gRPC.
 
 pip install tensorflow-serving-api==2.21.0
 python examples/predict_grpc.py face.png... [--host localhost:8500] [--name concat_db]
@@ -18,8 +18,8 @@ parser.add_argument("--name", default="concat_db")
 parser.add_argument(
     "--label",
     default="stable",
-    help="stable or canary; '' for the newest version that is loaded, canary or not, for instance "
-    "on a server that was started without models.config and so knows no labels",
+    help="stable or canary; '' selects the newest loaded version, also on a server that was "
+    "started without models.config and knows no labels",
 )
 options = parser.parse_args()
 

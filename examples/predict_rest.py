@@ -1,10 +1,10 @@
-"""Names the expression of face squares (picture files cut to the face) over REST.
+"""Name the expression of face squares (picture files cut to the face) over REST.
 
 python examples/predict_rest.py face.png... [--model ADDRESS]
 
-Needs nothing but Python. The address ends in /labels/stable or /versions/1, which choose a version;
-without, the newest answers, canary or not, and a roll-back changes nothing. A server that was
-started without models.config knows no labels.
+Needs only Python. /labels/stable or /versions/1 at the end of the address selects a version.
+Without it the newest loaded version answers, which may be a canary, and a roll-back has no effect
+on this client. A server that was started without models.config knows no labels.
 """
 
 import argparse
