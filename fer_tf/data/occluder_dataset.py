@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fer_tf.data.database import UNCOVERED, Database
 from fer_tf.data.face_cache import one_opencv_thread, thread_map
-from fer_tf.data.input_pipeline import UNCOVERED, Database
 from fer_tf.errors import UserError
 from fer_tf.faces.face import FACE_SIZE
 from fer_tf.occlusion.eyes import find_eyes

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fer_tf.data.input_pipeline import UNCOVERED, Database, find_database
+from fer_tf.data.database import UNCOVERED, Database, find_database
 from fer_tf.data.inspection_report import read_inspection
 from fer_tf.errors import UserError
 from fer_tf.evaluation.ensembles import FLAT

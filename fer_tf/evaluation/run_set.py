@@ -8,8 +8,10 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from fer_tf.data.input_pipeline import Database, Split, evaluation_batches
+from fer_tf.data.database import Database
+from fer_tf.data.input_pipeline import evaluation_batches
 from fer_tf.data.inspection_report import read_inspection
+from fer_tf.data.tfrecords import Split
 from fer_tf.errors import UserError
 from fer_tf.evaluation.ensembles import FLAT, FLAT_LONGER, FLAT_NO_ATTENTION
 from fer_tf.expressions import TASKS

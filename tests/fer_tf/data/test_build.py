@@ -22,8 +22,8 @@ import tensorflow_datasets as tfds
 import cli
 from fer_tf.data import build as building
 from fer_tf.data.build import build
+from fer_tf.data.database import find_database
 from fer_tf.data.face_cache import cached_faces
-from fer_tf.data.input_pipeline import find_database
 from fer_tf.data.tfds_builder import config_for, origin
 from fer_tf.errors import UserError
 from fer_tf.occlusion.occlude import occlude

@@ -5,7 +5,8 @@ import keras
 import numpy as np
 import pytest
 
-from fer_tf.data.input_pipeline import Database, Split
+from fer_tf.data.database import Database
+from fer_tf.data.tfrecords import Split
 from fer_tf.errors import UserError
 from fer_tf.evaluation import evaluate as module
 from fer_tf.evaluation import run_set as trained_runs
