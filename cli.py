@@ -113,7 +113,7 @@ def build_datasets(
     chosen = sources.split(",") if sources else find_sources(raw_dir)
 
     from fer_tf.data.build import build
-    from fer_tf.data.tfds_builder import config_for
+    from fer_tf.data.tfds_configs import config_for
 
     config = config_for(chosen, leak_free, clean)
     builders = {name: f"datasets.{name}.{name}_dataset_builder" for name in databases or DATABASES}
@@ -145,7 +145,7 @@ def inspect(databases: Databases = None, data_dir: DataDir = DATA_DIR):
     found = [find_database(name, data_dir) for name in _databases(databases)]
     for db in found:
         report = read_inspection(db.folder)
-        typer.echo(f"{db}: {report['images']:,} images")
+        typer.echo(f"{db}: {report.images:,} images")
         for renderable in tables(report):
             console().print(renderable)
         typer.echo(f"Every id, Table 1 and two pictures of the faces: {db.folder / INSPECTION_DIR}")

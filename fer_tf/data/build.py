@@ -22,15 +22,10 @@ from pathlib import Path
 import joblib
 from rich.console import Console
 
+from fer_tf.data.cleaning import clean_faces
 from fer_tf.data.face_cache import FACES_DIR, cached_faces
-from fer_tf.data.tfds_builder import (
-    OccludedFaces,
-    OccludedFacesConfig,
-    clean_faces,
-    config_for,
-    find_near_duplicates,
-    origin,
-)
+from fer_tf.data.tfds_builder import OccludedFaces, find_near_duplicates, origin
+from fer_tf.data.tfds_configs import OccludedFacesConfig, config_for
 from fer_tf.errors import UserError
 from fer_tf.files import read_json
 

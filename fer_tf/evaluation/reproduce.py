@@ -298,10 +298,9 @@ def _table_2(database, configs_runs):
 
 
 def _source_counts(database):
-    sources = read_inspection(database.folder)["sources"]
+    sources = read_inspection(database.folder).sources
     return {
-        source: SourceCounts(counts=row["counts"], paper=row["paper"])
-        for source, row in sources.items()
+        source: SourceCounts(counts=row.counts, paper=row.paper) for source, row in sources.items()
     }
 
 

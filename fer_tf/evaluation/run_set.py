@@ -139,7 +139,7 @@ def groups_of(database: Database, data: Split) -> np.ndarray:
     _, person = np.unique(np.array(data.subjects, object).astype(str), return_inverse=True)
     edges = [(row, count + person[row]) for row, subject in enumerate(data.subjects) if subject]
     node = 2 * count
-    for names in read_inspection(database.folder)["near_duplicates"]["groups"]:
+    for names in read_inspection(database.folder).near_duplicates.groups:
         edges += [(place[name], node) for name in names if name in place]
         node += 1
     ends = np.array(edges, int).reshape(-1, 2).T

@@ -176,7 +176,7 @@ def decode_picture(data: bytes, name: str | Path) -> np.ndarray:
 
     Raises:
         UserError: it is empty, cut short, no picture or larger than
-            `fer_tf.faces.picture_formats.MOST_PIXELS`, which is checked before it is decoded.
+            `fer_tf.faces.picture_formats.MOST_PICTURE_PIXELS`, checked before it is decoded.
     """
     image = picture_formats.decode(data, name)
     if image is None:

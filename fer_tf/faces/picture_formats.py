@@ -12,11 +12,11 @@ from PIL import Image, ImageOps
 
 from fer_tf.errors import UserError
 
-MOST_PIXELS = 80_000_000
+MOST_PICTURE_PIXELS = 80_000_000
 """Of a picture: 240 MB decoded, about 1 GB while faces are looked for."""
 
 LIMIT_VARIABLE = "FER_TF_MAX_PIXELS"
-"""Environment variable that holds another number of pixels than `MOST_PIXELS`."""
+"""Environment variable that holds another number of pixels than `MOST_PICTURE_PIXELS`."""
 
 # Pillow warns of damaged EXIF data in lines of its own source; pictures are refused in a sentence.
 warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
@@ -37,8 +37,8 @@ def check_size(width: int, height: int, name: str | Path) -> None:
     """Refuse a picture or a video whose frames have more pixels than are decoded.
 
     Raises:
-        UserError: `MOST_PIXELS`, or what `LIMIT_VARIABLE` holds instead, is exceeded, or the
-            variable holds no positive whole number.
+        UserError: it has more than `MOST_PICTURE_PIXELS`, or than the number in `LIMIT_VARIABLE`,
+            or that variable is no positive whole number.
     """
     most = _most_pixels()
     if width * height > most:
@@ -121,10 +121,10 @@ def _register_heif():
 def _most_pixels():
     text = os.environ.get(LIMIT_VARIABLE)
     if text is None:
-        return MOST_PIXELS
+        return MOST_PICTURE_PIXELS
     if not (text.isdecimal() and int(text)):
         raise UserError(
             f"The environment variable {LIMIT_VARIABLE} is {text!r}; a number of pixels is "
-            f"expected, e.g. {MOST_PIXELS}."
+            f"expected, e.g. {MOST_PICTURE_PIXELS}."
         )
     return int(text)

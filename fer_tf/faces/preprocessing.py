@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 GRAY_WEIGHTS_BGR = (3735, 19235, 9798)
 """Weights of blue, green and red in 1/32768: ITU-R BT.601 as OpenCV's cvtColor rounds it."""
 
-MOST_PIXELS = 4096 * 4096
+MOST_SQUARE_PIXELS = 4096 * 4096
 """Of a picture decoded in a graph: 48 MiB of memory, and up to ten are decoded at a time."""
 
 _PNG_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"  # Then width and height, 4 bytes each.
@@ -77,8 +77,9 @@ def to_face_tf(image_bytes: "tf.Tensor", name: "str | tf.Tensor" = "picture") ->
     `fn_output_signature=tf.TensorSpec([48, 48, 1], tf.uint8)`.
 
     Args:
-        image_bytes: scalar string, a JPEG or PNG file of a face square of at most `MOST_PIXELS`.
-            Sides may differ by a tenth of the longer one, which is then squeezed.
+        image_bytes: scalar string, a JPEG or PNG file of a face square of at most
+            `MOST_SQUARE_PIXELS`. Sides may differ by a tenth of the longer one, which is then
+            squeezed.
         name: of the picture in messages; a scalar string.
 
     Returns:
@@ -113,8 +114,8 @@ def to_face_tf(image_bytes: "tf.Tensor", name: "str | tf.Tensor" = "picture") ->
     )
     with tf.control_dependencies([square]):
         small = _require(
-            longer * shorter <= MOST_PIXELS,
-            [*found, f"at most {MOST_PIXELS} are taken: shrink it first."],
+            longer * shorter <= MOST_SQUARE_PIXELS,
+            [*found, f"at most {MOST_SQUARE_PIXELS} are taken: shrink it first."],
         )
     with tf.control_dependencies([small]):
         # decode_image reads JPEG by a fast transform that is up to 11 gray levels off.

@@ -12,7 +12,6 @@ import numpy as np
 
 from fer_tf.data.sources.archive import (
     find_files,
-    has_files,
     images_among,
     nothing_found,
     refuse_no_text,
@@ -48,11 +47,6 @@ CODES = {
 }
 
 _AGAIN = "the file was cut or changed: unpack it again"
-
-
-def is_present(folder: Path) -> bool:
-    """Tell whether the folder holds anything to read, complete or not."""
-    return has_files(folder)
 
 
 def read(folder: Path, map: Callable = map) -> Iterator[Face]:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from fer_tf.data.sources.archive import (
     find_files,
-    has_files,
     images_among,
     index_by_name,
     nothing_found,
@@ -38,11 +37,6 @@ CODES = {
 
 FILE_NAME = re.compile(r"([A-Z]{2})\.*([A-Z]{2})(\d)\.*(\d+)\.+TIFF?", re.IGNORECASE)
 """Person, expression, take and serial. Copies in circulation lack a dot or double it."""
-
-
-def is_present(folder: Path) -> bool:
-    """Tell whether the folder holds anything to read, complete or not."""
-    return has_files(folder)
 
 
 def read(folder: Path, map: Callable = map) -> Iterator[Face]:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from fer_tf.data.sources.archive import (
     find_files,
-    has_files,
     images_among,
     index_by_name,
     nothing_found,
@@ -42,11 +41,6 @@ MISNAMED_PROFILES = ("AF31V.JPG", "AM31H.JPG")
 
 FILE_NAME = re.compile(r"([AB])([FM]\d\d)([A-Z]{2})(FL|HL|S|HR|FR)\.JPE?G", re.IGNORECASE)
 """Session, person (sex and number), expression, angle."""
-
-
-def is_present(folder: Path) -> bool:
-    """Tell whether the folder holds anything to read, complete or not."""
-    return has_files(folder)
 
 
 def read(folder: Path, map: Callable = map) -> Iterator[Face]:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from fer_tf.data.sources.archive import (
     find_files,
-    has_files,
     images_among,
     index_by_name,
     nothing_found,
@@ -47,11 +46,6 @@ FILE_NAME = re.compile(
 _LINE = re.compile(r"((?:train|test)_\d+)\.jpg\s+(\S+)", re.IGNORECASE)
 
 _CHANGED = re.compile(r"(?:train|test)_\d+(?:_aligned)?\.jpg[\s,;]+[1-7](?:\.0)?", re.IGNORECASE)
-
-
-def is_present(folder: Path) -> bool:
-    """Tell whether the folder holds anything to read, complete or not."""
-    return has_files(folder)
 
 
 def read(folder: Path, map: Callable = map) -> Iterator[Face]:

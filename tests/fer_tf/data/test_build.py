@@ -24,7 +24,8 @@ from fer_tf.data import build as building
 from fer_tf.data.build import build
 from fer_tf.data.database import find_database
 from fer_tf.data.face_cache import cached_faces
-from fer_tf.data.tfds_builder import config_for, origin
+from fer_tf.data.tfds_builder import origin
+from fer_tf.data.tfds_configs import config_for
 from fer_tf.errors import UserError
 from fer_tf.occlusion.occlude import occlude
 from tests.helpers import draw_fer2013
@@ -74,7 +75,8 @@ def test_a_second_build_finds_everything_ready_without_tensorflow(raw_dir, data_
 import sys
 from pathlib import Path
 from fer_tf.data.build import build
-from fer_tf.data.tfds_builder import config_for, origin
+from fer_tf.data.tfds_builder import origin
+from fer_tf.data.tfds_configs import config_for
 config = config_for(["fer2013"])
 built = dict(build({BUILDERS}, config, Path({str(raw_dir)!r}), Path({str(data_dir)!r})))
 print([(name, b.is_new, b.splits["train"]) for name, b in built.items()])

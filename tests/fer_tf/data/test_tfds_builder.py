@@ -13,7 +13,7 @@ from fer_tf.data.face_cache import cached_faces
 from fer_tf.data.inspection_report import read_inspection
 from fer_tf.data.sources import drawn, reader
 from fer_tf.data.splits import assign_splits, find_groups
-from fer_tf.data.tfds_builder import config_for
+from fer_tf.data.tfds_configs import config_for
 from fer_tf.errors import UserError
 from fer_tf.expressions import EXPRESSIONS
 from tests.fer_tf.data.tfds_builder_case import few_drawn_faces
@@ -243,15 +243,15 @@ def test_clean_drops_blank_images_and_conflicting_labels(tmp_path):
     assert builder.info.metadata["dropped"] == {"blank": 1, "conflicting labels": 2}
     assert builder.builder_config.name == "drawn-clean"
     report = read_inspection(Path(builder.data_dir))
-    assert report["images"] == 67 and report["blank"] == []
+    assert report.images == 67 and report.blank == []
 
 
 def test_the_inspection_is_published_with_the_database(data_dir):
     for name in BUILDERS:
         folder = data_dir / name / "fer2013+jaffe" / "1.0.0"
         report = read_inspection(folder)
-        assert report["sources"]["jaffe"]["counts"] == [2] * 7
-        assert report["splits"]["test"]["counts"] == [1] * 7
+        assert report.sources["jaffe"].counts == [2] * 7
+        assert report.splits["test"].counts == [1] * 7
         assert (folder / "inspection" / "figure_1.png").stat().st_size > 10_000
 
 

@@ -1,5 +1,6 @@
 import csv
 from dataclasses import replace
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -52,7 +53,8 @@ DATABASE = FixedDatabase("concat_db", "fixed", None)
 @pytest.fixture(autouse=True)
 def inspection(monkeypatch):
     """The last two images look alike, and so do the third and one of another split."""
-    report = {"near_duplicates": {"groups": [["raf_db/e", "raf_db/f"], ["drawn/c", "drawn/z"]]}}
+    groups = [["raf_db/e", "raf_db/f"], ["drawn/c", "drawn/z"]]
+    report = SimpleNamespace(near_duplicates=SimpleNamespace(groups=groups))
     monkeypatch.setattr(trained_runs, "read_inspection", lambda folder: report)
 
 

@@ -104,8 +104,3 @@ def test_a_folder_without_images_says_how_to_obtain_the_archive(tmp_path):
     (tmp_path / "README").touch()
     with pytest.raises(UserError, match="holds no image. JAFFE .*on request"):
         next(jaffe.read(tmp_path))
-
-
-def test_is_present(archive, tmp_path):
-    assert jaffe.is_present(archive)
-    assert not jaffe.is_present(tmp_path / "missing")

@@ -123,8 +123,3 @@ def test_an_image_that_cannot_be_decoded_is_named(archive):
 def test_a_missing_folder_says_how_to_obtain_the_archive(tmp_path):
     with pytest.raises(UserError, match="is not there. KDEF .*on request"):
         next(kdef.read(tmp_path / "missing"))
-
-
-def test_is_present(archive, tmp_path):
-    assert kdef.is_present(archive)
-    assert not kdef.is_present(tmp_path / "missing")
