@@ -61,7 +61,7 @@ class Database:
         return find_database(f"{name}/{self.config}", self.data_dir)
 
     def builder(self):
-        """The read-only TFDS builder of the newest prepared version.
+        """The read-only TFDS builder of the newest version.
 
         Raises:
             UserError: if its description is damaged.
@@ -118,10 +118,7 @@ class Database:
 
 @dataclass(frozen=True)
 class UncoveredDatabase(Database):
-    """The uncovered faces, put together from their lower halves and their upper halves.
-
-    Its images are always in memory.
-    """
+    """The uncovered faces, put together from both halves; its images are always in memory."""
 
     @property
     def folder(self) -> Path:
@@ -144,10 +141,7 @@ class UncoveredDatabase(Database):
 
 @dataclass(frozen=True)
 class MixedDatabase(Database):
-    """Each face four times: uncovered, and as each of the three databases covers it.
-
-    Its images are always in memory.
-    """
+    """Each face uncovered and as the three databases cover it; its images are always in memory."""
 
     @property
     def folder(self) -> Path:

@@ -1,7 +1,4 @@
-"""What a database is made of: counts against Table 1, copies, conflicting labels, blank images.
-
-`fer_tf.data.inspection_report` writes an inspection beside its database and prints it.
-"""
+"""What a database is made of: counts against Table 1, copies, conflicting labels, blank images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +14,7 @@ from fer_tf.expressions import EXPRESSIONS
 from fer_tf.paper import TABLE_1
 
 FORMAT = 1
-"""Version of the inspection; another version cannot be read."""
+"""Version of an inspection; another version cannot be read."""
 
 _TRAIN = SPLITS.index("train")
 
@@ -94,7 +91,7 @@ class NearDuplicates(Copies):
 
 @dataclass(frozen=True)
 class LabelledId:
-    """The id of a face and the name of its expression."""
+    """A face's id and the name of its expression."""
 
     id: str
     label: str
@@ -147,9 +144,8 @@ def inspect_faces(
     Args:
         faces: all of its faces.
         splits: int64 [N], indices into `SPLITS`.
-        pairs: int64 [K, 2], what `fer_tf.data.near_duplicates.near_duplicates` finds among the
-            faces, or among the first of each set of identical ones.
-        dropped: reason -> ids of faces that were left out for it before.
+        pairs: int64 [K, 2] of `fer_tf.data.near_duplicates.near_duplicates`.
+        dropped: reason -> ids of faces that were left out before.
     """
     ids = np.array(faces.ids, dtype=object)
     labels = np.asarray(faces.labels)

@@ -43,8 +43,8 @@ def read(folder: Path, map: Callable = map) -> Iterator[Face]:
     """Read all portraits, each cropped to its face, in the order of their names.
 
     Args:
-        folder: holds the TIFF files, at any depth; files that are no images are ignored.
-        map: used as the built-in on the pictures; it may run threads but must keep the order.
+        folder: contains the TIFF files, at any depth; files that are no images are ignored.
+        map: replaces the built-in for the pictures; it may use threads but must keep the order.
 
     Yields:
         Faces named like "jaffe/KA.AN1.39", of subject "jaffe/KA".
@@ -73,8 +73,8 @@ def _name(path: Path) -> str:
     return f"{person}.{code}{take}.{serial}"
 
 
-def _read_face(named: tuple[str, Path]) -> Face:
-    name, path = named
+def _read_face(name_and_path: tuple[str, Path]) -> Face:
+    name, path = name_and_path
     square, _ = crop_to_face(read_whole_picture(path))
     label = EXPRESSIONS.index(CODES[name[3:5]])
     return Face(f"{NAME}/{name}", to_face(square), label, NAME, f"{NAME}/{name[:2]}")

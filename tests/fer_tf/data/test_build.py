@@ -171,15 +171,15 @@ def wait_for(condition, seconds=120):
 
 
 def processes_of(group: int) -> list[int]:
-    found = []
+    processes = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = path.read_text().rpartition(")")[2].split()
         except OSError:
             continue
         if int(fields[2]) == group and fields[0] != "Z":
-            found.append(int(path.parent.name))
-    return found
+            processes.append(int(path.parent.name))
+    return processes
 
 
 @pytest.fixture(scope="module")

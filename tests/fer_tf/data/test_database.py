@@ -32,8 +32,8 @@ def test_only_the_folder_of_the_version_says_whether_it_is_whole(tmp_path):
 def test_finds_the_config_that_is_named(tmp_path):
     prepare(tmp_path, "eye_cdb/drawn", "eye_cdb/fer2013+raf_db-leakfree")
     assert find_database("eye_cdb/drawn", tmp_path).config == "drawn"
-    found = find_database("eye_cdb/fer2013+raf_db-leakfree", tmp_path)
-    assert (found.config, found.occlusion) == ("fer2013+raf_db-leakfree", "eyes")
+    database = find_database("eye_cdb/fer2013+raf_db-leakfree", tmp_path)
+    assert (database.config, database.occlusion) == ("fer2013+raf_db-leakfree", "eyes")
 
 
 def test_what_cannot_be_found_is_said_with_what_to_do(tmp_path):

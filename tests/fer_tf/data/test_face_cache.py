@@ -36,10 +36,10 @@ def test_the_faces_of_all_sources_with_their_eyes_ordered_by_id(raw_dir, tmp_pat
     assert faces.subjects == [face.subject for face in expected]
     np.testing.assert_array_equal(faces.labels, [face.expression for face in expected])
     np.testing.assert_array_equal(faces.images, [face.image for face in expected])
-    for image, boxes, found in zip(faces.images, faces.eye_boxes, faces.eyes_found, strict=True):
-        own_boxes, own_found = find_eyes(image)
-        np.testing.assert_array_equal(boxes, own_boxes)
-        assert found == own_found
+    for image, boxes, count in zip(faces.images, faces.eye_boxes, faces.eyes_found, strict=True):
+        expected_boxes, expected_count = find_eyes(image)
+        np.testing.assert_array_equal(boxes, expected_boxes)
+        assert count == expected_count
 
 
 def test_the_number_of_threads_changes_nothing(raw_dir, tmp_path):

@@ -184,14 +184,14 @@ def test_the_fingerprint_follows_the_split_of_each_face(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("count", "leak_free", "clean", "said"),
+    ("count", "leak_free", "clean", "message"),
     [
         (5, False, False, "5 images, which gives train 5, validation 0, test 0; .* 6 images"),
         (5, True, False, "validation 0.*three persons or photographs at least: add"),
         (20, False, True, r"fer2013-clean has 0 images \(20 more are left out by --clean\)"),
     ],
 )
-def test_too_few_images_for_a_split_are_counted(tmp_path, count, leak_free, clean, said):
+def test_too_few_images_for_a_split_are_counted(tmp_path, count, leak_free, clean, message):
     """As of the first rows of a table, to try it."""
     draw_fer2013(tmp_path / "raw" / "fer2013", count_per_expression=3)
     table = tmp_path / "raw" / "fer2013" / "fer2013.csv"
@@ -200,7 +200,7 @@ def test_too_few_images_for_a_split_are_counted(tmp_path, count, leak_free, clea
         rows = [f"{row.partition(',')[0]},{' '.join(['7'] * 48**2)},Training" for row in rows]
     table.write_text("\n".join([header, *rows[:count]]) + "\n")
     config = config_for(["fer2013"], leak_free, clean)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         prepare("concat_db", config, tmp_path / "raw", tmp_path / "data")
     assert not list((tmp_path / "data").glob("concat_db/*/1.0.0"))
 
@@ -261,10 +261,10 @@ def test_only_black_eyes_change_the_fingerprint_of_the_images(tmp_path):
     for name in ("eye_cdb", "concat_db"):
         for shift in (0, 1):
             data_dir = tmp_path / f"{name}{shift}"
-            found = (np.array([[8 + shift, 12, 13, 13], [27, 12, 13, 13]]), 2)
+            eyes = (np.array([[8 + shift, 12, 13, 13], [27, 12, 13, 13]]), 2)
             with (
                 mock.patch.object(drawn, "read", few_drawn_faces),
-                mock.patch("fer_tf.data.face_cache.find_eyes", lambda image, found=found: found),
+                mock.patch("fer_tf.data.face_cache.find_eyes", lambda image, eyes=eyes: eyes),
             ):
                 metadata = prepare(name, "drawn", tmp_path, data_dir).info.metadata
             prints[name, shift] = metadata["image_fingerprint"], metadata["data_fingerprint"]
