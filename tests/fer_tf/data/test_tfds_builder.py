@@ -1,4 +1,6 @@
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 from unittest import mock
 
@@ -6,10 +8,12 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+import fer_tf
 from datasets.bconcat_db import bconcat_db_dataset_builder
 from datasets.concat_db import concat_db_dataset_builder
 from datasets.eye_cdb import eye_cdb_dataset_builder
-from fer_tf.data.face_cache import cached_faces
+from fer_tf.data import tfds_builder
+from fer_tf.data.face_cache import cached_faces, reading_program
 from fer_tf.data.inspection_report import read_inspection
 from fer_tf.data.sources import drawn, reader
 from fer_tf.data.splits import assign_splits, find_groups
@@ -271,6 +275,17 @@ def test_only_black_eyes_change_the_fingerprint_of_the_images(tmp_path):
     assert prints["eye_cdb", 0][0] != prints["eye_cdb", 1][0]
     assert prints["concat_db", 0] == prints["concat_db", 1]
     assert len({data for _, data in prints.values()}) == 1
+
+
+def test_the_origin_names_every_module_that_cleans_splits_and_blackens():
+    modules = "fer_tf.data.cleaning, fer_tf.data.splits, fer_tf.occlusion.occlude"
+    code = f"import sys, {modules}; print(*sys.modules)"
+    imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    names = [name.replace(".", "/") for name in imported.stdout.split() if "fer_tf." in name]
+    files = {f"{name.removeprefix('fer_tf/')}.py" for name in names}
+    files = {name for name in files if (Path(fer_tf.__file__).parent / name).is_file()}
+    no_decision = {"errors.py", "data/face_set.py"}
+    assert files - no_decision <= {*tfds_builder._PROGRAM, *reading_program("fer2013")}
 
 
 @pytest.mark.parametrize(
