@@ -31,6 +31,7 @@ from fer_tf.data.face_cache import cached_faces
 from fer_tf.data.sources import drawn, fer2013
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.faces.face import Face
+from fer_tf.files import write_json
 from fer_tf.occlusion.eyes import find_eyes
 from fer_tf.occlusion.kinds import DATABASES
 from fer_tf.occlusion.occlude import occlude
@@ -59,7 +60,7 @@ def main():
             table.add_row(name.replace("_", " "), shown)
     Console().print(table)
     if arguments.json:
-        arguments.json.write_text(json.dumps(numbers, indent=1) + "\n")
+        write_json(arguments.json, numbers)
 
 
 def measure(raw_dir, count, folder):

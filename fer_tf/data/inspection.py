@@ -20,7 +20,7 @@ _TRAIN = SPLITS.index("train")
 
 
 @dataclass(frozen=True)
-class SourceCounts:
+class SourceSummary:
     """The faces of one source.
 
     Attributes:
@@ -45,7 +45,7 @@ class SourceCounts:
 
 
 @dataclass(frozen=True)
-class SplitCounts:
+class SplitSummary:
     """The faces of one split: all images, and images of each expression in label order."""
 
     images: int
@@ -127,8 +127,8 @@ class Inspection:
     images: int
     labels: list[str]
     dropped: dict[str, list[str]]
-    sources: dict[str, SourceCounts]
-    splits: dict[str, SplitCounts]
+    sources: dict[str, SourceSummary]
+    splits: dict[str, SplitSummary]
     copies: Copies
     near_duplicates: NearDuplicates
     persons: Leaks
@@ -165,9 +165,9 @@ def inspect_faces(
         images=len(ids),
         labels=list(EXPRESSIONS),
         dropped=dict(dropped),
-        sources=_count_sources(faces),
+        sources=_summarise_sources(faces),
         splits={
-            name: SplitCounts(int((splits == code).sum()), _counts(labels[splits == code]))
+            name: SplitSummary(int((splits == code).sum()), _counts(labels[splits == code]))
             for code, name in enumerate(SPLITS)
         },
         copies=Copies(**_groups(first, ids), **_leaks(first, splits)),
@@ -180,10 +180,10 @@ def inspect_faces(
     )
 
 
-def _count_sources(faces: FaceSet) -> dict[str, SourceCounts]:
+def _summarise_sources(faces: FaceSet) -> dict[str, SourceSummary]:
     sources = np.array(faces.sources, dtype=object)
     subjects = np.array(faces.subjects, dtype=object)
-    counts_by_source = {}
+    summaries = {}
     for name in np.unique(sources):
         rows = np.flatnonzero(sources == name)
         counts = _counts(faces.labels[rows])
@@ -193,7 +193,7 @@ def _count_sources(faces: FaceSet) -> dict[str, SourceCounts]:
             difference = [built - quoted for built, quoted in zip(counts, paper, strict=True)]
         none, one, two = np.bincount(faces.eyes_found[rows], minlength=3).tolist()
         persons = [subject for subject in subjects[rows] if subject]
-        counts_by_source[name] = SourceCounts(
+        summaries[name] = SourceSummary(
             images=len(rows),
             share=len(rows) / len(faces),
             counts=counts,
@@ -203,7 +203,7 @@ def _count_sources(faces: FaceSet) -> dict[str, SourceCounts]:
             persons=len(set(persons)),
             images_of_persons=len(persons),
         )
-    return counts_by_source
+    return summaries
 
 
 def _counts(labels: np.ndarray) -> list[int]:

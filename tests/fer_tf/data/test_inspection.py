@@ -8,7 +8,7 @@ from fer_tf.data.inspection import (
     LabelledId,
     Leaks,
     NearDuplicates,
-    SplitCounts,
+    SplitSummary,
     inspect_faces,
 )
 from fer_tf.data.near_duplicates import near_duplicates
@@ -50,8 +50,8 @@ def test_counts_are_compared_with_table_1_source_by_source():
     assert kdef.eyes_found == {2: 2, 1: 0, 0: 1}
     assert (kdef.share, kdef.persons, kdef.images_of_persons) == (0.75, 1, 1)
     assert drawn.paper is None and drawn.difference is None
-    assert report.splits["train"] == SplitCounts(2, [1, 0, 0, 0, 0, 1, 0])
-    assert report.splits["test"] == SplitCounts(1, [0, 0, 0, 0, 0, 1, 0])
+    assert report.splits["train"] == SplitSummary(2, [1, 0, 0, 0, 0, 1, 0])
+    assert report.splits["test"] == SplitSummary(1, [0, 0, 0, 0, 0, 1, 0])
 
 
 @pytest.mark.parametrize("pairs", [[[0, 4], [2, 4], [3, 4]], [[0, 4]]], ids=["all", "first"])
