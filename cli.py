@@ -113,7 +113,7 @@ def build_datasets(
     chosen = sources.split(",") if sources else find_sources(raw_dir)
 
     from fer_tf.data.build import build
-    from fer_tf.data.tfds_builder import config_for
+    from fer_tf.data.tfds_configs import config_for
 
     config = config_for(chosen, leak_free, clean)
     builders = {name: f"datasets.{name}.{name}_dataset_builder" for name in databases or DATABASES}
@@ -139,13 +139,13 @@ def build_datasets(
 @app.command()
 def inspect(databases: Databases = None, data_dir: DataDir = DATA_DIR):
     """Show what a database is made of: Table 1 as built, copies, leaks, odd labels and images."""
-    from fer_tf.data.input_pipeline import find_database
+    from fer_tf.data.database import find_database
     from fer_tf.data.inspection_report import INSPECTION_DIR, read_inspection, tables
 
     found = [find_database(name, data_dir) for name in _databases(databases)]
     for db in found:
         report = read_inspection(db.folder)
-        typer.echo(f"{db}: {report['images']:,} images")
+        typer.echo(f"{db}: {report.images:,} images")
         for renderable in tables(report):
             console().print(renderable)
         typer.echo(f"Every id, Table 1 and two pictures of the faces: {db.folder / INSPECTION_DIR}")
@@ -237,7 +237,7 @@ def train(
     models_dir: ModelsDir = MODELS_DIR,
 ):
     """Train networks; `all` then combines the four into a SavedModel. Interrupted, it goes on."""
-    from fer_tf.data.input_pipeline import UNCOVERED, find_database
+    from fer_tf.data.database import UNCOVERED, find_database
     from fer_tf.data.occluder_dataset import refuse_covered
     from fer_tf.models.networks import NETWORKS, OCCLUSION_NET
     from fer_tf.training.recipes import RECOGNISER, get_recipe, with_changes
@@ -381,7 +381,7 @@ def combine(
     ] = None,
 ):
     """Combine four trained networks, or those of all occlusions, into ONE SavedModel."""
-    from fer_tf.data.input_pipeline import find_database
+    from fer_tf.data.database import find_database
     from fer_tf.occlusion.kinds import ANY_OCCLUSION
 
     names = [db.partition("/") for db in _databases(databases)]
@@ -446,7 +446,7 @@ def evaluate(
     The accuracies also go into the model cards of the versions made of these networks. For
     any_occlusion the newest version of that model is measured as a whole.
     """
-    from fer_tf.data.input_pipeline import find_database
+    from fer_tf.data.database import find_database
     from fer_tf.occlusion.kinds import ANY_OCCLUSION
 
     if databases == [ANY_OCCLUSION]:
@@ -896,7 +896,7 @@ def _combine(databases, recipe, name, replace, runs_dir, models_dir, options=Non
 
 
 def _combine_any(config, recipe, name, replace, runs_dir, models_dir, options):
-    from fer_tf.data.input_pipeline import UNCOVERED
+    from fer_tf.data.database import UNCOVERED
     from fer_tf.export.any_occlusion import (
         combine_any_occlusion,
         find_run_folders,

@@ -1,12 +1,12 @@
-"""Seconds and memory of `build-datasets`, against its two costly parts measured alone.
+"""Seconds and memory of `build-datasets`, compared with its two most expensive parts.
 
-The parts: finding the eyes of all faces on one core, and writing the same arrays with TFDS once for
-each of the three databases, also on one core. The whole includes starting Python and TensorFlow,
-reading, splitting, looking for duplicates and drawing the inspection.
+The parts, each measured alone on one core: finding the eyes of all faces, and writing the same
+arrays with TFDS for each of the three databases. The whole command also starts Python and
+TensorFlow, reads, splits, searches near duplicates and draws the inspection.
 
-`--images` of FER2013's rows are taken; more than there are continue with their mirror images.
-`--drawn 500000` builds one database of so many drawn faces instead: 700 faces are drawn, moved and
-made brighter or darker to make each different, and eyes are not looked for.
+The first `--images` rows of FER2013 are used; a larger number adds mirror images. `--drawn 500000`
+builds one database of so many drawn faces instead: 700 drawn faces are moved and made brighter or
+darker so that each is different, and their eyes are not searched.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from fer_tf.data.face_cache import cached_faces
 from fer_tf.data.sources import drawn, fer2013
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.faces.face import Face
+from fer_tf.files import write_json
 from fer_tf.occlusion.eyes import find_eyes
 from fer_tf.occlusion.kinds import DATABASES
 from fer_tf.occlusion.occlude import occlude
@@ -59,13 +60,13 @@ def main():
             table.add_row(name.replace("_", " "), shown)
     Console().print(table)
     if arguments.json:
-        arguments.json.write_text(json.dumps(numbers, indent=1) + "\n")
+        write_json(arguments.json, numbers)
 
 
 def measure(raw_dir, count, folder):
     write_fer2013(raw_dir, count, folder / "raw" / "fer2013")
     command = ["build-datasets", "--sources", "fer2013", "--raw-dir", folder / "raw"]
-    # First, so that files are in the system's memory for both and nothing of ours warms up.
+    # The command runs before the parts, so that nothing of ours has warmed up.
     whole, peaks = run(ROOT / "cli.py", *command, "--data-dir", folder / "data")
     again, _ = run(ROOT / "cli.py", *command, "--data-dir", folder / "data")
     faces = cached_faces(["fer2013"], folder / "raw", folder / "data" / "faces")
@@ -76,7 +77,7 @@ def measure(raw_dir, count, folder):
             check=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-        ).stdout.splitlines()[-1]  # TFDS prints as well.
+        ).stdout.splitlines()[-1]  # TFDS prints before.
     )
     cores = joblib.cpu_count()
     parts = (eyes + writing["seconds"]) / cores
@@ -135,7 +136,7 @@ def many_drawn(base, count):
 
 
 def write_fer2013(raw_dir, count, folder):
-    """FER2013's rows, then their mirror images, as a csv of the original's form."""
+    """Write FER2013's rows, then their mirror images, in the format of the original."""
     codes = {EXPRESSIONS.index(name): code for code, name in fer2013.CODES.items()}
     folder.mkdir(parents=True)
     faces = list(islice(fer2013.read(raw_dir / "fer2013"), count))
@@ -170,7 +171,7 @@ def run(*command):
                     if os.getpgid(int(path.name)) == process.pid:
                         peaks[path.name] = peak_mb(path / "status")
                 except (OSError, ValueError, IndexError):
-                    continue  # Ended while it was looked at.
+                    continue  # The process ended meanwhile.
             sleep(0.1)
 
     watcher = threading.Thread(target=watch)
@@ -183,12 +184,12 @@ def run(*command):
 
 
 def peak_mb(status):
-    """High-water mark of a process's resident memory."""
+    """The peak of a process's resident memory."""
     return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024
 
 
 def write_alone(faces_dir, raw_dir, folder):
-    """In a process of its own: TFDS writes arrays as one database; prints seconds and MB."""
+    """Write arrays with TFDS, print seconds and MB; this function runs in its own process."""
     import tensorflow_datasets as tfds
 
     tfds.disable_progress_bar()

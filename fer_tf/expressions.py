@@ -40,14 +40,12 @@ class Task:
     Attributes:
         network: the network's name on the command line and on disk, e.g. "subnet_x".
         title: its name in the paper, e.g. "SubnetX".
-        dataset: the paper's name of its training data, e.g. "SepA".
         classes: class names, in the order of the network's logits.
         expressions: for each class the tuple of labels (0 to 6) that belong to it.
     """
 
     network: str
     title: str
-    dataset: str
     classes: tuple[str, ...]
     expressions: tuple[tuple[int, ...], ...]
 
@@ -93,18 +91,17 @@ def tasks_of(paths: Mapping[str, tuple[str, ...]]) -> dict[str, Task]:
     if sorted(sum(map(_labels, paths.values()), ())) != list(range(len(EXPRESSIONS))):
         raise ValueError(f"The paths must hold each of {EXPRESSIONS} exactly once, got {paths}")
     every = tuple((label,) for label in range(len(EXPRESSIONS)))
-    begin = Task("begin", "BeginNet", "Begin", tuple(paths), tuple(map(_labels, paths.values())))
+    begin = Task("begin", "BeginNet", tuple(paths), tuple(map(_labels, paths.values())))
     subnets = {
         network: Task(
             network,
             f"Subnet{network[-1].upper()}",
-            f"Sep{path}",
             names,
             tuple((label,) for label in _labels(names)),
         )
-        for network, (path, names) in zip(SUBNETS, paths.items(), strict=True)
+        for network, names in zip(SUBNETS, paths.values(), strict=True)
     }
-    flat = Task("flat", "flat", "All", EXPRESSIONS, every)
+    flat = Task("flat", "flat", EXPRESSIONS, every)
     return {"begin": begin, **subnets, "flat": flat}
 
 

@@ -1,4 +1,4 @@
-"""Files that commands share: read back with a sentence for what is damaged, changed in turn."""
+"""Files: JSON that is checked when read, writing by renaming, locks, walking through folders."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from fer_tf.errors import UserError
 
 Record = TypeVar("Record")
 
-_NAMES = frozenset(
+_RUBBISH = frozenset(
     "$recycle.bin #recycle #snapshot @eadir @__thumb @recycle lost+found desktop.ini ehthumbs.db "
     "picasa.ini thumbs.db".split()
 ) | {"system volume information"}
@@ -24,11 +24,11 @@ def read_json(path: Path, cure: str) -> dict:
 
     Args:
         path: the file.
-        cure: what the user does where it is damaged, e.g. "train again with --restart".
+        cure: what the user does if the file is damaged, e.g. "train again with --restart".
 
     Raises:
-        FileNotFoundError: there is no such file.
-        UserError: the file is damaged, holds no object or cannot be read.
+        FileNotFoundError: the file does not exist.
+        UserError: the file is damaged, contains no object or cannot be read.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -45,16 +45,16 @@ def read_json(path: Path, cure: str) -> dict:
 
 
 def require(values: dict, fields: tuple[str, ...], path: Path, cure: str) -> None:
-    """Refuse values without all the fields that are needed.
+    """Refuse values that lack a field.
 
     Args:
-        values: what `path` holds.
-        fields: keys.
+        values: the contents of `path`.
+        fields: the keys that are needed.
         path: the file.
         cure: see `read_json`.
 
     Raises:
-        UserError: naming the missing ones.
+        UserError: a field is missing; the message names it.
     """
     if missing := [field for field in fields if field not in values]:
         raise UserError(
@@ -65,21 +65,21 @@ def require(values: dict, fields: tuple[str, ...], path: Path, cure: str) -> Non
 
 @contextlib.contextmanager
 def exclusive(folder: Path, wait: bool = True) -> Iterator[None]:
-    """Keep other processes out of a folder; the lock ends with the process, killed or not.
+    """Lock a folder against other processes; the lock ends with the process, killed or not.
 
-    What is read, changed and written back is read within, so that no other command's change is
+    A caller that changes a file reads it inside the lock too, so that no other command's change is
     lost.
 
     Args:
-        folder: one that is there.
-        wait: until another process has left it.
+        folder: an existing folder.
+        wait: whether to wait until another process releases its lock.
 
     Raises:
-        BlockingIOError: another process is in the folder, and `wait` is False.
+        BlockingIOError: another process has the lock, and `wait` is False.
     """
     try:
         import fcntl
-    except ImportError:  # Windows: unguarded.
+    except ImportError:  # Windows has no such locks.
         yield
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -89,24 +89,24 @@ def exclusive(folder: Path, wait: bool = True) -> Iterator[None]:
         except BlockingIOError:
             raise
         except OSError:
-            pass  # Some network file systems lock no folders.
+            pass  # Some network file systems cannot lock folders.
         yield
     finally:
         os.close(handle)
 
 
 def write_json(path: Path, value) -> None:
-    """Writes a JSON file beside and renames it, so that no half-written one is ever read."""
+    """Write a JSON file under another name and rename it, so that it is never read half-written."""
     with written_beside(path) as out:
         out.write((json.dumps(value, indent=1, default=plain) + "\n").encode())
 
 
 @contextlib.contextmanager
 def written_beside(path: Path) -> Iterator[BinaryIO]:
-    """Opens a file beside `path` for bytes, then renames it: whole or not there at all.
+    """Open a file beside `path` for bytes and rename it to `path` at the end.
 
-    The name is a new one each time: another process, or a caller, may be writing the same file.
-    Where `path` is a link it stays one, and the file that it leads to is replaced.
+    `path` is therefore complete or absent. The temporary name is new each time, because another
+    process, or a caller, may be writing the same file. If `path` is a link, its target is replaced.
     """
     path = Path(os.path.realpath(path))
     beside = path.with_name(f"writing-{uuid4().hex}{path.suffix}")
@@ -122,26 +122,26 @@ def written_beside(path: Path) -> Iterator[BinaryIO]:
 
 
 def is_rubbish(name: str) -> bool:
-    """Whether a file or folder is left out by its name, without a word.
+    """Whether a file or folder is ignored silently because of its name.
 
     Hidden files (`._AN1.tiff` of macOS, `.thumbnails`), `__MACOSX`, `@eaDir` of network storage,
-    `Thumbs.db` of Windows and their like.
+    `Thumbs.db` of Windows and the like.
     """
     name = name.lower()
-    return name.startswith((".", "__macosx")) or name in _NAMES
+    return name.startswith((".", "__macosx")) or name in _RUBBISH
 
 
 def walk(
     folder: Path, onerror: Callable | None = None
 ) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """Visits a folder and those below, links too, each real folder once: links may lead back.
+    """Visit a folder and those below it, through links, each real folder once.
 
     Args:
         folder: where to begin.
-        onerror: is given the OSError of a folder that cannot be read; else it is passed over.
+        onerror: called with the OSError of a folder that cannot be read, which is then skipped.
 
     Yields:
-        A folder, the names of its sub-folders and of its files, without rubbish.
+        A folder, the names of its sub-folders and of its files, without those of `is_rubbish`.
     """
     visited = {os.path.realpath(folder)}
     for parent, folders, names in os.walk(folder, onerror=onerror, followlinks=True):

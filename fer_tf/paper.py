@@ -1,7 +1,7 @@
-"""Results that the paper reports, to stand beside ours: quoted, not run here.
+"""Results of the paper, in percent, quoted for comparison with ours.
 
-The paper's databases hold all four sources and its networks see 224 x 224 pixels; see Table 4 for
-what its competitors were trained on. Percentages.
+The paper's databases contain all four sources and its networks take 224 x 224 pixels; see Table 4
+for the training data of its competitors.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,8 +42,8 @@ TABLE_4 = {
 
 ResNeXt-50 and SCAN-CCI (Gera and Balasubramanian 2021) were trained on the three databases, the
 latter from weights of VGGFace2; OADN (Ding et al. 2020) and gACNN (Li et al. 2018) on FERPlus
-without occlusion. The text of section 4 says 59.6 where the table says 59.8. Always answering
-Happiness scores 28.8 on the merged database, which is where ResNeXt-50 stands.
+without occlusion. The text of section 4 has 59.6 where the table has 59.8. The majority class,
+Happiness, is 28.8 % of the merged database, about the accuracy of ResNeXt-50.
 """
 
 TABLE_1 = {
@@ -59,19 +59,19 @@ def differences(counts: Mapping[str, Sequence[int]]) -> list[str]:
     """Compare counts with Table 1.
 
     Args:
-        counts: source -> numbers of images in label order; a source that Table 1 does not have
-            is passed over.
+        counts: source -> numbers of images in label order; a source that is not in Table 1 is
+            ignored.
 
     Returns:
-        For each source that differs a sentence that names every expression that does; empty
-        where all agree.
+        For each source that differs a sentence that names the expressions; empty where all agree.
     """
     sentences = []
-    for source, found in counts.items():
-        expected = TABLE_1.get(source, found)
-        rows = zip(EXPRESSIONS, found, expected, strict=True)
+    for source, built in counts.items():
+        rows = zip(EXPRESSIONS, built, TABLE_1.get(source, built), strict=True)
         parts = [
-            f"{name} {have:,} instead of {want:,}" for name, have, want in rows if have != want
+            f"{name} {count:,} instead of {quoted:,}"
+            for name, count, quoted in rows
+            if count != quoted
         ]
         if parts:
             sentences.append(f"{source} differs from the paper's Table 1: {', '.join(parts)}.")

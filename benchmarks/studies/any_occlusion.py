@@ -26,7 +26,8 @@ from rich.console import Console
 from rich.table import Table
 from run_options import run_options
 
-from fer_tf.data.input_pipeline import KINDS, UNCOVERED, evaluation_batches, find_database
+from fer_tf.data.database import KINDS, UNCOVERED, find_database
+from fer_tf.data.input_pipeline import evaluation_batches
 from fer_tf.data.occluder_dataset import eye_boxes
 from fer_tf.evaluation.ensembles import FLAT, JOINT, PATH_SELECTION
 from fer_tf.evaluation.metrics import Bootstrap, compare, scores

@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 from run_options import run_options
 
-from fer_tf.data.input_pipeline import EVALUATION_BATCH, find_database
+from fer_tf.data.database import find_database
+from fer_tf.data.input_pipeline import EVALUATION_BATCH
 from fer_tf.evaluation.metrics import Bootstrap, compare
 from fer_tf.expressions import MULTI_NETWORK, TASKS
 from fer_tf.models.folding import PRECISIONS, fold

@@ -14,7 +14,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from run_options import run_options
 
-from fer_tf.data.input_pipeline import find_database
+from fer_tf.data.database import find_database
 from fer_tf.evaluation.run_set import training_summary
 from fer_tf.expressions import TASKS
 from fer_tf.files import write_json

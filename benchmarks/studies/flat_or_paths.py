@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from run_options import run_options
 
-from fer_tf.data.input_pipeline import find_database
+from fer_tf.data.database import find_database
 from fer_tf.evaluation.ensembles import (
     FLAT,
     FLAT_LONGER,

@@ -27,7 +27,8 @@ import keras
 import numpy as np
 from run_options import run_options
 
-from fer_tf.data.input_pipeline import evaluation_batches, find_database, training_batches
+from fer_tf.data.database import find_database
+from fer_tf.data.input_pipeline import evaluation_batches, training_batches
 from fer_tf.data.splits import SPLITS
 from fer_tf.errors import UserError
 from fer_tf.evaluation.ensembles import (

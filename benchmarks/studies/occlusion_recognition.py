@@ -24,7 +24,8 @@ from rich.table import Table
 from run_options import run_options
 from scipy.stats import binomtest
 
-from fer_tf.data.input_pipeline import UNCOVERED, evaluation_batches, find_database
+from fer_tf.data.database import UNCOVERED, find_database
+from fer_tf.data.input_pipeline import evaluation_batches
 from fer_tf.data.occluder_dataset import draw_split, eye_boxes
 from fer_tf.export.any_occlusion import occlusion_folder
 from fer_tf.faces.face import FACE_SIZE

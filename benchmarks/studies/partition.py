@@ -48,7 +48,7 @@ def use(paths):
 
 def train(arguments):
     """Trains the four networks of the partition in use beside a copy of the flat one."""
-    from fer_tf.data.input_pipeline import find_database
+    from fer_tf.data.database import find_database
     from fer_tf.evaluation.evaluate import evaluate
     from fer_tf.training.recipes import get_recipe
     from fer_tf.training.run_folder import RunKey
@@ -80,7 +80,7 @@ def copy_run(source, folder):
 
 def compare_partitions(arguments):
     """Derives the other partition, has it trained, compares."""
-    from fer_tf.data.input_pipeline import find_database
+    from fer_tf.data.database import find_database
     from fer_tf.evaluation.ensembles import FLAT, JOINT, PATH_SELECTION
     from fer_tf.evaluation.evaluate import evaluate
     from fer_tf.evaluation.metrics import Bootstrap, compare

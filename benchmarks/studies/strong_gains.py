@@ -25,7 +25,7 @@ from rich.table import Table
 from run_options import run_options
 from scipy.special import softmax
 
-from fer_tf.data.input_pipeline import MIXED, UNCOVERED, find_database
+from fer_tf.data.database import MIXED, UNCOVERED, find_database
 from fer_tf.evaluation.ensembles import FLAT, JOINT, PATH_SELECTION, joint, path_selection
 from fer_tf.evaluation.metrics import Bootstrap, compare, scores
 from fer_tf.evaluation.run_set import groups_of

@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.table import Table
 from run_options import run_options
 
-from fer_tf.data.input_pipeline import evaluation_batches, find_database
+from fer_tf.data.database import find_database
+from fer_tf.data.input_pipeline import evaluation_batches
 from fer_tf.evaluation.metrics import Bootstrap, compare
 from fer_tf.expressions import TASKS
 from fer_tf.files import write_json

@@ -1,7 +1,7 @@
-"""Builds several databases side by side: one cache of faces, then a process for each database.
+"""The build of several databases: one cache of faces, then a process for each database.
 
-What is being written stands in a folder of its own until it is whole, so that a killed build
-leaves nothing that could be taken for a database, and the next one clears it away.
+A database is written in a temporary folder until it is complete. A killed build therefore leaves
+nothing that could be mistaken for a database, and the next build removes the folder.
 """
 
 import contextlib
@@ -22,15 +22,10 @@ from pathlib import Path
 import joblib
 from rich.console import Console
 
+from fer_tf.data.cleaning import clean_faces
 from fer_tf.data.face_cache import FACES_DIR, cached_faces
-from fer_tf.data.tfds_builder import (
-    OccludedFaces,
-    OccludedFacesConfig,
-    clean_faces,
-    config_for,
-    find_near_duplicates,
-    origin,
-)
+from fer_tf.data.tfds_builder import OccludedFaces, find_near_duplicates, origin
+from fer_tf.data.tfds_configs import OccludedFacesConfig, config_for
 from fer_tf.errors import UserError
 from fer_tf.files import read_json
 
@@ -41,13 +36,13 @@ _INFO = "dataset_info.json"
 
 @dataclass(frozen=True)
 class Built:
-    """A database that stands ready.
+    """A complete database.
 
     Attributes:
         folder: its version's folder.
         splits: name of a split -> number of images.
-        metadata: see `fer_tf.data.tfds_builder.OccludedFaces`.
-        is_new: False if it was there already, built from the same files by the same program.
+        metadata: see `fer_tf.data.tfds_builder.OccludedFaces`; empty if it is damaged.
+        is_new: False if an earlier build wrote it, from the same files by the same program.
     """
 
     folder: Path
@@ -64,34 +59,34 @@ def build(
     jobs: int | None = None,
     rebuild: bool = False,
 ) -> Iterator[tuple[str, Built]]:
-    """Build what is not ready yet.
+    """Build the databases that are missing.
 
     Args:
         builders: name of a database -> module that has its `Builder`.
-        config: of `fer_tf.data.tfds_builder.config_for`.
-        raw_dir: holds one folder for each source.
+        config: of `fer_tf.data.tfds_configs.config_for`.
+        raw_dir: contains one folder for each source.
         data_dir: the TFDS data directory; the faces' cache is its folder "faces".
         jobs: cores to use; all when None.
-        rebuild: whether a database built from other files gives way to the new one.
+        rebuild: whether to replace a database that was built from other files.
 
     Yields:
         Name and database, in the order in which they are ready.
 
     Raises:
-        UserError: malformed sources, a database built from other files, another build at work in
+        UserError: malformed sources, a database built from other files, another build running in
             data_dir, or a data_dir that cannot be written.
     """
     with _locked(data_dir):
-        for left_over in (data_dir / _WRITING, *(data_dir / FACES_DIR).glob("*.writing-*")):
-            shutil.rmtree(left_over, ignore_errors=True)
-        today = origin(config.sources, raw_dir)
+        for unfinished in (data_dir / _WRITING, *(data_dir / FACES_DIR).glob("*.writing-*")):
+            shutil.rmtree(unfinished, ignore_errors=True)
+        current_origin = origin(config.sources, raw_dir)
         missing = []
         for name in builders:
             folder = data_dir / name / config.name / str(OccludedFaces.VERSION)
             built = _read(folder)
             if built is None:
                 missing.append(name)
-            elif today.items() <= built.metadata.items():
+            elif current_origin.items() <= built.metadata.items():
                 yield name, built
             elif rebuild:
                 missing.append(name)
@@ -102,10 +97,10 @@ def build(
                     "to keep it."
                 )
         if missing:
-            # Fresh interpreters: neither TensorFlow nor OpenCV's threads may be forked, and this
-            # process never imports TensorFlow.
+            # New interpreters, because OpenCV's threads must not be forked, and this process does
+            # not import TensorFlow.
             context = multiprocessing.get_context("spawn")
-            # A process for each database even on fewer cores: none waits alone at the end.
+            # A process for each database even on fewer cores, so that all finish together.
             workers = jobs or max(joblib.cpu_count(), len(missing))
             pool = ProcessPoolExecutor(workers, context, _die_with_parent)
             try:
@@ -128,7 +123,7 @@ def build(
 def _build_all(builders, config, raw_dir, data_dir, pool, faces):
     writing = data_dir / _WRITING
     console = Console(stderr=True)
-    waiting = console.status(f"Writing {', '.join(builders)}")
+    status = console.status(f"Writing {', '.join(builders)}")
     tasks = {
         pool.submit(
             _write, module, config.sources, config.leak_free, config.clean, raw_dir, writing,
@@ -136,8 +131,8 @@ def _build_all(builders, config, raw_dir, data_dir, pool, faces):
         ): name
         for name, module in builders.items()
     }  # fmt: skip
-    with waiting if console.is_terminal else contextlib.nullcontext():
-        # While the processes import TensorFlow; they find the pairs in the cache.
+    with status if console.is_terminal else contextlib.nullcontext():
+        # The processes, which import TensorFlow meanwhile, read the pairs from the cache.
         find_near_duplicates(clean_faces(faces)[0] if config.clean else faces, data_dir / FACES_DIR)
         for task in as_completed(tasks):
             task.result()
@@ -145,9 +140,9 @@ def _build_all(builders, config, raw_dir, data_dir, pool, faces):
 
 
 def _write(module, sources, leak_free, clean, raw_dir, writing, faces_dir):
-    """Runs in a process of its own: prepares one database in the folder `writing`."""
+    """Prepare one database in the folder `writing`; this function runs in its own process."""
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
-        # TensorFlow's start-up lines and TFDS' reports; errors are returned, not printed.
+        # Hide TensorFlow's start-up lines and TFDS' reports; errors are raised, not printed.
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), 1)
             os.dup2(nowhere.fileno(), 2)
@@ -171,10 +166,10 @@ def _write(module, sources, leak_free, clean, raw_dir, writing, faces_dir):
 
 
 def _publish(writing: Path, data_dir: Path, name: str, config: str) -> Built:
-    """Moves a finished database to its place; an older one there goes first."""
+    """Move a finished database to its place, from which an older one is removed first."""
     folder = data_dir / name / config / str(OccludedFaces.VERSION)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    default_config = Path(name) / ".config"  # TFDS' note of the database's first config
+    default_config = Path(name) / ".config"  # TFDS writes the database's first config into it.
     if not (data_dir / default_config).exists():
         os.replace(writing / default_config, data_dir / default_config)
     if folder.exists():
@@ -184,9 +179,9 @@ def _publish(writing: Path, data_dir: Path, name: str, config: str) -> Built:
 
 
 def _read(folder: Path, is_new: bool = False) -> Built | None:
-    """A prepared database without TFDS, which would import TensorFlow; None if there is none.
+    """Read a prepared database without TFDS, which would import TensorFlow; None if it is missing.
 
-    A damaged one has no metadata: it cannot be told what it was built from.
+    The metadata of a damaged one is empty, because its origin is unknown.
     """
     if not (folder / _INFO).is_file():
         return None
@@ -204,7 +199,7 @@ def _read(folder: Path, is_new: bool = False) -> Built | None:
 
 @contextlib.contextmanager
 def _locked(data_dir: Path):
-    """Keeps a second build out of a directory; the system frees it however this process ends."""
+    """Lock a directory against a second build; the system ends the lock with this process."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         lock = (data_dir / _LOCK).open("w")
@@ -224,7 +219,7 @@ def _locked(data_dir: Path):
 
 
 def _die_with_parent():
-    """A killed command must not leave writers behind; Ctrl-C is the parent's to answer."""
+    """End this process when its parent was killed; leave Ctrl-C to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch():

@@ -1,8 +1,8 @@
-"""Every source read, cropped and searched for eyes once, into a cache beside the databases.
+"""The cache of uncovered faces: each source is read, cropped and searched for eyes once.
 
-A source's cache is a folder `faces/<source>` with the pixels in one file that is mapped, never
-loaded, so that a database larger than memory builds too. It holds faces without occlusion: where
-the raw archives may not be passed on, neither may it.
+A source's cache is a folder `faces/<source>` beside the databases. Its pixels are one file, which
+is mapped and never loaded, so that a database larger than memory can be built. It contains faces
+without occlusion: where the raw archives may not be passed on, the cache may not either.
 """
 
 import contextlib
@@ -13,10 +13,8 @@ import os
 import shutil
 import sys
 import zipfile
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice, tee
 from pathlib import Path
@@ -26,6 +24,8 @@ import joblib
 import numpy as np
 from rich.progress import track
 
+from fer_tf.data.face_set import FaceSet, join_face_sets
+from fer_tf.data.parallel_map import bounded_map, one_opencv_thread, thread_map
 from fer_tf.data.sources import OFFICIAL_SOURCES, reader
 from fer_tf.data.sources.archive import find_files
 from fer_tf.errors import UserError
@@ -43,46 +43,7 @@ _READING = (
 _DRAWING = ("canvas", "features", "head", "people")
 _PACKAGE = Path(__file__).parents[1]
 _CHUNK = 4096  # images copied at once: 9 MB
-_AHEAD = 256  # pictures read before their turn
 _BATCH, _BATCHES_AHEAD = 64, 32  # faces whose eyes are found at once, and how far ahead
-
-
-@dataclass(frozen=True)
-class FaceSet:
-    """Uncovered faces with their eyes, ordered by their ids.
-
-    Attributes:
-        ids: N different names.
-        images: uint8 [N, 48, 48]; of a single source it is mapped from disk, read-only.
-        labels: int64 [N], expressions 0 to 6.
-        sources: N names of sources.
-        subjects: N names of persons, "" where unknown.
-        eye_boxes: int64 [N, 2, 4], see `fer_tf.occlusion.eyes.find_eyes`.
-        eyes_found: int64 [N], 0, 1 or 2.
-    """
-
-    ids: list[str]
-    images: np.ndarray
-    labels: np.ndarray
-    sources: list[str]
-    subjects: list[str]
-    eye_boxes: np.ndarray
-    eyes_found: np.ndarray
-
-    def __len__(self):
-        return len(self.ids)
-
-    def select(self, indices: np.ndarray) -> "FaceSet":
-        """The faces of some indices, int [K], in that order."""
-        return FaceSet(
-            ids=[self.ids[i] for i in indices],
-            images=self.images[indices],
-            labels=self.labels[indices],
-            sources=[self.sources[i] for i in indices],
-            subjects=[self.subjects[i] for i in indices],
-            eye_boxes=self.eye_boxes[indices],
-            eyes_found=self.eyes_found[indices],
-        )
 
 
 def cached_faces(
@@ -92,31 +53,21 @@ def cached_faces(
     jobs: int | None = None,
     processes: Executor | None = None,
 ) -> FaceSet:
-    """The faces of some sources; what is not cached, or cached from other files, is read.
+    """The faces of some sources; a source that is not cached, or has other files now, is read.
 
     Args:
-        sources: names of sources in alphabetical order, so that ids, which begin with them, are
-            ordered over all.
-        raw_dir: holds a folder for each; None will do for drawn faces.
-        cache_dir: where the cache lives, a folder for each source.
-        jobs: threads that read and look for eyes; all cores when None.
-        processes: look for eyes instead of threads, which share one interpreter's lock.
+        sources: names of sources in alphabetical order, so that the ids, which begin with them,
+            are ordered over all sources.
+        raw_dir: contains a folder for each source; may be None for drawn faces.
+        cache_dir: contains the cache of each source, a folder.
+        jobs: threads that read and find eyes; all cores when None.
+        processes: find eyes instead of threads, which share one interpreter's lock.
 
     Raises:
         UserError: a source is missing or malformed, or the cache cannot be written.
     """
     parts = [_cached(source, raw_dir, cache_dir, jobs, processes) for source in sources]
-    if len(parts) == 1:
-        return parts[0]
-    return FaceSet(
-        ids=sum((part.ids for part in parts), []),
-        images=np.concatenate([part.images for part in parts]),
-        labels=np.concatenate([part.labels for part in parts]),
-        sources=sum((part.sources for part in parts), []),
-        subjects=sum((part.subjects for part in parts), []),
-        eye_boxes=np.concatenate([part.eye_boxes for part in parts]),
-        eyes_found=np.concatenate([part.eyes_found for part in parts]),
-    )
+    return parts[0] if len(parts) == 1 else join_face_sets(parts)
 
 
 def cache_key(source: str, raw_dir: Path | None) -> dict[str, str]:
@@ -124,10 +75,10 @@ def cache_key(source: str, raw_dir: Path | None) -> dict[str, str]:
 
     Returns:
         "files": hash of the names, sizes and times of the source's files; "program": hash of
-        `reading_program`; "opencv": its version, which decides as well.
+        `reading_program`; "opencv": its version, which changes pixels and eyes too.
 
     Raises:
-        UserError: the source's folder is missing or holds other things.
+        UserError: the source's folder is missing or malformed.
     """
     files = hashlib.sha256()
     if source in OFFICIAL_SOURCES:
@@ -159,38 +110,6 @@ def program_hash(files: Iterable[str]) -> str:
     return program.hexdigest()
 
 
-def thread_map(function: Callable, items: Iterable, jobs: int | None = None) -> Iterator:
-    """Do as `map` on several threads, a few hundred items ahead of what is taken."""
-    with ThreadPoolExecutor(jobs or joblib.cpu_count()) as executor:
-        yield from _bounded_map(function, items, executor, _AHEAD)
-
-
-def _bounded_map(function: Callable, items: Iterable, executor: Executor, ahead: int) -> Iterator:
-    """Do as `executor.map`, which would take all items at once."""
-    pending: deque = deque()
-    try:
-        for item in items:
-            pending.append(executor.submit(function, item))
-            if len(pending) >= ahead:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        for task in pending:
-            task.cancel()
-
-
-@contextlib.contextmanager
-def one_opencv_thread():
-    """One core per item, or OpenCV's threads and ours fight for the cores."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
-
-
 def _cached(
     source: str,
     raw_dir: Path | None,
@@ -201,35 +120,33 @@ def _cached(
     folder = cache_dir / source
     key = cache_key(source, raw_dir)
     if not _is_current(folder, source, key):
-        beside = cache_dir / f"{source}.writing-{os.getpid()}"
+        unfinished = cache_dir / f"{source}.writing-{os.getpid()}"
         try:
-            beside.mkdir(parents=True)
+            unfinished.mkdir(parents=True)
             read_map = partial(thread_map, jobs=jobs)
             faces = reader(source).read(raw_dir and raw_dir / source, map=read_map)
-            with contextlib.ExitStack() as stack:
-                stack.enter_context(one_opencv_thread())
-                threads = processes or stack.enter_context(
-                    ThreadPoolExecutor(jobs or joblib.cpu_count())
-                )
-                _write(beside, source, faces, threads)
-            (beside / _KEY).write_text(json.dumps(key, indent=1))
+            with one_opencv_thread(), contextlib.ExitStack() as stack:
+                if processes is None:
+                    threads = ThreadPoolExecutor(jobs or joblib.cpu_count())
+                    processes = stack.enter_context(threads)
+                _write(unfinished, source, faces, processes)
+            (unfinished / _KEY).write_text(json.dumps(key, indent=1))
             shutil.rmtree(folder, ignore_errors=True)
-            os.replace(beside, folder)
+            os.replace(unfinished, folder)
         except OSError as error:
-            if error.errno == errno.ENOTEMPTY and _is_current(folder, source, key):
-                pass  # Another process that builds from the same files was first.
-            else:
+            # Another process that builds from the same files may have been first.
+            if error.errno != errno.ENOTEMPTY or not _is_current(folder, source, key):
                 raise UserError(
                     f"The faces of {source} cannot be cached in {folder} ({error}); make room or "
                     "choose another --data-dir, then give the same command again."
                 ) from error
         finally:
-            shutil.rmtree(beside, ignore_errors=True)
+            shutil.rmtree(unfinished, ignore_errors=True)
     return _load(folder, source)
 
 
 def _is_current(folder: Path, source: str, key: dict[str, str]) -> bool:
-    """Whether a cache is there, whole, and of this key."""
+    """Whether a cache exists, is complete and has this key."""
     try:
         return json.loads((folder / _KEY).read_text()) == key and len(_load(folder, source)) > 0
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
@@ -238,22 +155,24 @@ def _is_current(folder: Path, source: str, key: dict[str, str]) -> bool:
 
 def _write(folder: Path, source: str, faces: Iterable[Face], executor: Executor) -> None:
     """Write a source's faces and eyes, ordered by id."""
-    ids, labels, subjects, boxes, found = [], [], [], [], []
+    ids, labels, subjects, eye_boxes, eyes_found = [], [], [], [], []
     unordered = folder / "unordered.bin"
     with unordered.open("wb") as file:
-        batches, again = tee(_batched(faces))
-        eyes = _bounded_map(_find_eyes, map(_images, again), executor, _BATCHES_AHEAD)
-        show = sys.stdout.isatty()
-        for batch, batch_eyes in track(
-            zip(batches, eyes, strict=True), f"Reading {source}", disable=not show
-        ):
-            for face, (face_boxes, face_found) in zip(batch, batch_eyes, strict=True):
+        batches, batches_to_search = tee(_batched(faces))
+        eyes = bounded_map(_find_eyes, map(_images, batches_to_search), executor, _BATCHES_AHEAD)
+        batches_with_eyes = track(
+            zip(batches, eyes, strict=True),
+            f"Reading {source}",
+            disable=not sys.stdout.isatty(),
+        )
+        for batch, batch_eyes in batches_with_eyes:
+            for face, (boxes, count) in zip(batch, batch_eyes, strict=True):
                 file.write(np.ascontiguousarray(face.image).tobytes())
                 ids.append(face.id)
                 labels.append(face.expression)
                 subjects.append(face.subject)
-                boxes.append(face_boxes)
-                found.append(face_found)
+                eye_boxes.append(boxes)
+                eyes_found.append(count)
     order = np.array(sorted(range(len(ids)), key=ids.__getitem__))
     images = _map(unordered, len(ids))
     with (folder / _IMAGES).open("wb") as file:
@@ -266,8 +185,8 @@ def _write(folder: Path, source: str, faces: Iterable[Face], executor: Executor)
         ids=np.array(ids)[order],
         labels=np.array(labels, np.int64)[order],
         subjects=np.array(subjects)[order],
-        eye_boxes=np.array(boxes, np.int64)[order],
-        eyes_found=np.array(found, np.int64)[order],
+        eye_boxes=np.array(eye_boxes, np.int64)[order],
+        eyes_found=np.array(eyes_found, np.int64)[order],
     )
 
 

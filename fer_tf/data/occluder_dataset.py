@@ -1,11 +1,12 @@
-"""What OcclusionNet is trained on: uncovered faces, into which occluders are drawn."""
+"""The training data of the network that recognises occlusion: faces with drawn occluders."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from fer_tf.data.face_cache import one_opencv_thread, thread_map
-from fer_tf.data.input_pipeline import UNCOVERED, Database
+from fer_tf.data.database import UNCOVERED, Database
+from fer_tf.data.parallel_map import one_opencv_thread, thread_map
+from fer_tf.data.splits import SPLITS
 from fer_tf.errors import UserError
 from fer_tf.faces.face import FACE_SIZE
 from fer_tf.occlusion.eyes import find_eyes
@@ -13,13 +14,11 @@ from fer_tf.occlusion.kinds import RECOGNISED
 from fer_tf.occlusion.occluders.draw import draw_occluder
 
 TRAINING_IMAGES = 100_000
-"""So many are drawn, about: in a small database each face is covered more often."""
-
-_SPLITS = ("train", "validation", "test")
+"""How many are drawn, about: in a small database each face is covered more often."""
 
 
 def refuse_covered(databases: Sequence[str]) -> None:
-    """Refuses databases whose faces are covered already.
+    """Refuse databases whose faces are covered already.
 
     Args:
         databases: as a user names them, with or without /CONFIG.
@@ -36,10 +35,10 @@ def refuse_covered(databases: Sequence[str]) -> None:
 
 
 def draw_split(database: Database, split: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draws all kinds of `RECOGNISED` into each face of a split.
+    """Draw all kinds of `RECOGNISED` into each face of a split.
 
     Equal arguments give equal pictures; no two splits share a drawing. Faces of "train" are drawn
-    as often as it takes to come near `TRAINING_IMAGES`, the others once for each kind.
+    several times, so that there are about `TRAINING_IMAGES`, other faces once for each kind.
 
     Args:
         database: the uncovered faces.
@@ -51,10 +50,12 @@ def draw_split(database: Database, split: str, seed: int) -> tuple[np.ndarray, n
     """
     faces = database.read(split).images[..., 0]
     kinds = len(RECOGNISED)
-    times = round(TRAINING_IMAGES / max(kinds * len(faces), 1)) if split == "train" else 1
+    times = 1
+    if split == "train":
+        times = max(1, round(TRAINING_IMAGES / max(kinds * len(faces), 1)))
     boxes = eye_boxes(faces)
-    random = np.random.default_rng((seed, _SPLITS.index(split)))
-    images = np.empty((len(faces), max(times, 1), kinds, FACE_SIZE, FACE_SIZE, 1), np.uint8)
+    random = np.random.default_rng((seed, SPLITS.index(split)))
+    images = np.empty((len(faces), times, kinds, FACE_SIZE, FACE_SIZE, 1), np.uint8)
     with one_opencv_thread():
         for row, face in enumerate(faces):
             for drawings in images[row]:

@@ -1,15 +1,14 @@
-"""Which faces train, validate and test, decided from the uncovered faces.
+"""The assignment of faces to training, validation and test, decided from the uncovered faces.
 
-Hence the same in the three databases, and independent of the order in which files are read.
+It is therefore the same in the three databases, and independent of the order of the files.
 """
 
 import hashlib
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from fer_tf.data.face_groups import connected_groups
 from fer_tf.data.near_duplicates import first_copies
 
 SPLITS = ("train", "validation", "test")
@@ -21,18 +20,18 @@ _TRAIN, _VALIDATION, _TEST = range(3)
 def assign_splits(
     labels: np.ndarray, ids: Sequence[str], groups: np.ndarray | None = None, seed: int = 0
 ) -> np.ndarray:
-    """Share N faces out: of each label round(n / 10) validate and test, the others train.
+    """Assign N faces to splits: round(n / 10) of each label validate, as many test, the rest train.
 
     Args:
         labels: int [N], 0 to 6.
         ids: N different names.
-        groups: None splits image by image, as the paper does. `find_groups` gives numbers, int
-            [N], of groups that are kept together; shares then hold within 0.5 % of a label or one
-            group.
-        seed: another one gives another, equally good assignment.
+        groups: None splits image by image, as the paper does. Else int [N] of `find_groups`: the
+            faces of a group get the same split, and the tenths are exact within 0.5 % of a label
+            or one group.
+        seed: another seed gives another, equally good assignment.
 
     Returns:
-        int64 [N], indices into `SPLITS`; the same for a face wherever in the input it stands.
+        int64 [N], indices into `SPLITS`, which do not depend on the order of the faces.
     """
     labels = np.asarray(labels)
     keys = _keys(ids, seed)
@@ -40,10 +39,11 @@ def assign_splits(
 
 
 def find_groups(images: np.ndarray, subjects: Sequence[str], similar: np.ndarray) -> np.ndarray:
-    """Number the sets of faces that may not stand on two sides.
+    """Number the groups of faces that must be in the same split.
 
-    Two faces belong together when they show one known person, or are identical, or nearly so or
-    mirrored unless they are known to show two persons, or when both belong with a third.
+    Two faces belong together when they show one known person; when they are identical; when they
+    are nearly identical or mirrored, unless they are known to show two persons; or when both
+    belong with a third face.
 
     Args:
         images: uint8 [N, 48, 48].
@@ -57,16 +57,11 @@ def find_groups(images: np.ndarray, subjects: Sequence[str], similar: np.ndarray
     names, person = np.unique(np.asarray(subjects, dtype=object).astype(str), return_inverse=True)
     known = np.flatnonzero(names[person] != "")
 
-    # An edge leads from a face to its first identical copy, to the node of its person (these
-    # stand behind the faces) and between two nearly identical ones.
-    # Photographs of two persons taken in one studio can be as alike as two crops of one.
+    # Photographs of two persons taken in one studio can be as similar as two crops of one.
     similar = similar[~np.isin(similar, known).all(axis=1)]
-    starts = np.concatenate([np.arange(count), known, similar[:, 0]])
-    ends = np.concatenate([first_copies(images), count + person[known], similar[:, 1]])
-    nodes = count + len(names)
-    edges = coo_array((np.ones(len(starts), bool), (starts, ends)), shape=(nodes, nodes))
-    _, group = connected_components(edges, directed=False)
-    return np.unique(group[:count], return_inverse=True)[1]
+    to_first_copy = np.stack([np.arange(count), first_copies(images)], axis=1)
+    to_person = np.stack([known, count + person[known]], axis=1)
+    return connected_groups(count, np.concatenate([to_first_copy, to_person, similar]))
 
 
 def _keys(ids: Sequence[str], seed: int) -> np.ndarray:
@@ -87,9 +82,9 @@ def _split_images(labels: np.ndarray, keys: np.ndarray) -> np.ndarray:
 
 
 def _split_groups(labels: np.ndarray, groups: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """Deal groups out, largest first, each to the split that lacks its labels most.
+    """Assign groups, largest first, each to the split that lacks its labels most.
 
-    What a split lacks is measured against its share of the groups dealt so far, so that every
+    What a split lacks is measured against its share of the groups assigned so far, so that every
     split receives large groups, and the many single images at the end even out the rest.
     """
     counts = np.zeros((groups.max(initial=-1) + 1, labels.max(initial=-1) + 1))

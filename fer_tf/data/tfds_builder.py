@@ -1,9 +1,8 @@
 """The one TFDS builder behind concat_db, bconcat_db and eye_cdb, which differ in the occlusion.
 
-It must not import our `datasets`: while TFDS loads a builder it puts a mock in that name's place.
+It must not import our `datasets`: while TFDS loads a builder, a mock replaces that module name.
 """
 
-import dataclasses
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
@@ -12,12 +11,16 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
-from fer_tf.data.face_cache import FACES_DIR, FaceSet, cache_key, cached_faces, program_hash
-from fer_tf.data.inspection import blank_images, conflicting_labels, inspect_faces
+from fer_tf.data.cleaning import clean_faces
+from fer_tf.data.config_names import DRAWN
+from fer_tf.data.face_cache import FACES_DIR, cache_key, cached_faces, program_hash
+from fer_tf.data.face_set import FaceSet
+from fer_tf.data.inspection import inspect_faces
 from fer_tf.data.inspection_report import INSPECTION_DIR, write_inspection
 from fer_tf.data.near_duplicates import cached_near_duplicates
 from fer_tf.data.sources import OFFICIAL_SOURCES, reader
 from fer_tf.data.splits import SPLITS, assign_splits, find_groups
+from fer_tf.data.tfds_configs import LISTED_CONFIGS, OccludedFacesConfig
 from fer_tf.errors import UserError
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.faces.face import FACE_SIZE
@@ -25,98 +28,28 @@ from fer_tf.occlusion.kinds import DATABASES
 from fer_tf.occlusion.occlude import occlude
 from fer_tf.paper import differences
 
-DRAWN = "drawn"
-LEAK_FREE_SUFFIX = "-leakfree"
-CLEAN_SUFFIX = "-clean"
-
 _PROGRAM = (
-    *("data/near_duplicates.py", "data/inspection.py", "data/tfds_builder.py", "data/splits.py"),
+    *("data/near_duplicates.py", "data/cleaning.py", "data/face_groups.py", "data/splits.py"),
+    *("data/tfds_builder.py", "data/tfds_configs.py"),
     *("occlusion/kinds.py", "occlusion/occlude.py"),
 )
-"""What decides, once the faces are read, which are kept, where they stand and what is black."""
-
-
-@dataclasses.dataclass(eq=False, kw_only=True)
-class OccludedFacesConfig(tfds.core.BuilderConfig):
-    """What a database is made of; `config_for` makes one.
-
-    Attributes:
-        sources: which sources are merged, in the order of `fer_tf.data.sources.OFFICIAL_SOURCES`.
-        leak_free: whether the splits keep persons and near-identical images together.
-        clean: whether blank images and images whose copies have other labels are dropped; the
-            paper keeps them.
-        seed: of the splits.
-    """
-
-    sources: tuple[str, ...]
-    leak_free: bool
-    clean: bool = False
-    seed: int = 0
-
-
-def config_for(
-    sources: Sequence[str], leak_free: bool = False, clean: bool = False
-) -> OccludedFacesConfig:
-    """Choose or make the config of some sources.
-
-    Args:
-        sources: "drawn" alone, or one or more official sources in any order.
-        leak_free: see `OccludedFacesConfig`. Drawn faces, whose persons are known, are always
-            split so, and the config is called "drawn" either way.
-        clean: see `OccludedFacesConfig`.
-
-    Returns:
-        The listed config where there is one (TFDS refuses a second object of its name), else a
-        new one named after its sources: "fer2013+raf_db", "kdef-leakfree-clean".
-
-    Raises:
-        UserError: no source, an unknown one, or drawn faces among real ones.
-    """
-    made = _make_config(sources, leak_free, clean)
-    listed = (config for config in OccludedFaces.BUILDER_CONFIGS if config.name == made.name)
-    return next(listed, made)
-
-
-def _make_config(
-    sources: Sequence[str], leak_free: bool, clean: bool = False
-) -> OccludedFacesConfig:
-    ordered = tuple(source for source in OFFICIAL_SOURCES if source in sources)
-    if set(sources) == {DRAWN}:
-        name, ordered, leak_free = DRAWN, (DRAWN,), True
-    elif ordered and set(ordered) == set(sources):
-        name = "paper" if ordered == OFFICIAL_SOURCES else "+".join(ordered)
-        name += LEAK_FREE_SUFFIX * leak_free
-    else:
-        raise UserError(
-            f"Sources {', '.join(sources) or '(none)'} received; choose one or more of "
-            f"{', '.join(OFFICIAL_SOURCES)}, or {DRAWN} alone."
-        )
-    how = "by person and near duplicate" if leak_free else "image by image, as the paper does"
-    without = ", without blank images and conflicting labels" * clean
-    return OccludedFacesConfig(
-        name=name + CLEAN_SUFFIX * clean,
-        sources=ordered,
-        leak_free=leak_free,
-        clean=clean,
-        description=f"Faces of {', '.join(ordered)}{without}, split {how}.",
-    )
+"""The files that decide which of the faces read are kept, their splits and what is black."""
 
 
 class OccludedFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """Faces with one kind of occlusion; a subclass is named like a key of `DATABASES`.
 
-    TFDS' manual_dir holds one folder for each source. `info.metadata` of a prepared database has
-    "occlusion", "sources", "leak_free", "clean", "seed", "counts" (source -> images of each label),
-    "table_1_differences" (sentences), "eyes_found" (images with 0, 1 and 2 found, or null),
-    "dropped" (reason -> images), "data_fingerprint" (SHA-256 of the uncovered faces and the split
-    of each, equal in the three databases), "image_fingerprint" (another one where eyes are black,
-    of their boxes too), and "cache_keys" and "program" (see `origin`).
-    Databases that were built before fingerprints covered the splits keep theirs, and so do their
-    networks, until a rebuild. The folder `inspection` holds what `fer_tf.data.inspection` found.
+    TFDS' manual_dir contains one folder for each source. `info.metadata` of a prepared database
+    has "occlusion", "sources", "leak_free", "clean", "seed", "counts" (source -> images of each
+    label), "table_1_differences" (sentences), "eyes_found" (images with 0, 1 and 2 found, or
+    null), "dropped" (reason -> images), "data_fingerprint" (SHA-256 of the uncovered faces and
+    the split of each, equal in the three databases), "image_fingerprint" (the same, except in
+    eye_cdb, where the eye boxes are hashed too), and "cache_keys" and "program" (see `origin`).
+    The folder `inspection` contains the report of `fer_tf.data.inspection`.
 
     Args:
         faces_dir: where the uncovered faces are cached; `faces` in data_dir when None.
-        jobs: threads that read and look for eyes what is not cached; all cores when None.
+        jobs: threads that read and find eyes; all cores when None.
         **kwargs: those of `tfds.core.DatasetBuilder`: data_dir, config, version.
     """
 
@@ -129,16 +62,7 @@ class OccludedFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             *(f"- {reader(source).INSTRUCTIONS}" for source in OFFICIAL_SOURCES),
         ]
     )
-    BUILDER_CONFIGS = [
-        _make_config(sources, leak_free)
-        for sources, leak_free in [
-            ([DRAWN], True),
-            (["fer2013"], False),
-            (["fer2013"], True),
-            (OFFICIAL_SOURCES, False),
-            (OFFICIAL_SOURCES, True),
-        ]
-    ]
+    BUILDER_CONFIGS = LISTED_CONFIGS
 
     def __init__(self, *, faces_dir: str | Path | None = None, jobs: int | None = None, **kwargs):
         self._faces_dir = faces_dir
@@ -187,17 +111,9 @@ class OccludedFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         splits = assign_splits(faces.labels, faces.ids, groups, config.seed)
         _refuse_empty(config, splits, sum(map(len, dropped.values())))
         inspection = inspect_faces(faces, splits, pairs, dropped)
-        # Into TFDS' unfinished folder: one rename publishes it with the database.
+        # TFDS renames its unfinished folder at the end, which publishes the inspection too.
         folder = Path(self.data_dir) / INSPECTION_DIR
         write_inspection(folder, inspection, faces, splits, self.occlusion)
-
-        covers_eyes = self.occlusion == "eyes"
-        eyes_found = np.bincount(faces.eyes_found, minlength=3).tolist() if covers_eyes else None
-        data_fingerprint = _fingerprint(faces, splits)
-        image_fingerprint = data_fingerprint
-        if covers_eyes:
-            black = hashlib.sha256(data_fingerprint.encode() + faces.eye_boxes.tobytes())
-            image_fingerprint = black.hexdigest()
         self.info.metadata.update(
             occlusion=self.occlusion,
             sources=list(config.sources),
@@ -207,9 +123,7 @@ class OccludedFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             counts=_count(faces, config.sources),
             table_1_differences=differing,
             dropped={reason: len(ids) for reason, ids in dropped.items()},
-            eyes_found=eyes_found,
-            data_fingerprint=data_fingerprint,
-            image_fingerprint=image_fingerprint,
+            **self._eyes_and_fingerprints(faces, splits),
             **origin(config.sources, raw_dir),
         )
         return {
@@ -217,10 +131,25 @@ class OccludedFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             for code, name in enumerate(SPLITS)
         }
 
+    def _eyes_and_fingerprints(self, faces: FaceSet, splits: np.ndarray) -> dict:
+        """The metadata "eyes_found", "data_fingerprint" and "image_fingerprint"."""
+        fingerprint = _fingerprint(faces, splits)
+        if self.occlusion != "eyes":
+            return {
+                "eyes_found": None,
+                "data_fingerprint": fingerprint,
+                "image_fingerprint": fingerprint,
+            }
+        with_boxes = hashlib.sha256(fingerprint.encode() + faces.eye_boxes.tobytes())
+        return {
+            "eyes_found": np.bincount(faces.eyes_found, minlength=3).tolist(),
+            "data_fingerprint": fingerprint,
+            "image_fingerprint": with_boxes.hexdigest(),
+        }
+
     def _generate_examples(self, faces: FaceSet, indices: np.ndarray) -> Iterator[tuple[str, dict]]:
         for index in indices:
             image = faces.images[index][..., np.newaxis]
-            found = faces.eyes_found[index] if self.occlusion == "eyes" else -1
             yield (
                 faces.ids[index],
                 {
@@ -229,7 +158,9 @@ class OccludedFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                     "id": faces.ids[index],
                     "source": faces.sources[index],
                     "subject": faces.subjects[index],
-                    "eyes_found": int(found),
+                    "eyes_found": (
+                        int(faces.eyes_found[index]) if self.occlusion == "eyes" else -1
+                    ),
                 },
             )
 
@@ -238,11 +169,11 @@ def _refuse_empty(config: OccludedFacesConfig, splits: np.ndarray, dropped: int)
     counts = np.bincount(splits, minlength=len(SPLITS))
     if counts.all():
         return
-    held = ", ".join(f"{name} {count}" for name, count in zip(SPLITS, counts, strict=True))
+    sizes = ", ".join(f"{name} {count}" for name, count in zip(SPLITS, counts, strict=True))
     left_out = f" ({dropped} more are left out by --clean)" if dropped else ""
     alone = ", from three persons or photographs at least" if config.leak_free else ""
     raise UserError(
-        f"{config.name} has {len(splits)} images{left_out}, which gives {held}; each split needs "
+        f"{config.name} has {len(splits)} images{left_out}, which gives {sizes}; each split needs "
         "one. A tenth of each expression, rounded, is validated and a tenth is tested, so 6 images "
         f"of one expression are needed at least{alone}: add images to {', '.join(config.sources)}."
     )
@@ -251,7 +182,7 @@ def _refuse_empty(config: OccludedFacesConfig, splits: np.ndarray, dropped: int)
 def _raw_dir(dl_manager: tfds.download.DownloadManager) -> Path:
     try:
         return Path(os.fspath(dl_manager.manual_dir))
-    except AssertionError as error:  # TFDS' way to say that it is missing or empty
+    except AssertionError as error:  # TFDS raises it where the folder is missing or empty.
         raise UserError(f"No raw databases found: {error}") from error
 
 
@@ -263,29 +194,21 @@ def origin(sources: Sequence[str], raw_dir: Path | None) -> dict:
         that choose faces, split and blacken them.
 
     Raises:
-        UserError: a source's folder is missing or holds other things.
+        UserError: a source's folder is missing or malformed.
     """
     keys = {source: cache_key(source, raw_dir) for source in sources}
     return {"cache_keys": keys, "program": program_hash(_PROGRAM)}
 
 
 def find_near_duplicates(faces: FaceSet, faces_dir: Path) -> np.ndarray:
-    """Pairs of faces made from one photograph, int64 [K, 2]; kept in the cache of the faces."""
-    if all(faces.subjects):  # Every person is known: looking alike decides nothing.
+    """Pairs of faces made from one photograph, int64 [K, 2]; cached beside the faces."""
+    if all(faces.subjects):  # Every person is known, so that similar images decide nothing.
         return np.zeros((0, 2), np.int64)
     return cached_near_duplicates(faces.images, faces_dir / "near_duplicates")
 
 
-def clean_faces(faces: FaceSet) -> tuple[FaceSet, dict[str, list[str]]]:
-    """The faces that are worth keeping, and the ids of those dropped for each reason."""
-    blank = blank_images(faces.images)
-    conflicting = conflicting_labels(faces.images, faces.labels) & ~blank
-    ids = np.array(faces.ids, dtype=object)
-    dropped = {"blank": ids[blank].tolist(), "conflicting labels": ids[conflicting].tolist()}
-    return faces.select(np.flatnonzero(~(blank | conflicting))), dropped
-
-
 def _count(faces: FaceSet, sources: Sequence[str]) -> dict[str, list[int]]:
+    """Source -> images of each label."""
     counts = {source: [0] * len(EXPRESSIONS) for source in sources}
     for source, label in zip(faces.sources, faces.labels, strict=True):
         counts[source][label] += 1

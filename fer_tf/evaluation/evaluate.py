@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import confusion_matrix, log_loss
 
-from fer_tf.data.input_pipeline import Database, Split
+from fer_tf.data.database import Database
+from fer_tf.data.tfrecords import Split
 from fer_tf.errors import UserError
 from fer_tf.evaluation.ensembles import (
     FLAT,

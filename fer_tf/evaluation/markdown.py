@@ -1,6 +1,6 @@
 """The tables of a reproduction in Markdown: what was measured beside what the paper reports."""
 
-from fer_tf.data.input_pipeline import UNCOVERED
+from fer_tf.data.database import UNCOVERED
 from fer_tf.evaluation.report import sentences
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, TASKS
 from fer_tf.markdown import markdown_table

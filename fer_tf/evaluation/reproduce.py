@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fer_tf.data.input_pipeline import UNCOVERED, Database, find_database
+from fer_tf.data.database import UNCOVERED, Database, find_database
 from fer_tf.data.inspection_report import read_inspection
 from fer_tf.errors import UserError
 from fer_tf.evaluation.ensembles import FLAT
@@ -298,10 +298,9 @@ def _table_2(database, configs_runs):
 
 
 def _source_counts(database):
-    sources = read_inspection(database.folder)["sources"]
+    sources = read_inspection(database.folder).sources
     return {
-        source: SourceCounts(counts=row["counts"], paper=row["paper"])
-        for source, row in sources.items()
+        source: SourceCounts(counts=row.counts, paper=row.paper) for source, row in sources.items()
     }
 
 

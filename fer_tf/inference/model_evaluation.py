@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from fer_tf.data.input_pipeline import UNCOVERED, find_database
+from fer_tf.data.database import UNCOVERED, find_database
 from fer_tf.errors import UserError
 from fer_tf.evaluation.metrics import Bootstrap, scores
 from fer_tf.evaluation.run_set import groups_of

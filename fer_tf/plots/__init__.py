@@ -1,4 +1,4 @@
-"""Figures drawn by matplotlib.
+"""Figures, drawn by matplotlib.
 
 In: faces or results. Out: PNG files.
 """

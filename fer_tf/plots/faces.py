@@ -1,4 +1,4 @@
-"""Pictures of faces and of losses, by matplotlib; no window is opened, and pyplot left alone."""
+"""Figures of faces and of losses, by matplotlib without pyplot, so that no window opens."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -14,10 +14,10 @@ from fer_tf.occlusion.kinds import OCCLUSIONS
 from fer_tf.occlusion.occlude import occlude
 
 DPI = 150
-_ENLARGED = 3 * FACE_SIZE  # in pixels, as the next
-_PLACE = _ENLARGED + FACE_SIZE // 5  # of a face and the white beside it
-_FRAME = 128  # gray, or a bright face has no border
-# Colours of Okabe and Ito, told apart by the colour-blind; the dashes are for gray prints.
+_ENLARGED = 3 * FACE_SIZE  # pixels
+_PLACE = _ENLARGED + FACE_SIZE // 5  # pixels of a face and the white space beside it
+_FRAME = 128  # gray, because a bright face needs a border
+# Colours of Okabe and Ito, which the colour-blind can distinguish; the dashes are for gray prints.
 LINES = [
     *(("#0072b2", "-"), ("#d55e00", "--"), ("#009e73", "-."), ("#000000", ":")),
     *(("#cc79a7", (0, (5, 1))), ("#56b4e9", (0, (1, 1))), ("#e69f00", (0, (6, 1, 1, 1)))),
@@ -27,13 +27,13 @@ LINES = [
 def plot_occlusions(
     faces: Sequence[Face], path: Path, boxes: Sequence[np.ndarray] | None = None
 ) -> None:
-    """Draws faces, a column each, as they are and with each kind of occlusion (cf. Fig. 1).
+    """Draws faces, a column each, uncovered and with each kind of occlusion (cf. Fig. 1).
 
     Args:
-        faces: a few faces. A picture of real ones must not be passed on.
-        path: where the PNG goes.
-        boxes: the eyes of each face, int [2, 4] of `fer_tf.occlusion.eyes.find_eyes`; looked for
-            when None.
+        faces: a few faces. A figure of real faces must not be passed on.
+        path: the PNG file.
+        boxes: the eyes of each face, int [2, 4] of `fer_tf.occlusion.eyes.find_eyes`, which is
+            called when None.
     """
     from matplotlib.figure import Figure
 
@@ -62,10 +62,10 @@ def plot_splits(
     """Draws a database (cf. Fig. 2): side by side its splits, a line for each expression.
 
     Args:
-        samples: split -> for each expression a few faces as the database holds them, uint8
-            [48, 48]. A picture of real ones must not be passed on.
+        samples: split -> for each expression a few faces of the database, uint8 [48, 48]. A
+            figure of real faces must not be passed on.
         counts: split -> number of images of each expression.
-        path: where the PNG goes.
+        path: the PNG file.
     """
     from matplotlib.figure import Figure
 
@@ -89,8 +89,8 @@ def plot_losses(losses: Mapping[str, Sequence[float]], path: Path, title: str = 
     Args:
         losses: name of a network -> its loss after each epoch. A dot marks the lowest, whose
             weights are kept.
-        path: where the PNG goes.
-        title: stands above.
+        path: the PNG file.
+        title: the figure's title.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -106,7 +106,7 @@ def plot_losses(losses: Mapping[str, Sequence[float]], path: Path, title: str = 
     axis.set(xlabel="epoch", ylabel="validation loss", title=title)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=2)  # Within it would cover a line of seven.
+    figure.legend(loc="outside lower center", ncols=2)  # Inside, it would cover a line.
     save(figure, path)
 
 
@@ -127,7 +127,7 @@ def _show(axis, rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str], rot
             place = sheet[y : y + _ENLARGED, x : x + _ENLARGED]
             place[:] = cv2.resize(face, place.shape, interpolation=cv2.INTER_CUBIC)
             place[[0, -1]] = place[:, [0, -1]] = _FRAME
-    # As RGBA, because by way of a colour map matplotlib needs 40 MB more.
+    # RGBA, because a colour map of matplotlib needs 40 MB more.
     axis.imshow(cv2.cvtColor(sheet, cv2.COLOR_GRAY2RGBA))
     axis.set_frame_on(False)
     centres = _PLACE * np.arange(len(rows)) + _ENLARGED / 2

@@ -1,4 +1,4 @@
-"""Pictures of results: confusion matrices, reliability, predictions and attention maps."""
+"""Figures of results: confusion matrices, reliability, predictions and attention maps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from fer_tf.faces.face import FACE_SIZE
 from fer_tf.plots.faces import DPI, LINES, save
 from fer_tf.records.evaluation import ReliabilityPair
 
-_RIGHT, _WRONG = "#007a3d", "#c00000"  # Green and red as in Fig. 7; the wrong ones are also boxed.
+_RIGHT, _WRONG = "#007a3d", "#c00000"  # Green and red as in Fig. 7; wrong ones also have a box.
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A face and what was said of it.
+    """A face and its prediction.
 
     Attributes:
         image: uint8 [S, S], gray, or [S, S, 3], red, green, blue.
         truth: its label, 0 to 6.
-        predicted: the label said.
+        predicted: the predicted label.
         probability: P(path) * P(expression given the path).
         path: the path taken.
     """
@@ -40,8 +40,8 @@ def plot_confusions(truth: np.ndarray, predicted: Mapping[str, np.ndarray], path
     Args:
         truth: int [N], labels 0 to 6.
         predicted: name of a method -> int [N].
-        path: where the PNG goes.
-        title: stands above.
+        path: the PNG file.
+        title: the figure's title.
     """
     from matplotlib.figure import Figure
     from sklearn.metrics import confusion_matrix
@@ -49,8 +49,8 @@ def plot_confusions(truth: np.ndarray, predicted: Mapping[str, np.ndarray], path
     labels = range(len(EXPRESSIONS))
     figure = Figure((4.6 * len(predicted) + 0.6, 4.9), layout="constrained")
     axes = figure.subplots(1, len(predicted), squeeze=False, sharey=True)[0]
-    for axis, (name, said) in zip(axes, predicted.items(), strict=True):
-        matrix = confusion_matrix(truth, said, labels=labels)
+    for axis, (name, answers) in zip(axes, predicted.items(), strict=True):
+        matrix = confusion_matrix(truth, answers, labels=labels)
         shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
         axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for row, column in np.ndindex(shares.shape):
@@ -60,19 +60,19 @@ def plot_confusions(truth: np.ndarray, predicted: Mapping[str, np.ndarray], path
             axis.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
         axis.set_xticks(labels, EXPRESSIONS, rotation=45, ha="right")
         axis.set_yticks(labels, EXPRESSIONS)
-        axis.set(xlabel="predicted", title=f"{name}: {100 * np.mean(truth == said):.1f} % right")
+        axis.set(xlabel="predicted", title=f"{name}: {100 * np.mean(truth == answers):.1f} % right")
     axes[0].set_ylabel("true; % of the row")
     figure.suptitle(title)
     save(figure, path)
 
 
 def plot_reliability(curves: Mapping[str, ReliabilityPair], path: Path, title: str):
-    """Draws how often answers of some confidence are right, before and after temperature scaling.
+    """Draws accuracy against confidence, before and after temperature scaling.
 
     Args:
         curves: name of a method -> its reliability.
-        path: where the PNG goes.
-        title: stands above.
+        path: the PNG file.
+        title: the figure's title.
     """
     from matplotlib.figure import Figure
 
@@ -84,7 +84,7 @@ def plot_reliability(curves: Mapping[str, ReliabilityPair], path: Path, title: s
             axis.plot(
                 [each.confidence for each in curve.bins],
                 [each.accuracy for each in curve.bins],
-                *("o",),
+                marker="o",
                 color=colour,
                 linestyle=dashes,
                 markersize=4,
@@ -99,12 +99,12 @@ def plot_reliability(curves: Mapping[str, ReliabilityPair], path: Path, title: s
 
 
 def plot_predictions(rows: Sequence[Sequence[Panel | None]], path: Path | BinaryIO):
-    """Draws faces with what was said of them (cf. Fig. 7): green where right, red where wrong.
+    """Draws faces with their predictions (cf. Fig. 7): green where right, red where wrong.
 
     Args:
-        rows: lines of panels, None where a place is to stay empty. A picture of real faces must not
-            be passed on.
-        path: where the PNG goes, or an open file.
+        rows: lines of panels, None where a place stays empty. A figure of real faces must not be
+            passed on.
+        path: the PNG file, by its path or open.
     """
     from matplotlib.figure import Figure
 
@@ -119,25 +119,25 @@ def plot_predictions(rows: Sequence[Sequence[Panel | None]], path: Path | Binary
                 continue
             right = panel.predicted == panel.truth
             axis.imshow(panel.image, cmap="gray", vmin=0, vmax=255)
-            said = f"{EXPRESSIONS[panel.predicted]} {panel.probability:.2f} ({panel.path})"
+            answer = f"{EXPRESSIONS[panel.predicted]} {panel.probability:.2f} ({panel.path})"
             true = "" if right else f"\ntrue: {EXPRESSIONS[panel.truth]}"
             colour = _RIGHT if right else _WRONG
             box = None if right else {"edgecolor": colour, "facecolor": "none", "pad": 1.5}
-            axis.set_title(said + true, fontsize=8, color=colour, bbox=box)
+            axis.set_title(answer + true, fontsize=8, color=colour, bbox=box)
     figure.savefig(path, dpi=DPI, format="png")
 
 
 def plot_attention(
     images: np.ndarray, maps: Mapping[str, np.ndarray], path: Path, titles: Sequence[str] = ()
 ):
-    """Draws faces, a column each, and below what each network's attention weighs most.
+    """Draws faces, a column each, and below them the attention map of each network.
 
     Args:
-        images: uint8 [N, 48, 48, 1]. A picture of real ones must not be passed on.
+        images: uint8 [N, 48, 48, 1]. A figure of real faces must not be passed on.
         maps: name of a network -> float [N, 48, 48] of
-            `fer_tf.models.expression_net.attention_maps`, NaN where it does not look.
-        path: where the PNG goes.
-        titles: stand above the faces.
+            `fer_tf.models.expression_net.attention_maps`, NaN outside its input.
+        path: the PNG file.
+        titles: of the faces.
     """
     from matplotlib.figure import Figure
 

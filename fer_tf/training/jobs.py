@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fer_tf.data.input_pipeline import MIXED, UNCOVERED, Database
+from fer_tf.data.database import MIXED, UNCOVERED, Database
 from fer_tf.data.occluder_dataset import draw_split
 from fer_tf.errors import UserError
 from fer_tf.expressions import TASKS

@@ -59,7 +59,7 @@ class RunKey:
 
     @classmethod
     def of(cls, database, recipe: Recipe, seed: int = 0, precision: str = "float32") -> "RunKey":
-        """Of what is trained on a `fer_tf.data.input_pipeline.Database`."""
+        """Of what is trained on a `fer_tf.data.database.Database`."""
         faces = database.name, database.config, database.fingerprint(), database.occlusion
         origin = None
         if recipe.init_database:

@@ -7,7 +7,7 @@ from fer_tf.files import exclusive, read_json, require, write_json, written_besi
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "is empty, so no JSON .*; mend it"),
         (b'{"a": [1, ', "is no JSON .*; mend it"),
@@ -15,9 +15,9 @@ from fer_tf.files import exclusive, read_json, require, write_json, written_besi
         (b"[1]", "holds list, an object expected; mend it"),
     ],
 )
-def test_a_damaged_file_is_one_sentence(tmp_path, content, said):
+def test_a_damaged_file_is_one_sentence(tmp_path, content, message):
     (tmp_path / "run.json").write_bytes(content)
-    with pytest.raises(UserError, match=f"run.json {said}") as refusal:
+    with pytest.raises(UserError, match=f"run.json {message}") as refusal:
         read_json(tmp_path / "run.json", "mend it")
     assert len(str(refusal.value).splitlines()) == 1
 

@@ -1,9 +1,9 @@
 """The readers: one module per source, each an official layout in and an iterator of `Face` out.
 
 Every module has `NAME`, `INSTRUCTIONS` (how the archive is obtained and laid out), `FILE_NAME` (a
-pattern of the names by which its files are known), `is_present(folder)` and `read(folder, map)`;
-`drawn` needs no folder and has the first and last alone. `map` stands for the built-in in the
-costly step, reading and cropping a picture: a threaded one that keeps the order makes it faster.
+pattern of the names of its files) and `read(folder, map)`; `drawn` needs no folder and has only
+`NAME` and `read`. `map` replaces the built-in in the slow step, which reads and crops pictures: a
+threaded one that keeps the order makes it faster.
 """
 
 from importlib import import_module
@@ -30,34 +30,35 @@ def reader(name: str) -> ModuleType:
 
 
 def find_sources(raw_dir: Path) -> list[str]:
-    """List the official sources whose folder in a raw directory holds anything.
+    """List the official sources whose folder in a raw directory is not empty.
 
     Raises:
-        UserError: there is none, and the message says how each is obtained; the raw directory is
-            a file; a source's folder is spelt otherwise (`RAF-DB`) or its files lie beside it.
+        UserError: there is none (the message explains how each is obtained); the raw directory is
+            a file; a source's folder has another spelling (`RAF-DB`) or its files are beside it.
     """
-    # Not above: `archive` itself imports this module.
-    from fer_tf.data.sources.archive import refuse_other_spelling
+    # Imported here because `archive` imports this module.
+    from fer_tf.data.sources.archive import has_files, refuse_other_spelling
     from fer_tf.files import shorten
 
     if raw_dir.exists() and not raw_dir.is_dir():
         raise UserError(
             f"{raw_dir} is a file, a folder with a folder for each source expected; name another."
         )
-    held = sorted(path.name for path in raw_dir.iterdir()) if raw_dir.is_dir() else []
-    found = []
+    names = sorted(path.name for path in raw_dir.iterdir()) if raw_dir.is_dir() else []
+    sources = []
     for name in OFFICIAL_SOURCES:
-        if stray := next(filter(reader(name).FILE_NAME.fullmatch, held), None):
+        strays = [file for file in names if reader(name).FILE_NAME.fullmatch(file)]
+        if strays:
             raise UserError(
-                f"{raw_dir / stray} is a file of {name} outside its folder; move what belongs to "
-                f"{name} to {raw_dir / name}."
+                f"{raw_dir / strays[0]} is a file of {name} outside its folder; move what belongs "
+                f"to {name} to {raw_dir / name}."
             )
-        if reader(name).is_present(raw_dir / name):
-            found.append(name)
+        if has_files(raw_dir / name):
+            sources.append(name)
         else:
             refuse_other_spelling(raw_dir / name)
-    if not found:
-        visible = [name for name in held if not is_rubbish(name)]
+    if not sources:
+        visible = [name for name in names if not is_rubbish(name)]
         state = f"; it holds {shorten(visible)}" if visible else ""
         if not raw_dir.is_dir():
             state = ", which is not there"
@@ -67,4 +68,4 @@ def find_sources(raw_dir: Path) -> list[str]:
             "unpack your copies there, each into its folder, or try --sources drawn, which needs "
             f"nothing.\n{instructions}"
         )
-    return found
+    return sources

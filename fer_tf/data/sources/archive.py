@@ -1,4 +1,4 @@
-"""What the readers of the official archives share: looking into a folder, naming what is wrong."""
+"""Functions of all readers of the official archives: listing files, and naming what is wrong."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -30,9 +30,9 @@ _TIFF_STARTS = (b"II*\0", b"MM\0*")
 
 
 def has_files(folder: Path) -> bool:
-    """Tell whether a folder holds more than `fer_tf.rubbish`, e.g. hidden files (`.gitkeep`).
+    """Whether a folder contains more than rubbish (`fer_tf.files.is_rubbish`), e.g. `.gitkeep`.
 
-    A file or a broken link in the folder's place counts too: `find_files` then says what it is.
+    A file or a broken link in the folder's place counts too, because `find_files` names it.
 
     Raises:
         UserError: the folder cannot be read.
@@ -48,17 +48,17 @@ def has_files(folder: Path) -> bool:
 def find_files(folder: Path, source: str) -> list[Path]:
     """List the files at any depth of a source's folder, sorted by path.
 
-    Left out is what an operating system adds (`fer_tf.rubbish`): hidden files, `__MACOSX`.
-    Linked folders are entered, each folder once, however many links lead to it. A folder that is
-    named like an image is listed: it takes the place of one, and reading it says so.
+    Files that an operating system adds (`fer_tf.files.is_rubbish`) are left out. Linked folders
+    are entered, each folder once. A folder that is named like an image is listed, so that reading
+    it reports the mistake.
 
     Args:
         folder: e.g. `data/raw/kdef`.
         source: the folder's source, e.g. "kdef".
 
     Raises:
-        UserError: the folder is missing, empty, no folder or cannot be read, or holds files of
-            another source.
+        UserError: the folder is missing, empty, no folder or cannot be read, or contains files
+            of another source.
     """
     if not has_files(folder):
         refuse_other_spelling(folder)
@@ -72,7 +72,7 @@ def find_files(folder: Path, source: str) -> list[Path]:
         )
     files = []
     for parent, folders, names in walk(folder, _refuse_folder):
-        images = [name for name in folders if _is_image(Path(name))]  # Named like one by mistake.
+        images = [name for name in folders if _is_image(Path(name))]
         files += [parent / name for name in (*names, *images)]
     files.sort()
     for other in OFFICIAL_SOURCES:
@@ -86,10 +86,10 @@ def find_files(folder: Path, source: str) -> list[Path]:
 
 
 def refuse_other_spelling(folder: Path) -> None:
-    """Refuse a folder beside this one that is named like it but for case and punctuation.
+    """Refuse a folder beside this one whose name differs in case and punctuation alone.
 
     Raises:
-        UserError: e.g. `RAF-DB` stands where `raf_db` is looked for.
+        UserError: e.g. the folder is `RAF-DB`, and `raf_db` is expected.
     """
     if not folder.parent.is_dir():
         return
@@ -104,12 +104,12 @@ def images_among(files: Iterable[Path]) -> list[Path]:
 
 
 def nothing_found(folder: Path, files: Sequence[Path], lack: str, source: str) -> UserError:
-    """Make the error for a folder whose files hold nothing of use, to be raised.
+    """The error for a folder without any usable file.
 
     Args:
         folder: the source's folder.
         files: what `find_files` listed.
-        lack: what the folder holds instead, e.g. "no image".
+        lack: the contents of the folder, e.g. "no image".
         source: the folder's source, e.g. "kdef".
     """
     if packed := [path for path in files if path.suffix.lower() in PACKED_SUFFIXES]:
@@ -120,7 +120,7 @@ def nothing_found(folder: Path, files: Sequence[Path], lack: str, source: str) -
     return UserError(f"{folder} holds {lack}. {reader(source).INSTRUCTIONS}")
 
 
-def index_by_name(named: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+def index_by_name(names_and_paths: Iterable[tuple[str, Path]]) -> dict[str, Path]:
     """Map the name of each picture to its file, sorted by name.
 
     Raises:
@@ -128,7 +128,7 @@ def index_by_name(named: Iterable[tuple[str, Path]]) -> dict[str, Path]:
     """
     paths: dict[str, Path] = {}
     twice = []
-    for name, path in named:
+    for name, path in names_and_paths:
         if name in paths:
             twice.append(f"{paths[name]} and {path} are both {name}")
         paths.setdefault(name, path)
@@ -139,12 +139,12 @@ def index_by_name(named: Iterable[tuple[str, Path]]) -> dict[str, Path]:
 
 
 def read_whole_picture(path: Path) -> np.ndarray:
-    """Read a picture of an archive, sure that no part of it is missing.
+    """Read a picture of an archive and check that no part of it is missing.
 
-    OpenCV refuses a file that ends too early, but not one whose rest was filled with zeros, which
-    an interrupted copy leaves behind. Such a JPEG has fewer end markers than start markers (a
-    preview inside it has one of each); bytes after the end are of no interest. A TIFF has no
-    end marker: there, black rows over the lowest quarter, which no portrait has, tell.
+    OpenCV refuses a file that ends too early, but not a file whose rest is zeros, as after an
+    interrupted copy. Such a JPEG has fewer end markers than start markers (a preview inside it has
+    one of each). A TIFF has no end marker; it is incomplete if the lowest quarter is black, as in
+    no portrait.
 
     Returns:
         uint8 [H, W, 3], BGR, as `fer_tf.faces.face.read_picture` returns it.
@@ -167,10 +167,10 @@ def read_whole_picture(path: Path) -> np.ndarray:
 
 
 def refuse_no_text(path: Path) -> None:
-    """Refuse a table or list that is an archive under its name, or in another encoding than UTF-8.
+    """Refuse a table or list that is in fact an archive, or in UTF-16 or UTF-32.
 
     Raises:
-        UserError: the file is one of them or cannot be read.
+        UserError: the file is one of these or cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -185,7 +185,7 @@ def refuse_no_text(path: Path) -> None:
             f"{path} is {packed[0]} that is only named like a table; unpack it, and put the table "
             "that it holds in its place."
         )
-    # Half of the bytes of Latin letters are zero then, with or without a mark at the beginning.
+    # In UTF-16 every second byte of Latin text is zero; a mark at the beginning is optional.
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or (0 in data[:2] and data.strip(b"\0")):
         byte = next(number for number, value in enumerate(data) if not 0 < value < 0x80)
         raise UserError(

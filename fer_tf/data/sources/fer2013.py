@@ -1,4 +1,4 @@
-"""FER2013: one csv file whose rows hold a label, 48x48 gray values and a usage."""
+"""FER2013: one csv file whose rows are a label, 48x48 gray values and a usage."""
 
 import csv
 import re
@@ -12,7 +12,6 @@ import numpy as np
 
 from fer_tf.data.sources.archive import (
     find_files,
-    has_files,
     images_among,
     nothing_found,
     refuse_no_text,
@@ -31,7 +30,7 @@ INSTRUCTIONS = (
 )
 
 FILE_NAME = re.compile(r"(?:fer2013|icml_face_data)\.csv", re.IGNORECASE)
-"""The table, under the name in the archive fer2013.tar.gz and under the one beside it."""
+"""The two names of the table: in the archive fer2013.tar.gz, and beside that archive."""
 
 COLUMNS = ("emotion", "pixels", "Usage")
 
@@ -50,21 +49,15 @@ CODES = {
 _AGAIN = "the file was cut or changed: unpack it again"
 
 
-def is_present(folder: Path) -> bool:
-    """Tell whether the folder holds anything to read, complete or not."""
-    return has_files(folder)
-
-
 def read(folder: Path, map: Callable = map) -> Iterator[Face]:
     """Read all rows, whatever their usage, in the order of the file.
 
     Args:
-        folder: holds one table at any depth; columns are found by their names, blanks around them
-            ignored.
-        map: not used, every source takes one: a row costs little.
+        folder: contains one table at any depth, whose columns are found by their names.
+        map: not used, because a row costs little; every source takes one.
 
     Yields:
-        Faces named "fer2013/<row>", rows counted from 0 without the header. No subject is known.
+        Faces named "fer2013/<row>", rows counted from 0 without the header, without subjects.
 
     Raises:
         UserError: no table or two, another header, no rows, a malformed row, named by its line,
@@ -90,10 +83,10 @@ def read(folder: Path, map: Callable = map) -> Iterator[Face]:
                     )
                 code, pixels, usage = (fields[column].strip() for column in columns)
                 if usage not in USAGES:
-                    mend = "spell it so" if _same(usage, USAGES) else _AGAIN
+                    cure = "spell it so" if _same(usage, USAGES) else _AGAIN
                     raise UserError(
                         f"{where}: Usage {usage!r} received, one of {', '.join(USAGES)} expected; "
-                        f"{mend}."
+                        f"{cure}."
                     )
                 yield Face(f"{NAME}/{row}", _image(pixels, where), _label(code, where), NAME)
                 row += 1
@@ -105,40 +98,40 @@ def read(folder: Path, map: Callable = map) -> Iterator[Face]:
 
 def _find_table(folder: Path) -> Path:
     files = find_files(folder, NAME)
-    found = sorted(
+    tables = sorted(
         (path for path in files if FILE_NAME.fullmatch(path.name)),
         key=lambda path: (len(path.parts), path.name),
     )
-    if len(found) > 1:
-        names = [str(path.relative_to(folder)) for path in found]
+    if len(tables) > 1:
+        names = [str(path.relative_to(folder)) for path in tables]
         raise UserError(
             f"{folder} holds {' and '.join(names)}, the same faces more than once; keep "
             f"{names[0]} and remove the rest."
         )
-    if not found:
+    if not tables:
         if images := images_among(files):
-            held = f"images ({images[0].relative_to(folder)}) but no table"
+            contents = f"images ({images[0].relative_to(folder)}) but no table"
             hint = "; copies sorted into class folders are not read, the csv file is needed"
             if find_label(images[0].parent.name) is not None:
                 by_class = shlex.quote(str(images[0].parent.parent))
                 hint += f" (`python cli.py evaluate-photos {by_class}` measures a model on them)"
         else:
-            held, hint = "no table", ""
-        lack = f"{held}, fer2013.csv or icml_face_data.csv expected{hint}"
+            contents, hint = "no table", ""
+        lack = f"{contents}, fer2013.csv or icml_face_data.csv expected{hint}"
         raise nothing_found(folder, files, lack, NAME)
-    return found[0]
+    return tables[0]
 
 
 def _open(path: Path) -> TextIO:
     try:
-        # A byte that is no text becomes one that is no digit, and its line is named.
+        # A byte that is no text is replaced by one that is no digit, so that its line is named.
         return path.open(newline="", encoding="utf-8-sig", errors="replace")
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); unpack it again.") from error
 
 
 def _require_line_end(path: Path) -> None:
-    """Refuse a table that a cut may have ended within its last pixel: 123 would be read as 12."""
+    """Refuse a table without a last line end: if it was cut, 123 could be read as 12."""
     with path.open("rb") as file:
         file.seek(-1, SEEK_END)
         if file.read(1) not in b"\r\n":
@@ -156,13 +149,13 @@ def _find_columns(header: list[str], path: Path) -> list[int]:
         received = ",".join(names)
         raise UserError(
             f"{path}, line 1: header {received[:60]!r} received, the columns {','.join(COLUMNS)} "
-            f"expected; {_mend(names)}."
+            f"expected; {_header_cure(names)}."
         )
     return [names.index(column) for column in COLUMNS]
 
 
-def _mend(header: list[str]) -> str:
-    """What to do about a header that lacks columns."""
+def _header_cure(header: list[str]) -> str:
+    """How the user corrects a header that lacks columns."""
     if all(_same(column, header) for column in COLUMNS):
         return "spell them so"
     for separator, name in ((";", "semicolons"), ("\t", "tabs")):
@@ -176,16 +169,16 @@ def _mend(header: list[str]) -> str:
 
 
 def _same(name: str, others: Iterable[str]) -> bool:
-    """Whether a name is among others but for upper and lower case."""
+    """Whether a name is among others, in upper or lower case."""
     return name.lower() in map(str.lower, others)
 
 
 def _label(code: str, where: str) -> int:
     if code not in CODES:
-        mend = _AGAIN
+        cure = _AGAIN
         if code.removesuffix(".0") in CODES:
-            mend = "pandas wrote the column as decimal numbers, convert it by astype(int) before"
-        raise UserError(f"{where}: emotion {code!r} received, a code from 0 to 6 expected; {mend}.")
+            cure = "pandas wrote the column as decimal numbers, convert it by astype(int) before"
+        raise UserError(f"{where}: emotion {code!r} received, a code from 0 to 6 expected; {cure}.")
     return EXPRESSIONS.index(CODES[code])
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from fer_tf.data.sources.archive import (
     find_files,
-    has_files,
     images_among,
     index_by_name,
     nothing_found,
@@ -40,17 +39,12 @@ FILE_NAME = re.compile(r"([A-Z]{2})\.*([A-Z]{2})(\d)\.*(\d+)\.+TIFF?", re.IGNORE
 """Person, expression, take and serial. Copies in circulation lack a dot or double it."""
 
 
-def is_present(folder: Path) -> bool:
-    """Tell whether the folder holds anything to read, complete or not."""
-    return has_files(folder)
-
-
 def read(folder: Path, map: Callable = map) -> Iterator[Face]:
     """Read all portraits, each cropped to its face, in the order of their names.
 
     Args:
-        folder: holds the TIFF files, at any depth; files that are no images are ignored.
-        map: used as the built-in on the pictures; it may run threads but must keep the order.
+        folder: contains the TIFF files, at any depth; files that are no images are ignored.
+        map: replaces the built-in for the pictures; it may use threads but must keep the order.
 
     Yields:
         Faces named like "jaffe/KA.AN1.39", of subject "jaffe/KA".
@@ -79,8 +73,8 @@ def _name(path: Path) -> str:
     return f"{person}.{code}{take}.{serial}"
 
 
-def _read_face(named: tuple[str, Path]) -> Face:
-    name, path = named
+def _read_face(name_and_path: tuple[str, Path]) -> Face:
+    name, path = name_and_path
     square, _ = crop_to_face(read_whole_picture(path))
     label = EXPRESSIONS.index(CODES[name[3:5]])
     return Face(f"{NAME}/{name}", to_face(square), label, NAME, f"{NAME}/{name[:2]}")

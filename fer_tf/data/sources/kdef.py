@@ -6,7 +6,6 @@ from pathlib import Path
 
 from fer_tf.data.sources.archive import (
     find_files,
-    has_files,
     images_among,
     index_by_name,
     nothing_found,
@@ -44,18 +43,13 @@ FILE_NAME = re.compile(r"([AB])([FM]\d\d)([A-Z]{2})(FL|HL|S|HR|FR)\.JPE?G", re.I
 """Session, person (sex and number), expression, angle."""
 
 
-def is_present(folder: Path) -> bool:
-    """Tell whether the folder holds anything to read, complete or not."""
-    return has_files(folder)
-
-
 def read(folder: Path, map: Callable = map) -> Iterator[Face]:
     """Read the frontal portraits, each cropped to its face, in the order of their names.
 
     Args:
-        folder: holds the JPEG files, at any depth. The averaged faces that come along in a folder
-            AKDEF, the other four angles and files that are no images are left out.
-        map: used as the built-in on the pictures; it may run threads but must keep the order.
+        folder: contains the JPEG files, at any depth. The averaged faces in a folder AKDEF, the
+            other four angles and files that are no images are ignored.
+        map: replaces the built-in for the pictures; it may use threads but must keep the order.
 
     Yields:
         Faces named like "kdef/AF01ANS", of subject "kdef/F01": both sessions, A and B, show the
@@ -67,11 +61,11 @@ def read(folder: Path, map: Callable = map) -> Iterator[Face]:
     """
     files = find_files(folder, NAME)
     images = images_among(files)
-    single = [path for path in images if not _is_averaged(path.relative_to(folder))]
-    frontal = [(path.stem.upper(), path) for path in single if _is_frontal(path)]
+    of_one_person = [path for path in images if not _is_averaged(path.relative_to(folder))]
+    frontal = [(path.stem.upper(), path) for path in of_one_person if _is_frontal(path)]
     if not frontal:
-        if single:
-            lack = f"{len(single)} pictures from other angles and no frontal picture"
+        if of_one_person:
+            lack = f"{len(of_one_person)} pictures from other angles and no frontal picture"
         elif images:
             lack = "the averaged faces (AKDEF) alone and no frontal picture"
         else:
@@ -97,8 +91,8 @@ def _is_frontal(path: Path) -> bool:
     return match[4].upper() == FRONTAL
 
 
-def _read_face(named: tuple[str, Path]) -> Face:
-    name, path = named
+def _read_face(name_and_path: tuple[str, Path]) -> Face:
+    name, path = name_and_path
     square, _ = crop_to_face(read_whole_picture(path))
     label = EXPRESSIONS.index(CODES[name[4:6]])
     return Face(f"{NAME}/{name}", to_face(square), label, NAME, f"{NAME}/{name[1:4]}")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from fer_tf.data.sources.archive import (
     find_files,
-    has_files,
     images_among,
     index_by_name,
     nothing_found,
@@ -49,29 +48,24 @@ _LINE = re.compile(r"((?:train|test)_\d+)\.jpg\s+(\S+)", re.IGNORECASE)
 _CHANGED = re.compile(r"(?:train|test)_\d+(?:_aligned)?\.jpg[\s,;]+[1-7](?:\.0)?", re.IGNORECASE)
 
 
-def is_present(folder: Path) -> bool:
-    """Tell whether the folder holds anything to read, complete or not."""
-    return has_files(folder)
-
-
 def read(folder: Path, map: Callable = map) -> Iterator[Face]:
     """Read the training and the test faces in the order of the label list.
 
     The faces are aligned and cropped by the database's authors: they are scaled, not cropped again.
 
     Args:
-        folder: holds the list and the aligned faces, at any depth. The original photographs and a
-            folder `compound`, the database's other part, are left out.
-        map: used as the built-in on the pictures; it may run threads but must keep the order.
+        folder: contains the list and the aligned faces, at any depth. The original photographs
+            and a folder `compound`, the database's other part, are ignored.
+        map: replaces the built-in for the pictures; it may use threads but must keep the order.
 
     Yields:
-        Faces named like "raf_db/train_00001". No subject is known.
+        Faces named like "raf_db/train_00001", without subjects.
 
     Raises:
-        UserError: the list or the aligned faces are missing or there twice; a line of the list is
-            malformed; the list and the images do not match, in either direction, since an image
-            without a label means that the list was cut; or, while iterating, an image that is not
-            whole, not square or cannot be decoded.
+        UserError: the list or the aligned faces are missing or duplicated; a line of the list is
+            malformed; a listed image is missing, or an image is not listed, so that the list may
+            have been cut; or, while iterating, an image that is not whole, not square or cannot be
+            decoded.
     """
     files = find_files(folder, NAME)
     basic = [path for path in files if not _is_compound(path.relative_to(folder))]
@@ -115,16 +109,16 @@ def _match(path: Path, part: str) -> str | None:
 
 
 def _find_images(folder: Path, files: list[Path]) -> dict[str, Path]:
-    """Map the aligned faces' names as in `_read_labels`, and what lies among them, to files."""
+    """Map names as in `_read_labels` to the aligned faces and to other images beside them."""
     aligned = [path for path in files if _match(path, "aligned")]
     if not aligned:
         lack = "no aligned face, named like train_00001_aligned.jpg"
         if originals := [path for path in files if _match(path, "name")]:
             lack = f"original photographs ({originals[0].relative_to(folder)}) and {lack}"
         raise nothing_found(folder, files, lack, NAME)
-    # A picture of another name counts where it lies among the aligned ones.
-    places = {path.parent for path in aligned}
-    strays = [p for p in images_among(files) if p.parent in places and not _match(p, "name")]
+    # A picture of another name counts if its folder contains aligned faces.
+    folders = {path.parent for path in aligned}
+    strays = [p for p in images_among(files) if p.parent in folders and not _match(p, "name")]
     named = [(_match(path, "name").lower(), path) for path in aligned]
     return index_by_name(named + [(path.name, path) for path in strays])
 
@@ -147,13 +141,13 @@ def _read_labels(path: Path) -> dict[str, int]:
             continue
         match = _LINE.fullmatch(line.strip())
         if not match or match[2] not in CODES:
-            mend = "put the list of the basic part there"
+            cure = "put the list of the basic part there"
             if _CHANGED.fullmatch(line.strip()):
-                mend = "the list was written anew by another program: put the original there"
+                cure = "the list was written anew by another program: put the original there"
             raise UserError(
                 f"{path}, line {number}: {line[:60]!r} received, a line like 'train_00001.jpg 5' "
                 "with a code from 1 to 7 expected (the list of compound expressions goes to 11); "
-                f"{mend}."
+                f"{cure}."
             )
         name = match[1].lower()
         if name in labels:

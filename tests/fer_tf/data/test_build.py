@@ -22,9 +22,10 @@ import tensorflow_datasets as tfds
 import cli
 from fer_tf.data import build as building
 from fer_tf.data.build import build
+from fer_tf.data.database import find_database
 from fer_tf.data.face_cache import cached_faces
-from fer_tf.data.input_pipeline import find_database
-from fer_tf.data.tfds_builder import config_for, origin
+from fer_tf.data.tfds_builder import origin
+from fer_tf.data.tfds_configs import config_for
 from fer_tf.errors import UserError
 from fer_tf.occlusion.occlude import occlude
 from tests.helpers import draw_fer2013
@@ -74,7 +75,8 @@ def test_a_second_build_finds_everything_ready_without_tensorflow(raw_dir, data_
 import sys
 from pathlib import Path
 from fer_tf.data.build import build
-from fer_tf.data.tfds_builder import config_for, origin
+from fer_tf.data.tfds_builder import origin
+from fer_tf.data.tfds_configs import config_for
 config = config_for(["fer2013"])
 built = dict(build({BUILDERS}, config, Path({str(raw_dir)!r}), Path({str(data_dir)!r})))
 print([(name, b.is_new, b.splits["train"]) for name, b in built.items()])
@@ -169,15 +171,15 @@ def wait_for(condition, seconds=120):
 
 
 def processes_of(group: int) -> list[int]:
-    found = []
+    processes = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = path.read_text().rpartition(")")[2].split()
         except OSError:
             continue
         if int(fields[2]) == group and fields[0] != "Z":
-            found.append(int(path.parent.name))
-    return found
+            processes.append(int(path.parent.name))
+    return processes
 
 
 @pytest.fixture(scope="module")

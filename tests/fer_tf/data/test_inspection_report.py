@@ -1,14 +1,15 @@
 import csv
 import io
 import json
+from dataclasses import asdict, replace
 
 import cv2
 import numpy as np
 import pytest
 from rich.console import Console
 
-from fer_tf.data.face_cache import FaceSet
-from fer_tf.data.inspection import inspect_faces
+from fer_tf.data.face_set import FaceSet
+from fer_tf.data.inspection import Conflicts, LabelledId, Leaks, inspect_faces
 from fer_tf.data.inspection_report import INSPECTION_DIR, read_inspection, tables, write_inspection
 from fer_tf.data.splits import assign_splits
 from fer_tf.errors import UserError
@@ -75,7 +76,15 @@ def test_what_is_written_is_read_back(database, report):
     assert read_inspection(database) == report
 
 
-def test_table_1_stands_in_a_csv_file(database):
+def test_the_old_name_of_near_duplicates_is_read(tmp_path, report):
+    values = asdict(report)
+    values["look_alikes"] = values.pop("near_duplicates")
+    (tmp_path / INSPECTION_DIR).mkdir()
+    (tmp_path / INSPECTION_DIR / "inspection.json").write_text(json.dumps(values))
+    assert read_inspection(tmp_path) == report
+
+
+def test_table_1_is_a_csv_file(database):
     with (database / INSPECTION_DIR / "table_1.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["source", "expression", "built", "paper", "difference"]
@@ -117,31 +126,38 @@ def test_a_database_that_lacks_an_expression_is_drawn_too(tmp_path, faces, split
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (None, "missing: an earlier version"),
         ("{", "cannot be read"),
         ("[]", "format None"),
         ('{"format": 99}', "format 99, 1 expected"),
+        ('{"format": 1, "images": 5}', "cannot be read .*missing required field"),
     ],
 )
-def test_a_report_that_cannot_be_shown_is_named(tmp_path, content, said):
+def test_a_report_that_cannot_be_shown_is_named(tmp_path, content, message):
     path = tmp_path / INSPECTION_DIR / "inspection.json"
     path.parent.mkdir()
     if content is not None:
         path.write_text(content)
-    with pytest.raises(UserError, match=said) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         read_inspection(tmp_path)
     assert str(path) in str(caught.value) and "build-datasets" in str(caught.value)
 
 
 def test_eighty_columns_hold_the_papers_numbers(report):
-    report = json.loads(json.dumps(report))
-    for name, source in report["sources"].items():
-        source["counts"] = [count * 9 for count in TABLE_1[name]]
-        source["eyes_found"] = {"2": 238_000, "1": 93_000, "0": 33_000}
-        source |= {"images": 364_000, "persons": 10_000, "images_of_persons": 364_000}
-    text = printed(report)
+    sources = {
+        name: replace(
+            source,
+            counts=[count * 9 for count in TABLE_1[name]],
+            eyes_found={2: 238_000, 1: 93_000, 0: 33_000},
+            images=364_000,
+            persons=10_000,
+            images_of_persons=364_000,
+        )
+        for name, source in report.sources.items()
+    }
+    text = printed(replace(report, sources=sources))
     assert max(map(len, text.splitlines())) <= 80
     assert "…" not in text and "238,000" in text and "80,901" in text
     heads = [line.split() for line in text.splitlines()]
@@ -153,15 +169,16 @@ def test_findings_tell_what_to_do_and_are_silent_where_there_is_nothing(report):
     assert "--leak-free" in text and "persons; " in text and "--clean" not in text
     assert "Left out" not in text
 
-    odd = json.loads(json.dumps(report))
-    odd["blank"] = ["fer2013/7"]
-    faces = [
-        {"id": f"kdef/{i}", "label": label} for i, label in enumerate(["Fear", "Fear", "Anger"])
-    ]
-    odd["conflicts"] = {"images": 3, "groups": [faces]}
-    odd["dropped"] = {"blank": ["fer2013/7"] * 12}
-    for key in ("near_duplicates", "persons"):
-        odd[key]["groups_on_two_sides"] = 0
+    labels = ["Fear", "Fear", "Anger"]
+    faces = [LabelledId(f"kdef/{number}", label) for number, label in enumerate(labels)]
+    odd = replace(
+        report,
+        blank=["fer2013/7"],
+        conflicts=Conflicts(images=3, groups=[faces]),
+        dropped={"blank": ["fer2013/7"] * 12},
+        near_duplicates=replace(report.near_duplicates, groups_on_two_sides=0),
+        persons=Leaks(0, {}),
+    )
     text = " ".join(printed(odd).split())
     assert "--leak-free" not in text and "no known person" in text
     assert "kdef/0 Fear = kdef/2 Anger" in text and "e.g. fer2013/7; kept" in text

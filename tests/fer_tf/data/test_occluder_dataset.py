@@ -33,8 +33,8 @@ def test_each_face_is_drawn_with_each_kind_as_often_as_it_takes(database, monkey
     # Twice the first face, then the second: what covers one half leaves the other alone.
     lower = images[classes == RECOGNISED.index("lower"), :, :, 0]
     for number, picture in enumerate(lower):
-        seen = [np.abs(picture[12:22].astype(int) - face[12:22]).mean() for face in FACES]
-        assert np.argmin(seen) == number // 2
+        distances = [np.abs(picture[12:22].astype(int) - face[12:22]).mean() for face in FACES]
+        assert np.argmin(distances) == number // 2
 
 
 def test_drawings_repeat_with_their_seed_and_differ_between_splits(database):

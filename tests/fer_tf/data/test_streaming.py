@@ -21,8 +21,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import fer_tf
 from fer_tf.expressions import TASKS
-from fer_tf.data.input_pipeline import Split
-from fer_tf.data.tfrecords import index_records
+from fer_tf.data.tfrecords import Split, index_records
 from fer_tf.training.run_folder import RunKey
 from fer_tf.training.strategies import make_strategy
 from fer_tf.training.train import train_network
@@ -35,7 +34,7 @@ images = rng.integers(0, 100, (100, 48, 48, 1)) + 20 * labels[:, None, None, Non
 images = images.astype("uint8")
 path = folder / "train.tfrecord"
 write_records(path, images, labels)
-disk, memory = Split(*index_records([path])), Split(images, labels, [], [])
+disk, memory = index_records([path]), Split(images, labels, [], [])
 balanced = dataclasses.replace(TINY_RECIPE.schedules["subnet_z"], balanced=True)
 recipe = dataclasses.replace(TINY_RECIPE, schedules={"subnet_z": balanced})
 key = RunKey("concat_db", "drawn", "fingerprint", "upper", recipe)

@@ -1,4 +1,6 @@
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 from unittest import mock
 
@@ -6,14 +8,16 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+import fer_tf
 from datasets.bconcat_db import bconcat_db_dataset_builder
 from datasets.concat_db import concat_db_dataset_builder
 from datasets.eye_cdb import eye_cdb_dataset_builder
-from fer_tf.data.face_cache import cached_faces
+from fer_tf.data import tfds_builder
+from fer_tf.data.face_cache import cached_faces, reading_program
 from fer_tf.data.inspection_report import read_inspection
 from fer_tf.data.sources import drawn, reader
 from fer_tf.data.splits import assign_splits, find_groups
-from fer_tf.data.tfds_builder import config_for
+from fer_tf.data.tfds_configs import config_for
 from fer_tf.errors import UserError
 from fer_tf.expressions import EXPRESSIONS
 from tests.fer_tf.data.tfds_builder_case import few_drawn_faces
@@ -184,14 +188,14 @@ def test_the_fingerprint_follows_the_split_of_each_face(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("count", "leak_free", "clean", "said"),
+    ("count", "leak_free", "clean", "message"),
     [
         (5, False, False, "5 images, which gives train 5, validation 0, test 0; .* 6 images"),
         (5, True, False, "validation 0.*three persons or photographs at least: add"),
         (20, False, True, r"fer2013-clean has 0 images \(20 more are left out by --clean\)"),
     ],
 )
-def test_too_few_images_for_a_split_are_counted(tmp_path, count, leak_free, clean, said):
+def test_too_few_images_for_a_split_are_counted(tmp_path, count, leak_free, clean, message):
     """As of the first rows of a table, to try it."""
     draw_fer2013(tmp_path / "raw" / "fer2013", count_per_expression=3)
     table = tmp_path / "raw" / "fer2013" / "fer2013.csv"
@@ -200,7 +204,7 @@ def test_too_few_images_for_a_split_are_counted(tmp_path, count, leak_free, clea
         rows = [f"{row.partition(',')[0]},{' '.join(['7'] * 48**2)},Training" for row in rows]
     table.write_text("\n".join([header, *rows[:count]]) + "\n")
     config = config_for(["fer2013"], leak_free, clean)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         prepare("concat_db", config, tmp_path / "raw", tmp_path / "data")
     assert not list((tmp_path / "data").glob("concat_db/*/1.0.0"))
 
@@ -243,15 +247,15 @@ def test_clean_drops_blank_images_and_conflicting_labels(tmp_path):
     assert builder.info.metadata["dropped"] == {"blank": 1, "conflicting labels": 2}
     assert builder.builder_config.name == "drawn-clean"
     report = read_inspection(Path(builder.data_dir))
-    assert report["images"] == 67 and report["blank"] == []
+    assert report.images == 67 and report.blank == []
 
 
 def test_the_inspection_is_published_with_the_database(data_dir):
     for name in BUILDERS:
         folder = data_dir / name / "fer2013+jaffe" / "1.0.0"
         report = read_inspection(folder)
-        assert report["sources"]["jaffe"]["counts"] == [2] * 7
-        assert report["splits"]["test"]["counts"] == [1] * 7
+        assert report.sources["jaffe"].counts == [2] * 7
+        assert report.splits["test"].counts == [1] * 7
         assert (folder / "inspection" / "figure_1.png").stat().st_size > 10_000
 
 
@@ -261,16 +265,27 @@ def test_only_black_eyes_change_the_fingerprint_of_the_images(tmp_path):
     for name in ("eye_cdb", "concat_db"):
         for shift in (0, 1):
             data_dir = tmp_path / f"{name}{shift}"
-            found = (np.array([[8 + shift, 12, 13, 13], [27, 12, 13, 13]]), 2)
+            eyes = (np.array([[8 + shift, 12, 13, 13], [27, 12, 13, 13]]), 2)
             with (
                 mock.patch.object(drawn, "read", few_drawn_faces),
-                mock.patch("fer_tf.data.face_cache.find_eyes", lambda image, found=found: found),
+                mock.patch("fer_tf.data.face_cache.find_eyes", lambda image, eyes=eyes: eyes),
             ):
                 metadata = prepare(name, "drawn", tmp_path, data_dir).info.metadata
             prints[name, shift] = metadata["image_fingerprint"], metadata["data_fingerprint"]
     assert prints["eye_cdb", 0][0] != prints["eye_cdb", 1][0]
     assert prints["concat_db", 0] == prints["concat_db", 1]
     assert len({data for _, data in prints.values()}) == 1
+
+
+def test_the_origin_names_every_module_that_cleans_splits_and_blackens():
+    modules = "fer_tf.data.cleaning, fer_tf.data.splits, fer_tf.occlusion.occlude"
+    code = f"import sys, {modules}; print(*sys.modules)"
+    imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    names = [name.replace(".", "/") for name in imported.stdout.split() if "fer_tf." in name]
+    files = {f"{name.removeprefix('fer_tf/')}.py" for name in names}
+    files = {name for name in files if (Path(fer_tf.__file__).parent / name).is_file()}
+    no_decision = {"errors.py", "data/face_set.py"}
+    assert files - no_decision <= {*tfds_builder._PROGRAM, *reading_program("fer2013")}
 
 
 @pytest.mark.parametrize(

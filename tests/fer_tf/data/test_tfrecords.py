@@ -3,8 +3,8 @@ import os
 import numpy as np
 import pytest
 
-from fer_tf.data.input_pipeline import Split, _numpy_batches, evaluation_batches, training_batches
-from fer_tf.data.tfrecords import StoredImages, fits_memory, index_records
+from fer_tf.data.input_pipeline import _numpy_batches, evaluation_batches, training_batches
+from fer_tf.data.tfrecords import Split, StoredImages, fits_memory, index_records
 from fer_tf.errors import UserError
 from fer_tf.expressions import TASKS
 from tests.record_files import write_records
@@ -32,7 +32,7 @@ def paths(faces, tmp_path_factory):
 
 @pytest.fixture
 def stored(paths):
-    return Split(*index_records(paths))
+    return index_records(paths)
 
 
 @pytest.fixture
@@ -109,9 +109,9 @@ def test_evaluation_and_other_backends_read_from_disk_too(stored, faces):
 def test_a_database_that_is_replaced_meanwhile_changes_nothing(faces, paths, tmp_path):
     copy = tmp_path / "copy.tfrecord"
     copy.write_bytes(paths[0].read_bytes())
-    images, *_ = index_records([copy])
+    split = index_records([copy])
     copy.unlink()
-    np.testing.assert_array_equal(images[:], faces[0][:30])
+    np.testing.assert_array_equal(split.images[:], faces[0][:30])
 
 
 def test_a_damaged_file_is_named(paths, tmp_path):
@@ -122,8 +122,9 @@ def test_a_damaged_file_is_named(paths, tmp_path):
 
 
 def test_a_split_without_files_is_empty():
-    images, labels, ids, subjects = index_records([])
-    assert images[:].shape == (0, 48, 48, 1) and len(labels) == len(ids) == len(subjects) == 0
+    split = index_records([])
+    assert split.images[:].shape == (0, 48, 48, 1)
+    assert len(split.labels) == len(split.ids) == len(split.subjects) == 0
 
 
 def test_what_fills_much_of_the_memory_stays_on_disk(stored, monkeypatch):
@@ -131,3 +132,14 @@ def test_what_fills_much_of_the_memory_stays_on_disk(stored, monkeypatch):
     pages = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 7 * 48 * 48 * COUNT}
     monkeypatch.setattr(os, "sysconf", pages.__getitem__)
     assert not fits_memory(stored.images)
+
+
+def test_a_task_sees_its_own_images_alone():
+    images = np.zeros((7, 48, 48, 1), np.uint8)
+    images[:, 0, 0, 0] = range(7)
+    labels = np.arange(7, dtype=np.int32)
+    split = Split(images, labels, [str(i) for i in labels], [])
+    own_images, classes = split.for_task(TASKS["subnet_y"])
+    assert own_images[:, 0, 0, 0].tolist() == [3, 4] and classes.tolist() == [0, 1]
+    own_images, classes = split.for_task(TASKS["begin"])
+    assert len(own_images) == 7 and classes.tolist() == [0, 0, 0, 1, 1, 2, 2]

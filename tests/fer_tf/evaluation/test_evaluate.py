@@ -1,11 +1,13 @@
 import csv
 from dataclasses import replace
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
-from fer_tf.data.input_pipeline import Database, Split
+from fer_tf.data.database import Database
+from fer_tf.data.tfrecords import Split
 from fer_tf.errors import UserError
 from fer_tf.evaluation import evaluate as module
 from fer_tf.evaluation import run_set as trained_runs
@@ -51,7 +53,8 @@ DATABASE = FixedDatabase("concat_db", "fixed", None)
 @pytest.fixture(autouse=True)
 def inspection(monkeypatch):
     """The last two images look alike, and so do the third and one of another split."""
-    report = {"near_duplicates": {"groups": [["raf_db/e", "raf_db/f"], ["drawn/c", "drawn/z"]]}}
+    groups = [["raf_db/e", "raf_db/f"], ["drawn/c", "drawn/z"]]
+    report = SimpleNamespace(near_duplicates=SimpleNamespace(groups=groups))
     monkeypatch.setattr(trained_runs, "read_inspection", lambda folder: report)
 
 

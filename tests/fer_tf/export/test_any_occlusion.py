@@ -10,7 +10,7 @@ import tensorflow as tf
 from typer.testing import CliRunner
 
 import cli
-from fer_tf.data.input_pipeline import KINDS, Database
+from fer_tf.data.database import KINDS, Database
 from fer_tf.data.sources.drawn import draw_portrait
 from fer_tf.errors import UserError
 from fer_tf.export.any_occlusion import combine_any_occlusion, find_run_folders
@@ -172,7 +172,7 @@ def test_predict_tells_what_is_covered(version, tmp_path):
 def prepared(monkeypatch):
     """Databases that are prepared as far as anything looks."""
     monkeypatch.setattr(
-        "fer_tf.data.input_pipeline.find_database",
+        "fer_tf.data.database.find_database",
         lambda name, folder: Database(name.partition("/")[0], "drawn", folder),
     )
 

@@ -19,8 +19,8 @@ def portrait() -> np.ndarray:
 @pytest.fixture(scope="module")
 def square(portrait):
     """Where the cascade that training faces are cropped with sees the face."""
-    (found,) = find_faces(portrait)
-    return found
+    (face,) = find_faces(portrait)
+    return face
 
 
 def overlap(one, other):
@@ -35,9 +35,9 @@ def overlap(one, other):
 def test_the_square_is_the_one_that_training_faces_are_cropped_to(subject):
     portrait = draw_portrait(subject, subject, 0, size=256)
 
-    (found,) = detect_faces(portrait)
+    (face,) = detect_faces(portrait)
 
-    assert overlap(found, find_faces(portrait)[0]) > 0.7
+    assert overlap(face, find_faces(portrait)[0]) > 0.7
 
 
 @pytest.mark.parametrize("rows", [(0.22, 0.52), (0.6, 1.05)], ids=["headset", "mask"])
@@ -48,18 +48,18 @@ def test_a_covered_face_that_the_cascade_misses_is_found(portrait, square, rows)
     cv2.rectangle(covered, (left, top), (right, bottom), (60, 60, 60), cv2.FILLED)
 
     assert find_faces(covered) == []
-    (found,) = detect_faces(covered)
-    assert overlap(found, square) > 0.6
+    (face,) = detect_faces(covered)
+    assert overlap(face, square) > 0.6
 
 
 def test_a_small_face_in_a_wide_picture_is_found_where_it_is():
     picture = np.full((800, 1300, 3), 128, np.uint8)
     picture[600:680, 1100:1180] = draw_portrait(1, 1, 0, size=80)
 
-    (found,) = detect_faces(picture, smallest=1 / 30)
+    (face,) = detect_faces(picture, smallest=1 / 30)
 
-    assert 1100 < found.x and found.x + found.side < 1180
-    assert 600 < found.y + found.side / 2 < 680
+    assert 1100 < face.x and face.x + face.side < 1180
+    assert 600 < face.y + face.side / 2 < 680
     assert detect_faces(picture, smallest=1 / 4) == []
 
 
@@ -72,8 +72,8 @@ def test_faces_come_largest_first_and_gray_gives_the_same():
     large, small = detect_faces(picture)
 
     assert large.x > 280 > small.x and large.side > small.side
-    for found, seen in zip(detect_faces(gray), (large, small), strict=True):
-        assert overlap(found, seen) > 0.8
+    for face, expected in zip(detect_faces(gray), (large, small), strict=True):
+        assert overlap(face, expected) > 0.8
 
 
 @pytest.mark.parametrize("shape", [(200, 300, 3), (5, 5), (1, 400), (400, 1, 3)])
@@ -82,26 +82,26 @@ def test_no_face_in_a_blank_picture(shape):
 
 
 def test_a_find_that_larger_views_do_not_confirm_is_no_face(portrait, monkeypatch):
-    look = face_detector._look
+    search = face_detector._search
     sides = []
 
-    def look_once(image, view):
+    def search_once(image, view):
         sides.append(view[2])
-        return look(image, view) if view[2] in (256, 512) else []
+        return search(image, view) if view[2] in (256, 512) else []
 
-    monkeypatch.setattr(face_detector, "_look", look_once)
+    monkeypatch.setattr(face_detector, "_search", search_once)
 
     assert detect_faces(portrait) == []
     assert len(sides) == 4
 
 
 def test_every_thread_loads_a_network_of_its_own_once(portrait, monkeypatch):
-    loaded, found = [], []
+    loaded, faces = [], []
     load = cv2.dnn.readNetFromTFLite
     monkeypatch.setattr(cv2.dnn, "readNetFromTFLite", lambda p: loaded.append(p) or load(p))
 
     def find_twice():
-        found.extend([detect_faces(portrait), detect_faces(portrait)])
+        faces.extend([detect_faces(portrait), detect_faces(portrait)])
 
     threads = [Thread(target=find_twice), Thread(target=find_twice)]
     for thread in threads:
@@ -110,7 +110,7 @@ def test_every_thread_loads_a_network_of_its_own_once(portrait, monkeypatch):
         thread.join()
 
     assert len(loaded) == 2
-    assert found == [detect_faces(portrait)] * 4
+    assert faces == [detect_faces(portrait)] * 4
 
 
 def test_missing_weights_are_named(portrait, monkeypatch):

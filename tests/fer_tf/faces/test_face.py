@@ -89,12 +89,12 @@ def test_no_face_in_blurred_noise(seed):
 
 
 def test_every_thread_loads_its_own_detector_once(monkeypatch, scene):
-    loaded, found = [], []
+    loaded, faces = [], []
     load = cv2.CascadeClassifier
     monkeypatch.setattr(cv2, "CascadeClassifier", lambda path: loaded.append(path) or load(path))
 
     def find_twice():
-        found.extend([find_faces(scene), find_faces(scene)])
+        faces.extend([find_faces(scene), find_faces(scene)])
 
     threads = [Thread(target=find_twice), Thread(target=find_twice)]
     for thread in threads:
@@ -103,7 +103,7 @@ def test_every_thread_loads_its_own_detector_once(monkeypatch, scene):
         thread.join()
 
     assert len(loaded) == 2
-    assert found == [find_faces(scene)] * 4
+    assert faces == [find_faces(scene)] * 4
 
 
 def test_crop_inside(ramp):
@@ -126,9 +126,9 @@ def test_crop_keeps_channels_and_is_a_copy():
 
 
 def test_crop_to_face_takes_the_largest_face(scene):
-    square, found = crop_to_face(scene)
+    square, is_face = crop_to_face(scene)
 
-    assert found
+    assert is_face
     np.testing.assert_array_equal(square, crop_square(scene, find_faces(scene, 1 / 4)[0]))
 
 
@@ -136,9 +136,9 @@ def test_crop_to_face_finds_small_faces_too():
     picture = np.full((700, 700, 3), 128, np.uint8)
     picture[100:260, 400:560] = draw_portrait(1, 1, 0, size=160)
 
-    square, found = crop_to_face(picture)
+    square, is_face = crop_to_face(picture)
 
-    assert found
+    assert is_face
     assert square.shape[0] < 160
 
 
@@ -146,9 +146,9 @@ def test_crop_to_face_finds_small_faces_too():
 def test_without_a_face_the_largest_centred_square_is_taken(turn):
     picture = turn(np.tile(np.arange(100, dtype=np.uint8), (40, 1)))
 
-    square, found = crop_to_face(picture)
+    square, is_face = crop_to_face(picture)
 
-    assert not found
+    assert not is_face
     np.testing.assert_array_equal(turn(square), np.tile(np.arange(30, 70), (40, 1)))
 
 

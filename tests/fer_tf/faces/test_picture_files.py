@@ -21,9 +21,9 @@ def test_a_folder_gives_its_pictures_by_name(folder):
 
 
 def test_patterns_reach_into_folders_and_files_come_once(folder):
-    found = find_files([folder / "b.PNG", f"{folder}/**/*.[pP]*", f"{folder}/*"])
+    files = find_files([folder / "b.PNG", f"{folder}/**/*.[pP]*", f"{folder}/*"])
 
-    assert [path.name for path in found] == ["b.PNG", "c.png", "a.jpg"]
+    assert [path.name for path in files] == ["b.PNG", "c.png", "a.jpg"]
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(folder):
@@ -38,9 +38,9 @@ def test_what_is_not_read_is_counted_and_named(folder):
         (folder / name).write_bytes(b"?")
     skipped = []
 
-    found = find_files([folder], skipped)
+    files = find_files([folder], skipped)
 
-    assert [path.name for path in found] == ["IMG_2.HEIC", "a.jpg", "b.PNG"]
+    assert [path.name for path in files] == ["IMG_2.HEIC", "a.jpg", "b.PNG"]
     files, folders = left_out(skipped)
     names = ", ".join(f"{folder / name}" for name in ("IMG_1.DNG", "clip.mxf", "notes.txt", "scan"))
     assert f": 4 files ({names}); name one by itself" in files
@@ -88,6 +88,6 @@ def test_links_back_to_a_parent_end(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "e.jpg").touch()
     (folder / "three").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
-    found = find_files([f"{tmp_path}/a/**/*.jpg"])
-    assert {path.name for path in found} == {"c.jpg", "d.jpg", "e.jpg"}
-    assert len({path.resolve() for path in found}) == len(found)
+    files = find_files([f"{tmp_path}/a/**/*.jpg"])
+    assert {path.name for path in files} == {"c.jpg", "d.jpg", "e.jpg"}
+    assert len({path.resolve() for path in files}) == len(files)

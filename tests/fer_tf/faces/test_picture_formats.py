@@ -93,7 +93,7 @@ def test_the_limit_follows_the_environment(monkeypatch, corners):
         decode_picture(data, "a.png")
     monkeypatch.setenv("FER_TF_MAX_PIXELS", "2048")
     assert decode_picture(data, "a.png").shape == (32, 64, 3)
-    monkeypatch.setattr(picture_formats, "MOST_PIXELS", 1)
+    monkeypatch.setattr(picture_formats, "MOST_PICTURE_PIXELS", 1)
     assert decode_picture(data, "a.png").shape == (32, 64, 3)
     for wrong in ("40e6", "-1", "0", ""):
         monkeypatch.setenv("FER_TF_MAX_PIXELS", wrong)

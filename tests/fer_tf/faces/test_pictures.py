@@ -151,19 +151,21 @@ def test_unreadable_files_are_noted_and_the_others_read(folder):
 
     assert [picture.photo for picture in read] == [str(folder / "b.PNG")]
     assert list(failures) == files[:3]
-    said = summary(failures, len(files))
-    assert said.startswith(f"3 of 4 files could not be read: {folder / 'a.jpg'} (6 bytes) is no pi")
-    assert "clip.mp4 (8 bytes) is no video" in said and "gone.avi is not there" in said
-    assert said.count(".") == said.replace(str(folder), "").count(".")  # One sentence,
-    assert said.endswith("not there.") and "\n" not in said
+    message = summary(failures, len(files))
+    assert message.startswith(
+        f"3 of 4 files could not be read: {folder / 'a.jpg'} (6 bytes) is no pi"
+    )
+    assert "clip.mp4 (8 bytes) is no video" in message and "gone.avi is not there" in message
+    assert message.count(".") == message.replace(str(folder), "").count(".")  # One sentence,
+    assert message.endswith("not there.") and "\n" not in message
 
 
 def test_many_failures_are_counted():
     failures = {number: UserError(f"{number} is bad; mend it.") for number in range(8)}
 
-    said = summary(failures, 9)
+    message = summary(failures, 9)
 
-    assert said == (
+    assert message == (
         "8 of 9 files could not be read: 0 is bad; 1 is bad; 2 is bad; 3 is bad; 4 is bad; "
         "and 3 more."
     )

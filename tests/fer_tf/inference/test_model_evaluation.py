@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fer_tf.data.input_pipeline import Split
+from fer_tf.data.tfrecords import Split
 from fer_tf.errors import UserError
 from fer_tf.export.model_card import accuracy_sentence, model_card, named_with_accuracy
 from fer_tf.export.model_store import record_measured

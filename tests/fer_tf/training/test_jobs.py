@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from fer_tf.data.input_pipeline import Database
+from fer_tf.data.database import Database
 from fer_tf.training import jobs as training_jobs
 from fer_tf.training.jobs import train_side_by_side
 

@@ -264,11 +264,3 @@ def test_a_missing_or_empty_folder_says_how_to_obtain_the_archive(tmp_path):
         list(fer2013.read(tmp_path / "missing"))
     with pytest.raises(UserError, match="is empty. FER2013 .*Kaggle"):
         list(fer2013.read(tmp_path))
-
-
-def test_is_present(tmp_path):
-    assert not fer2013.is_present(tmp_path / "missing")
-    (tmp_path / ".gitkeep").touch()
-    assert not fer2013.is_present(tmp_path)
-    (tmp_path / "icml_face_data.csv").touch()
-    assert fer2013.is_present(tmp_path)

@@ -41,8 +41,8 @@ def test_portraits_are_cropped_to_the_face(drawn):
     face = next(jaffe.read(drawn[0]))
 
     picture = read_picture(drawn[0] / f"{face.id.removeprefix('jaffe/')}.tiff")
-    square, found = crop_to_face(picture)
-    assert found
+    square, is_face = crop_to_face(picture)
+    assert is_face
     np.testing.assert_array_equal(face.image, to_face(square))
     assert (face.image.dtype, face.image.shape) == (np.uint8, (48, 48))
 
@@ -104,8 +104,3 @@ def test_a_folder_without_images_says_how_to_obtain_the_archive(tmp_path):
     (tmp_path / "README").touch()
     with pytest.raises(UserError, match="holds no image. JAFFE .*on request"):
         next(jaffe.read(tmp_path))
-
-
-def test_is_present(archive, tmp_path):
-    assert jaffe.is_present(archive)
-    assert not jaffe.is_present(tmp_path / "missing")

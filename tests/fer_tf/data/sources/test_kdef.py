@@ -51,8 +51,8 @@ def test_both_sessions_show_one_person(archive):
 def test_pictures_are_cropped_to_the_face(drawn):
     face = next(kdef.read(drawn[0]))
 
-    square, found = crop_to_face(read_picture(drawn[0] / "AF31" / f"{face.id[5:]}.JPG"))
-    assert found
+    square, is_face = crop_to_face(read_picture(drawn[0] / "AF31" / f"{face.id[5:]}.JPG"))
+    assert is_face
     np.testing.assert_array_equal(face.image, to_face(square))
     assert (face.image.dtype, face.image.shape) == (np.uint8, (48, 48))
 
@@ -123,8 +123,3 @@ def test_an_image_that_cannot_be_decoded_is_named(archive):
 def test_a_missing_folder_says_how_to_obtain_the_archive(tmp_path):
     with pytest.raises(UserError, match="is not there. KDEF .*on request"):
         next(kdef.read(tmp_path / "missing"))
-
-
-def test_is_present(archive, tmp_path):
-    assert kdef.is_present(archive)
-    assert not kdef.is_present(tmp_path / "missing")

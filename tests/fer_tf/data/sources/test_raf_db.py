@@ -257,8 +257,3 @@ def test_a_list_that_is_no_plain_text_is_named(archive, change, message):
 def test_a_missing_folder_says_how_to_obtain_the_archive(tmp_path):
     with pytest.raises(UserError, match="The folder .*missing is not there. RAF-DB .*request"):
         next(raf_db.read(tmp_path / "missing"))
-
-
-def test_is_present(archive, tmp_path):
-    assert raf_db.is_present(archive)
-    assert not raf_db.is_present(tmp_path / "missing")

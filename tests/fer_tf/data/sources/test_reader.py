@@ -6,12 +6,12 @@ from tests.helpers import draw_fer2013, draw_raf_db
 
 
 @pytest.mark.parametrize("name", OFFICIAL_SOURCES)
-def test_an_official_reader_has_the_four_things(name):
+def test_an_official_reader_has_the_three_things(name):
     module = reader(name)
 
     assert module.NAME == name
     assert f"<raw-dir>/{name}/" in module.INSTRUCTIONS
-    assert callable(module.is_present) and callable(module.read)
+    assert callable(module.read)
 
 
 def test_drawn_faces_need_no_folder():
