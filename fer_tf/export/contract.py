@@ -1,6 +1,7 @@
 """What every reader of a SavedModel relies on: names of signatures, limits, export options."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 ATTENTION = "attention"
 """Name of the signature that tells what the networks look at."""
@@ -9,6 +10,9 @@ ROUTED, ALL_PATHS = "routed", "all_paths"
 
 FORMS = (ROUTED, ALL_PATHS, ATTENTION)
 """The forms in which the same networks are combined; `ALL_PATHS` is also a signature's name."""
+
+LITERT_NETWORKS = Path("assets.extra") / "networks.tflite"
+"""The networks of a version for LiteRT; a server ignores the file."""
 
 MOST_FACES = 1024
 """Faces in a request. More are refused before they are decoded: memory grows with their number."""

@@ -11,7 +11,7 @@ from fer_tf.export.contract import (
     USUAL_OPTIONS,
     ExportOptions,
 )
-from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK, PATHS, TASKS
+from fer_tf.expressions import EXPRESSIONS, PATHS, TASKS
 from fer_tf.faces.face import FACE_SIZE
 from fer_tf.occlusion.kinds import RECOGNISED
 
@@ -27,14 +27,17 @@ def export(
         folder: where to write; must not exist.
         options: how they are served.
     """
+    from fer_tf.export.litert import fold_networks, write_networks
     from fer_tf.models.layers.occlusion_selection import blackened
 
     # Eyes lie elsewhere in each face, and a graph cannot look for them.
     kind = "none" if occlusion == "eyes" else occlusion
-    selections = _path_selections(networks, options)
+    parts = fold_networks(networks, options)
+    selections = _path_selections(parts, options)
     write_saved_model(
         {form: lambda x, s=s: s(blackened(x, kind)) for form, s in selections.items()}, folder
     )
+    write_networks(parts.named(), folder, options)
 
 
 def export_any_occlusion(
@@ -51,11 +54,13 @@ def export_any_occlusion(
         folder: where to write; must not exist.
         options: how they are served.
     """
+    from fer_tf.export.litert import fold_networks, write_networks
     from fer_tf.models.folding import fold
     from fer_tf.models.layers.occlusion_selection import OcclusionSelection
 
     occlusion_net = fold(occlusion_net, options.precision, options.weights)
-    selections = {kind: _path_selections(each, options) for kind, each in networks.items()}
+    parts = {kind: fold_networks(each, options) for kind, each in networks.items()}
+    selections = {kind: _path_selections(each, options) for kind, each in parts.items()}
     forms = [form for form in FORMS if all(form in each for each in selections.values())]
     write_saved_model(
         {
@@ -66,6 +71,10 @@ def export_any_occlusion(
         },
         folder,
     )
+    named = {"occlusion_net": occlusion_net}
+    for kind, each in parts.items():
+        named |= each.named(f"{kind}/")
+    write_networks(named, folder, options)
 
 
 def write_saved_model(layers: dict, folder: Path) -> None:
@@ -158,25 +167,18 @@ def _name_method(folder, signature, method):
     write_fingerprint(str(folder))  # It is a hash of the signatures, among others.
 
 
-def _path_selections(networks, options):
-    """The layers of `FORMS` over the same four networks.
-
-    Here, and nowhere else, trained networks become what is served.
-    """
-    from fer_tf.models.expression_net import attention_model, has_attention
-    from fer_tf.models.folding import fold
+def _path_selections(parts, options):
+    """The layers of `FORMS` over the same four networks."""
     from fer_tf.models.layers.path_attention import PathAttention
     from fer_tf.models.layers.path_selection import PathSelection
-    from fer_tf.models.shared_trunk import cut
 
-    folded = [fold(networks[name], options.precision, options.weights) for name in MULTI_NETWORK]
-    trunk, (begin, *subnets) = cut(folded)
+    begin, *subnets = parts.tails
     forms = {
-        form: PathSelection(begin, subnets, form == ROUTED, trunk, options.mirrored)
+        form: PathSelection(begin, subnets, form == ROUTED, parts.trunk, options.mirrored)
         for form in (ROUTED, ALL_PATHS)
     }
-    if all(map(has_attention, folded[1:])):
-        forms[ATTENTION] = PathAttention(forms[ROUTED], map(attention_model, folded[1:]))
+    if parts.attention:
+        forms[ATTENTION] = PathAttention(forms[ROUTED], parts.attention)
     return forms
 
 

@@ -37,8 +37,8 @@ def fold(network: keras.Model, precision: str = "float32", weights: str = "float
             oneDNN would bring a variable's bfloat16 kernel into its own order in every call, which
             on one face costs more than bfloat16 gains. But TensorFlow copies constants while it
             loads a graph: four ResNeXt-50 take 8 GB of memory at their highest.
-        weights: "float32", or "float16": variables then hold the convolutions' weights in float16,
-            half the size on disk, and each call makes float32 of them.
+        weights: "float32", or "float16": all weights are rounded to it, variables hold the
+            convolutions' weights in it, half the size on disk, and each call makes float32 of them.
 
     Returns:
         A model with the network's input and float32 output, for export: it cannot be trained, nor
@@ -62,7 +62,7 @@ def fold(network: keras.Model, precision: str = "float32", weights: str = "float
             kernel, bias = _folded_weights(operation, norms[operation.name])
             return FoldedConv2D(
                 kernel.astype(weights),
-                bias,
+                _rounded(bias, weights),
                 *_strides_and_padding(operation),
                 name=operation.name,
                 dtype=precision,
@@ -78,9 +78,15 @@ def fold(network: keras.Model, precision: str = "float32", weights: str = "float
     folded = keras.models.clone_model(network, clone_function=replacement, call_function=call)
     for layer in folded.layers:
         if layer.weights and layer.name not in norms:
-            layer.set_weights(network.get_layer(layer.name).get_weights())
+            values = network.get_layer(layer.name).get_weights()
+            layer.set_weights([_rounded(each, weights) for each in values])
     folded.trainable = False
     return folded
+
+
+def _rounded(values, weights):
+    """Float32 values that the type of the weights can represent."""
+    return values.astype(weights).astype(np.float32)
 
 
 class FoldedConv2D(keras.layers.Layer):
