@@ -6,12 +6,12 @@ A canvas moves them to where the eyes of its face are.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from fer_tf.faces.face import FACE_SIZE
+from fer_tf.outlines import SUBPIXEL_BITS, shape_mask
 
 EYES = np.array([(15.0, 18.0), (32.5, 18.0)])
 """The centres of a usual face's eyes, as seen in the picture."""
@@ -21,7 +21,6 @@ MIDDLE = float(EYES[:, 0].mean())
 
 _ENLARGED = 4  # Edges are soft when all is made smaller again.
 _SIDE = _ENLARGED * FACE_SIZE
-_BITS = 4  # of fraction in OpenCV's coordinates
 _APART = float(np.ptp(EYES[:, 0]))
 _X, _Y = np.meshgrid(*2 * [np.arange(FACE_SIZE, dtype=np.float32)])
 
@@ -45,9 +44,9 @@ class Canvas:
         # A face that looks aside has its eyes nearer, but is as high as others.
         turn[1] *= max(1.0, 0.9 * _APART / max(float(np.hypot(*across)), 1.0))
         # In OpenCV's units.
-        self._matrix = turn * _ENLARGED * 2**_BITS
+        self._matrix = turn * _ENLARGED * 2**SUBPIXEL_BITS
         middle = (eyes.mean(axis=0) + 0.5) * _ENLARGED - 0.5
-        self._shift = middle * 2**_BITS - EYES.mean(axis=0) @ self._matrix
+        self._shift = middle * 2**SUBPIXEL_BITS - EYES.mean(axis=0) @ self._matrix
         self._scale = float(np.hypot(*turn[0]))
 
     def result(self) -> np.ndarray:
@@ -72,12 +71,8 @@ class Canvas:
             paint: a shade, 0 to 255, or a texture of `texture`.
             opacity: 0 to 1, how much of the paint is seen.
         """
-        places = self._place(points)
-        mask, area = _blank(places, 1)
-        if not mask.size:
-            return
-        cv2.fillPoly(mask, [places - area.corner], 255, cv2.LINE_8, _BITS)
-        self._blend(mask, area, paint, opacity)
+        box, mask = shape_mask(self._place(points), _SIDE)
+        self._blend(box, mask, paint, opacity)
 
     def line(
         self,
@@ -89,12 +84,8 @@ class Canvas:
     ) -> None:
         """Draws a line with round ends, `width` pixels of a usual face wide; see `fill`."""
         thick = max(1, round(width * _ENLARGED * self._scale))
-        places = self._place(points)
-        mask, area = _blank(places, thick)
-        if not mask.size:
-            return
-        cv2.polylines(mask, [places - area.corner], closed, 255, thick, cv2.LINE_8, _BITS)
-        self._blend(mask, area, paint, opacity)
+        box, mask = shape_mask(self._place(points), _SIDE, thickness=thick, closed=closed)
+        self._blend(box, mask, paint, opacity)
 
     def texture(self, shade: float, roughness: float = 1.0) -> np.ndarray:
         """A material of about one shade, uint8 [192, 192]: light from a side, noise, a pattern."""
@@ -134,57 +125,15 @@ class Canvas:
     def _place(self, points):
         return np.rint(np.asarray(points, float) @ self._matrix + self._shift).astype(np.int32)
 
-    def _blend(self, mask, area, paint, opacity):
-        image, touched = self._image[area.pixels], self._touched[area.pixels]
+    def _blend(self, box, mask, paint, opacity):
+        if not mask.size:
+            return
+        image, touched = self._image[box], self._touched[box]
         if np.ndim(paint) == 0:
             paint = np.full(image.shape, min(max(int(paint), 0), 255), np.uint8)
         else:
-            paint = paint[area.pixels]
+            paint = paint[box]
         if opacity < 1:
             paint = cv2.addWeighted(paint, opacity, image, 1 - opacity, 0)
         cv2.copyTo(paint, mask, image)
         cv2.max(touched, mask, touched)
-
-
-class _Area(NamedTuple):
-    """The rectangle of a canvas that a thing fills."""
-
-    pixels: tuple[slice, slice]
-    corner: np.ndarray  # as OpenCV takes it, with its fraction
-
-
-def _blank(places, margin):
-    """An empty mask for what is drawn at some places, and its area."""
-    (left, top), (right, bottom) = places.min(axis=0).tolist(), places.max(axis=0).tolist()
-    left, top = (min(max((v >> _BITS) - margin, 0), _SIDE) for v in (left, top))
-    right, bottom = (min(max((v >> _BITS) + margin + 2, 0), _SIDE) for v in (right, bottom))
-    mask = np.zeros((bottom - top, right - left), np.uint8)
-    corner = np.array([left << _BITS, top << _BITS], np.int32)
-    return mask, _Area((slice(top, bottom), slice(left, right)), corner)
-
-
-def rounded(left, top, right, bottom, radius) -> np.ndarray:
-    """The outline of a rectangle with round corners, float [20, 2]."""
-    turn = np.linspace(0, np.pi / 2, 5)
-    arc = radius * np.stack([np.cos(turn), np.sin(turn)], axis=1)
-    inner = (left + radius, top + radius, right - radius, bottom - radius)
-    corners = ((inner[2], inner[3]), (inner[0], inner[3]), (inner[0], inner[1]), inner[2:0:-1])
-    rotations = ([[1, 0], [0, 1]], [[0, 1], [-1, 0]], [[-1, 0], [0, -1]], [[0, -1], [1, 0]])
-    return np.concatenate([arc @ r + c for r, c in zip(rotations, corners, strict=True)])
-
-
-def smooth(points: Sequence, closed: bool = True, times: int = 2) -> np.ndarray:
-    """An outline or line with its corners cut off (Chaikin), float [N, 2]."""
-    points = np.asarray(points, float)
-    for _ in range(times):
-        after = np.roll(points, -1, axis=0)
-        cut = np.stack([0.75 * points + 0.25 * after, 0.25 * points + 0.75 * after], axis=1)
-        cut = cut.reshape(-1, 2)
-        points = cut if closed else np.concatenate([points[:1], cut[1:-3], points[-1:]])
-    return points
-
-
-def ellipse(x: float, y: float, width: float, height: float) -> np.ndarray:
-    """The outline about a middle, float [20, 2]; width and height are halves."""
-    turn = np.linspace(0, 2 * np.pi, 20, endpoint=False)
-    return np.stack([x + width * np.cos(turn), y + height * np.sin(turn)], axis=1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fer_tf.occlusion.occluders.canvas import EYES, MIDDLE, Canvas, ellipse, rounded, smooth
+from fer_tf.occlusion.occluders.canvas import EYES, MIDDLE, Canvas
 from fer_tf.occlusion.occluders.parts import (
     draw_disc,
     draw_frame,
@@ -11,6 +11,7 @@ from fer_tf.occlusion.occluders.parts import (
     either_side,
     lenses_of,
 )
+from fer_tf.outlines import ellipse, rounded, smooth
 
 
 def clear_glasses(canvas: Canvas) -> None:

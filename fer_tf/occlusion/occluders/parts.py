@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fer_tf.occlusion.occluders.canvas import EYES, MIDDLE, Canvas, ellipse, rounded, smooth
+from fer_tf.occlusion.occluders.canvas import EYES, MIDDLE, Canvas
+from fer_tf.outlines import ellipse, rounded, smooth
 
 
 def front_of(canvas: Canvas, half: float, top: float, bottom: float) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fer_tf.occlusion.occluders.canvas import EYES, MIDDLE, Canvas, ellipse, rounded, smooth
+from fer_tf.occlusion.occluders.canvas import EYES, MIDDLE, Canvas
 from fer_tf.occlusion.occluders.parts import (
     draw_disc,
     draw_folds,
@@ -14,6 +14,7 @@ from fer_tf.occlusion.occluders.parts import (
     front_of,
     lenses_of,
 )
+from fer_tf.outlines import ellipse, rounded, smooth
 
 
 def headset(canvas: Canvas) -> None:

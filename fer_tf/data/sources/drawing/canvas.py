@@ -7,10 +7,12 @@ eyes at x = -0.5 and 0.5, y grows downwards. The canvas turns, shifts and scales
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
+
+from fer_tf import outlines
+from fer_tf.outlines import SUBPIXEL_BITS, shape_mask
 
 Colour = tuple[int, int, int]
 """Blue, green, red, each 0 to 255."""
@@ -18,15 +20,11 @@ Colour = tuple[int, int, int]
 FINE, SOFT, BROAD = 0.025, 0.055, 0.12
 """How far a stroke of light or shadow is blurred, in face units: a wrinkle, a fold, a cheek."""
 
-_SUBPIXEL_BITS = 4
 _CURVATURE = 1 / np.square((1.25, 2.2))
 """The face's surface taken as an ellipsoid with these half axes across and down."""
 
 _LUMA = (0.114, 0.587, 0.299)
 """Weights of blue, green and red in gray, as OpenCV's BGR2GRAY (ITU-R BT.601)."""
-
-_ANGLES = np.arange(24) * (np.pi / 12)
-_CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -48,33 +46,6 @@ class View:
     pitch: float = 0.0
 
 
-@lru_cache
-def _spline_weights(count: int, closed: bool, steps: int) -> np.ndarray:
-    """Weights [m, count] that turn control points into a Catmull-Rom curve of m points."""
-    segments = count if closed else count - 1
-    rows = []
-    for segment in range(segments):
-        neighbours = [segment - 1, segment, segment + 1, segment + 2]
-        if closed:
-            neighbours = [index % count for index in neighbours]
-        else:
-            neighbours = [min(max(index, 0), count - 1) for index in neighbours]
-        for t in np.linspace(0, 1, steps, endpoint=False):
-            row = np.zeros(count)
-            weights = (
-                (-t + 2 * t**2 - t**3) / 2,
-                (2 - 5 * t**2 + 3 * t**3) / 2,
-                (t + 4 * t**2 - 3 * t**3) / 2,
-                (t**3 - t**2) / 2,
-            )
-            for index, weight in zip(neighbours, weights, strict=True):
-                row[index] += weight
-            rows.append(row)
-    if not closed:
-        rows.append(np.eye(count)[-1])
-    return np.array(rows)
-
-
 def mix(colour: Colour, other: Colour, share: float) -> Colour:
     """A colour with a share (0 to 1) of another in it."""
     return tuple(round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
@@ -85,15 +56,9 @@ def dark(colour: Colour, factor: float) -> Colour:
     return tuple(min(round(value * factor), 255) for value in colour)
 
 
-def curve(points, closed: bool = False) -> np.ndarray:
-    """Smooth curve, float [m, 2], through control points [n, 2]."""
-    points = np.asarray(points, float)
-    return _spline_weights(len(points), closed, 6) @ points
-
-
 def ellipse(x: float, y: float, width: float, height: float) -> np.ndarray:
     """Outline, float [24, 2], of an ellipse given by its middle and its half axes."""
-    return _CIRCLE * (width, height) + (x, y)
+    return outlines.ellipse(x, y, width, height, 24)
 
 
 class Canvas:
@@ -120,21 +85,21 @@ class Canvas:
     def fill(self, points: np.ndarray, colour: Colour, relief: float = 1.0) -> None:
         """Fill an outline; `relief` 0 is the head's rim, 1 the face's surface, 1.3 before it."""
         ink = self._ink(colour)
-        cv2.fillPoly(self.image, [self._pixels(points, relief)], ink, shift=_SUBPIXEL_BITS)
+        cv2.fillPoly(self.image, [self._pixels(points, relief)], ink, shift=SUBPIXEL_BITS)
 
     def lines(self, lines: np.ndarray, colour: Colour, width: float, relief: float = 1.0) -> None:
         """Draw open lines, float [lines, points, 2]; `width` in face units."""
         pixels = list(self._pixels(lines.reshape(-1, 2), relief).reshape(lines.shape))
         thickness = max(round(width * self._scale), 1)
         ink = self._ink(colour)
-        cv2.polylines(self.image, pixels, False, ink, thickness, shift=_SUBPIXEL_BITS)
+        cv2.polylines(self.image, pixels, False, ink, thickness, shift=SUBPIXEL_BITS)
 
     def tint(
         self, points: np.ndarray, colour: Colour, opacity: float, blur: float, relief: float = 1.0
     ) -> None:
         """Lay a colour with soft edges over an outline; `blur` in face units."""
         sigma = blur * self._scale
-        box, mask = self._mask(self._pixels(points, relief), self._size, 3 * sigma)
+        box, mask = shape_mask(self._pixels(points, relief), self._size, 3 * sigma)
         if mask.size:
             mask = cv2.GaussianBlur(mask, (0, 0), sigma) * np.float32(opacity / 255)
             part = self.image[box]
@@ -146,7 +111,7 @@ class Canvas:
         """What is painted inside the `with` block shows only within an outline."""
         before = self.image.copy()
         yield
-        box, mask = self._mask(self._pixels(outline, relief), self._size, 0)
+        box, mask = shape_mask(self._pixels(outline, relief), self._size)
         before[box] = np.where(self._spread(mask) > 0, self.image[box], before[box])
         self.image = before
 
@@ -187,7 +152,7 @@ class Canvas:
         layers = {blur: np.zeros((size, size), np.float32) for blur in (FINE, SOFT, BROAD)}
         for pixels, (_, strength, blur, width) in zip(places, self._strokes, strict=True):
             thickness = width and max(round(width * self._scale / 2), 1)
-            box, mask = self._mask(pixels, size, thickness or 0, thickness)
+            box, mask = shape_mask(pixels, size, thickness=thickness)
             layers[blur][box] += mask * np.float32(strength / 255)
         return layers
 
@@ -210,29 +175,9 @@ class Canvas:
         return plane[..., None] if self.image.ndim == 3 else plane
 
     def _pixels(self, points: np.ndarray, relief: float) -> np.ndarray:
-        """Positions in the picture, int32 [n, 2], with `_SUBPIXEL_BITS` binary places."""
+        """Positions in the picture, int32 [n, 2], with `SUBPIXEL_BITS` binary places."""
         if relief:
             nearness = np.sqrt(np.maximum(1 - (points * points) @ _CURVATURE, 0))
             points = points + nearness[:, None] * (relief * self._shift)
         places = points @ self._turn + self._centre
-        return (places * 2**_SUBPIXEL_BITS).astype(np.int32)
-
-    @staticmethod
-    def _mask(
-        pixels: np.ndarray, size: int, margin: float, thickness: int | None = None
-    ) -> tuple[tuple[slice, slice], np.ndarray]:
-        """The part of the picture that a shape lies in, and the shape there, uint8 0 or 255."""
-        left, top, width, height = cv2.boundingRect(pixels)
-        scale, margin = 2**_SUBPIXEL_BITS, int(margin) + 2
-        right, bottom = (left + width) // scale + margin, (top + height) // scale + margin
-        left, top = max(left // scale - margin, 0), max(top // scale - margin, 0)
-        right, bottom = max(min(right, size), left), max(min(bottom, size), top)
-        box = slice(top, bottom), slice(left, right)
-        mask = np.zeros((bottom - top, right - left), np.uint8)
-        if mask.size:
-            pixels = pixels - (left * scale, top * scale)
-            if thickness is None:
-                cv2.fillPoly(mask, [pixels], 255, shift=_SUBPIXEL_BITS)
-            else:
-                cv2.polylines(mask, [pixels], False, 255, thickness, shift=_SUBPIXEL_BITS)
-        return box, mask
+        return (places * 2**SUBPIXEL_BITS).astype(np.int32)

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from fer_tf.data.sources.drawing.canvas import BROAD, FINE, SOFT, Canvas, curve, dark, ellipse, mix
+from fer_tf.data.sources.drawing.canvas import BROAD, FINE, SOFT, Canvas, dark, ellipse, mix
 from fer_tf.data.sources.drawing.people import Movements, Person
+from fer_tf.outlines import curve
 
 SIDES = (-1, 1)
 """The left and the right of the picture: shapes are given for the right and mirrored by these."""

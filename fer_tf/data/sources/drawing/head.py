@@ -3,9 +3,10 @@
 import numpy as np
 
 from fer_tf.data.sources.drawing import features
-from fer_tf.data.sources.drawing.canvas import Canvas, curve, dark, ellipse
+from fer_tf.data.sources.drawing.canvas import Canvas, dark, ellipse
 from fer_tf.data.sources.drawing.features import SIDES
 from fer_tf.data.sources.drawing.people import Movements, Person
+from fer_tf.outlines import curve
 
 
 def paint_head(
