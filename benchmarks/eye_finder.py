@@ -1,4 +1,4 @@
-"""How well and how fast eyes are found, on faces of FER2013 whose eyes were marked by hand.
+"""Measure how well and how fast eyes are found on faces of FER2013 with eyes marked by hand.
 
     python benchmarks/eye_finder.py --raw-dir data/raw --json results/eye_finder.json
 
@@ -14,11 +14,11 @@ Each file of labels is a table of its own: eye_labels_tuning.csv helped to choos
 the finder's constants, eye_labels_held_out.csv did not. A second table for each file has the same
 faces with drawn sunglasses, so that no eye is visible.
 
-Columns: share of eyes whose centre is black; share covered, i.e. the centre and at least 90 % of
-the 9x5 pixels around it (those within the image) are black; both with Wilson's 95 % interval, and
-hidden eyes, which have no label, not counted; black pixels, the mean over the faces; faces where
-two or more, one, none were found; milliseconds of one core per face, the median and the mean over
-other faces, in CPU time so that other programs count little.
+Columns: share of eyes whose centre is black; share of eyes covered, i.e. the centre and at least
+90 % of the 9x5 pixels around it (those within the image) are black; both with Wilson's 95 %
+interval and without hidden eyes, which have no label; mean share of black pixels; share of faces in
+which two or more, one, or no eyes were found; CPU milliseconds on one core for a face, median and
+mean over other faces.
 """
 
 import argparse
@@ -159,12 +159,12 @@ def with_sunglasses(faces: np.ndarray, eyes: np.ndarray) -> tuple[np.ndarray, np
 
 
 def measure(find: Finder, faces: np.ndarray, eyes: np.ndarray) -> dict:
-    """Shares of centres and eyes covered, of black pixels, and how many were found."""
+    """Shares of centres and eyes covered and of black pixels; faces by number of eyes found."""
     centres, covered, black = [], [], []
-    found = [0, 0, 0]
+    faces_by_count = [0, 0, 0]
     for face, pair in zip(faces, eyes, strict=True):
         boxes, count = find(face)
-        found[count] += 1
+        faces_by_count[count] += 1
         mask = blackened(boxes)
         black.append(mask.mean())
         for eye in pair[~np.isnan(pair).any(axis=1)]:
@@ -176,7 +176,7 @@ def measure(find: Finder, faces: np.ndarray, eyes: np.ndarray) -> dict:
         "centres": share_of(centres),
         "covered": share_of(covered),
         "black": float(np.mean(black)),
-        "found": dict(zip(("none", "one", "two"), found, strict=True)),
+        "found": dict(zip(("none", "one", "two"), faces_by_count, strict=True)),
     }
 
 

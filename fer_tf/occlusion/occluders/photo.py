@@ -1,4 +1,4 @@
-"""Masks, sunglasses and VR headsets drawn over the faces in photographs, placed by the eyes.
+"""Masks, sunglasses and VR headsets, drawn at the eyes of faces in photographs.
 
 Points are given in a face's own coordinates: the origin lies between the eyes, one unit is the
 distance between them, x points from the left eye in the picture to the right one, y to the chin.
@@ -16,7 +16,7 @@ _DARK = (20, 20, 20)
 
 
 def draw_mask(image: np.ndarray, eyes: np.ndarray, colour: Colour) -> None:
-    """A surgical mask from the bridge of the nose to below the chin, with straps and folds."""
+    """Draw a surgical mask from the bridge of the nose to below the chin, with straps and folds."""
     for side in (-1, 1):
         for strap in ([(0.95, 0.55), (1.35, 0.15)], [(0.85, 1.35), (1.35, 0.6)]):
             _line(image, eyes, [(side * x, y) for x, y in strap], _shade(colour, 0.8), 0.04)
@@ -27,7 +27,7 @@ def draw_mask(image: np.ndarray, eyes: np.ndarray, colour: Colour) -> None:
 
 
 def draw_sunglasses(image: np.ndarray, eyes: np.ndarray, colour: Colour) -> None:
-    """Two rounded lenses with a gleam, in a dark frame."""
+    """Draw two rounded lenses with a gleam, in a dark frame."""
     _line(image, eyes, [(-0.2, -0.1), (0.2, -0.1)], _DARK, 0.08)
     for side in (-1, 1):
         _line(image, eyes, [(side * 0.9, -0.1), (side * 1.3, -0.05)], _DARK, 0.08)
@@ -39,7 +39,7 @@ def draw_sunglasses(image: np.ndarray, eyes: np.ndarray, colour: Colour) -> None
 
 
 def draw_headset(image: np.ndarray, eyes: np.ndarray, colour: Colour) -> None:
-    """A VR headset from the brows to the nose, with the beginning of its strap."""
+    """Draw a VR headset from the brows to the nose, with the ends of its strap."""
     for side in (-1, 1):
         strap = [(1.1, -0.25), (1.5, -0.2), (1.5, 0.2), (1.1, 0.2)]
         _fill(image, eyes, [(side * x, y) for x, y in strap], _shade(colour, 0.6))
@@ -62,11 +62,11 @@ OCCLUDERS: dict[str, tuple[Callable, dict[str, Colour]]] = {
         {"black": (25, 25, 25), "gray": (110, 110, 110), "white": (230, 230, 230)},
     ),
 }
-"""Kind -> how it is drawn into uint8 [H, W, 3] BGR at eyes [2, 2], and its shades, BGR."""
+"""Kind -> function that draws it into uint8 [H, W, 3] BGR at eyes [2, 2], and its colours, BGR."""
 
 
 def _place(eyes, points):
-    """Pixels, with the fraction that OpenCV takes, of points in the face's coordinates."""
+    """Pixel positions of points in the face's coordinates, with `SUBPIXEL_BITS` binary places."""
     eyes = np.asarray(eyes, float)
     across = eyes[1] - eyes[0]
     down = np.array([-across[1], across[0]])
