@@ -1,4 +1,4 @@
-"""How many covered faces are found, on photographs with DRAWN masks, sunglasses and VR headsets.
+"""Measure how many faces behind DRAWN masks, sunglasses and VR headsets are found in photographs.
 
     python benchmarks/face_detection.py --photos FOLDER --raw-dir data/raw \
         --json results/face_detection.json
@@ -11,21 +11,21 @@ libfacedetection, which brings a compiled library for Linux only. The scores and
 chosen on the nine photographs of `results/face_detection.json`: its row there is a fit, not a test.
 The other file is the test: photographs that no threshold was chosen on, eyes marked by hand.
 
-Photographs: a face is what at least two detectors agree on in the uncovered picture; look at it,
-and at what is drawn, with --sheet FILE.png. The true square is that of the cascade where it finds
-the face; eyes are estimated by `fer_tf.occlusion.eye_regressor`. With --eyes, no detector has a
-say: a face is what was marked by hand in the files of FOLDER, and the true square follows from its
-eyes as in FER2013. The table of marks names the package of the Python package index that each file
-comes in. Faces that are turned so far that the nose hides an eye or nearly so are marked as not
-frontal: they are left uncovered and finding them counts neither for nor against.
-FER2013: faces drawn by chance, enlarged four times; the picture is the true square.
+Photographs without --eyes: a face is what at least two detectors agree on in the uncovered picture;
+--sheet FILE.png shows the faces and what is drawn. The true square is the cascade's if the cascade
+finds the face; `fer_tf.occlusion.eye_regressor` estimates the eyes. Photographs with --eyes: the
+faces are those marked by hand in the files of FOLDER, and the true square follows from the eyes as
+in FER2013. The table of marks names the Python package that contains each file. Faces turned so far
+that the nose hides an eye, or nearly, are marked as not frontal: they stay uncovered and are not
+counted. FER2013: faces chosen by chance, enlarged four times; the picture is the true square.
 
-All faces of a picture are covered at the same time. A face is found where a square overlaps the
-true one by at least 0.4 (intersection over union); every other square is a false find. Intervals
-are Wilson's; three shades of one face are not independent, so they are rather too narrow.
+All faces of a picture are covered at the same time. A face is found if a square overlaps the true
+one by at least 0.4 (intersection over union); every other square is a false find. Intervals are
+Wilson's; three shades of one face are not independent, so the intervals are rather too narrow.
 
-Columns: found of all; false finds; side and centre of the squares found against the true ones
-(median; the centre's distance in sides), of ours alone; CPU milliseconds per photograph, median.
+Columns: faces found of all; false finds; median CPU milliseconds for a photograph. Below, for
+`fer_tf.faces.detector` alone: side of the squares found against the true side, and distance of the
+centres in sides (medians).
 """
 
 import argparse
@@ -91,7 +91,7 @@ def main() -> None:
 
 
 def make_detectors() -> dict[str, Detector]:
-    """Ours, the cascade, and the peers that are installed."""
+    """Name -> detector: ours, the cascade, and the installed peers."""
     detectors = {"ours": detect_faces, "Haar cascade": find_faces}
     if find_spec("mtcnn"):
         from mtcnn import MTCNN
@@ -129,19 +129,19 @@ def overlap(one: Square, other: Square) -> float:
 
 
 def agreed(detectors: dict[str, Detector], image: np.ndarray) -> list[Square]:
-    """The faces that so many detectors see; the cascade's squares come first."""
+    """The faces that at least `AGREE` detectors find; the cascade's squares are preferred."""
     order = sorted(detectors, key=lambda name: name != "Haar cascade")
     finds = [(name, square) for name in order for square in detectors[name](image)]
     faces: list[Square] = []
     for _, square in finds:
-        seen_by = {name for name, other in finds if overlap(square, other) >= OVERLAP}
-        if len(seen_by) >= AGREE and all(overlap(square, face) < OVERLAP for face in faces):
+        finders = {name for name, other in finds if overlap(square, other) >= OVERLAP}
+        if len(finders) >= AGREE and all(overlap(square, face) < OVERLAP for face in faces):
             faces.append(square)
     return faces
 
 
 def measure(detectors: dict[str, Detector], scenes: list[Scene]) -> dict:
-    """For each detector: what it finds by kind of occluder, false finds, and its time."""
+    """Detector -> faces found by kind of occluder, false finds, and time."""
     rows = {name: {"kinds": {}, "false": 0, "ms": []} for name in detectors}
     for scene in track(scenes, "Photographs"):
         for kind, picture in covered(scene):
@@ -157,16 +157,17 @@ def measure(detectors: dict[str, Detector], scenes: list[Scene]) -> dict:
 
 
 def is_false(find: Square, scene: Scene) -> bool:
-    """Whether a square found is of no face."""
+    """Whether a square shows no face of the scene."""
     faces = any(overlap(find, face) >= OVERLAP for face in scene.faces)
     others = any(
-        np.all((find[:2] <= at) & (at <= np.add(find[:2], find.side))) for at in scene.others
+        np.all((find[:2] <= point) & (point <= np.add(find[:2], find.side)))
+        for point in scene.others
     )
     return not faces and not others
 
 
 def summary(row: dict) -> dict:
-    """Counts and medians of one detector."""
+    """Summarise one detector: counts and medians."""
     kinds = {}
     for kind, results in row["kinds"].items():
         found = [(hits[0], square) for hits, square in results if hits]
@@ -190,13 +191,13 @@ def summary(row: dict) -> dict:
 
 
 def _apart(find, square):
-    """From the true centre to that found, in true sides."""
+    """Vector from the true centre to that of a square, in true sides."""
     middles = [np.add(each[:2], each.side / 2) for each in (find, square)]
     return np.subtract(*middles) / square.side
 
 
 def write_sheet(scenes: list[Scene], path: Path) -> None:
-    """Every face with every occluder, a row for each; shows real faces, not to be passed on."""
+    """Write every face with every occluder, one row a face. Real faces: do not pass the file on."""
     rows = []
     for scene in scenes:
         for x, y, side in scene.faces:

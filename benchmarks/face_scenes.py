@@ -15,8 +15,8 @@ from fer_tf.occlusion.eye_regressor import ALIGNED_EYES, load_prior
 from fer_tf.occlusion.occluders.photo import OCCLUDERS
 
 ENLARGED = 4
-SURE = 0.3  # Doubt up to which the eyes of a face of FER2013 are taken for right.
-LONGEST = 1000  # Side in pixels that marked photographs are reduced to: the largest others have it.
+CERTAIN = 0.3  # Highest uncertainty of the eyes of a face of FER2013 that is used.
+LONGEST = 1000  # Longest side of marked photographs in pixels, as in the largest of the others.
 
 
 class Scene(NamedTuple):
@@ -36,7 +36,7 @@ class Scene(NamedTuple):
 
 
 def estimated_scene(image: np.ndarray, faces: list[Square]) -> Scene:
-    """Faces whose eyes nobody marked."""
+    """A scene of faces without marked eyes; the eyes are estimated."""
     eyes = []
     for square in faces:
         estimate, _ = load_prior().estimate(to_face(crop_square(image, square)))
@@ -45,7 +45,7 @@ def estimated_scene(image: np.ndarray, faces: list[Square]) -> Scene:
 
 
 def marked_scenes(folder: Path, table: Path) -> Iterator[Scene]:
-    """Photographs whose eyes were marked by hand, reduced to `LONGEST`."""
+    """Read photographs with eyes marked by hand, reduced to `LONGEST`."""
     rows: dict[str, list[dict]] = {}
     with table.open(newline="") as file:
         for row in csv.DictReader(file):
@@ -67,7 +67,7 @@ def marked_scenes(folder: Path, table: Path) -> Iterator[Scene]:
 
 
 def square_around(eyes: np.ndarray) -> Square:
-    """The square that FER2013 would have been cropped with."""
+    """The square by which FER2013 would have been cropped."""
     across = eyes[1] - eyes[0]
     unit = np.hypot(*across) / (ALIGNED_EYES[1, 0] - ALIGNED_EYES[0, 0])
     down = np.array([-across[1], across[0]]) / np.hypot(*across)
@@ -77,11 +77,11 @@ def square_around(eyes: np.ndarray) -> Square:
 
 
 def fer2013_scenes(raw_dir: Path, count: int) -> list[Scene]:
-    """Faces whose eyes are sure, in gray, each filling its picture."""
+    """Scenes of one face each, in gray, which fills the picture and whose eyes are certain."""
     images = np.stack([face.image for face in fer2013.read(raw_dir / fer2013.NAME)])
     chosen = []
     for row in np.random.default_rng(0).permutation(len(images)):
-        if len(chosen) < count and load_prior().estimate(images[row])[1] <= SURE:
+        if len(chosen) < count and load_prior().estimate(images[row])[1] <= CERTAIN:
             large = cv2.resize(images[row], None, fx=ENLARGED, fy=ENLARGED)
             square = Square(0, 0, len(large))
             chosen.append(estimated_scene(cv2.cvtColor(large, cv2.COLOR_GRAY2BGR), [square]))
@@ -89,7 +89,7 @@ def fer2013_scenes(raw_dir: Path, count: int) -> list[Scene]:
 
 
 def covered(scene: Scene) -> Iterator[tuple[str, np.ndarray]]:
-    """(kind, picture): uncovered, then with each occluder in each shade."""
+    """Yield (kind, picture): uncovered, then with each occluder in each shade."""
     yield "uncovered", scene.image
     for kind, (draw, shades) in OCCLUDERS.items():
         for colour in shades.values():

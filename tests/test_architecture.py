@@ -16,6 +16,7 @@ ORDER = (
         "paper",
         "records",
         "percent",
+        "outlines",
     ),
     *("faces", "occlusion", "plots", "models", "data", "training", "evaluation", "export"),
     *("serving", "inference", "app", "cli"),

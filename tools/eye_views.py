@@ -1,4 +1,4 @@
-"""Views of a face for the fit of `tools.eye_prior`: turned, moved, darkened, its eyes hidden."""
+"""Random views of a face for `tools.eye_prior`: turned, moved, darkened, its eyes hidden."""
 
 import cv2
 import numpy as np
@@ -12,20 +12,20 @@ _MIDDLE = np.full(2, (FACE_SIZE - 1) / 2)
 def random_view(
     face: np.ndarray, eyes: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One view for training.
+    """Draw one random view.
 
     Args:
         face: uint8 [48, 48].
         eyes: float [2, 2], (x, y) of both eyes.
-        rng: source of chance.
+        rng: source of random numbers.
 
     Returns:
-        The view and the eyes in it, of the same types; the left one first as seen.
+        The view and the eyes in it, of the same types; the eye on the left of the view first.
     """
     turn = rng.normal(0, 16) if rng.random() < 0.8 else rng.uniform(-45, 45)
     scale = np.exp(rng.normal(0, 0.16))
     narrow = np.exp(rng.normal(0, 0.08))
-    if rng.random() < 0.15:  # as a head turned aside is
+    if rng.random() < 0.15:  # a head turned aside is narrower
         narrow *= rng.uniform(0.6, 1)
     shift = rng.normal(0, 2, 2) * (2.2 if rng.random() < 0.3 else 1)
     mirrored = rng.random() < 0.5
@@ -42,7 +42,7 @@ def move(
     shift: np.ndarray,
     mirrored: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Turn a face (degrees, clockwise as seen) and scale it (x, y) about its middle, shift it."""
+    """Turn a face (degrees, clockwise), scale it (x, y) about its middle, and shift it."""
     matrix = motion(turn, scale, shift, mirrored)
     eyes = transform(matrix, eyes)
     return align(face, matrix), eyes[::-1] if mirrored else eyes

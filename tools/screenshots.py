@@ -1,11 +1,11 @@
-"""Makes the pictures and the terminal output of this folder anew, of drawn faces only.
+"""Make the pictures and the terminal output under `docs/` from drawn faces.
 
-    python cli.py combine any_occlusion --recipe demo    # of networks trained on real faces
-    python tools/screenshots.py    # wants Gradio, Playwright and Chromium: requirements-all.txt
+    python cli.py combine any_occlusion --recipe demo    # from networks trained on real faces
+    python tools/screenshots.py    # needs Gradio, Playwright and Chromium: requirements-all.txt
 
-Writes `annotated.jpg` (what `predict --annotate` draws), `page.png` (the page in a browser) and,
-between its marks in `docs/README.md`, what `predict` prints. With another model, e.g. concat_db of
-`make demo`, correct what the texts beside the pictures say of it.
+Writes `annotated.jpg` (the picture of `predict --annotate`), `page.png` (the page in a browser) and
+the output of `predict`, which goes between the marks in `docs/README.md`. After a run with another
+model, e.g. concat_db of `make demo`, correct the texts beside the pictures.
 """
 
 import argparse
@@ -42,48 +42,48 @@ BEGIN, END = "<!-- made by `python tools/screenshots.py` -->", "<!-- end -->"
 
 
 def main() -> None:
-    """Draws, predicts, opens the page, writes."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models-dir", type=Path, default=ROOT / "saved_models")
-    parser.add_argument("--name", default="any_occlusion", help="the model that is asked")
+    parser.add_argument("--name", default="any_occlusion", help="name of the model")
     arguments = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "portraits.png"
         cv2.imwrite(str(picture), np.hstack([portrait(*each) for each in PORTRAITS]))
-        told = predict(picture, arguments.models_dir, arguments.name, Path(folder) / "annotated")
+        output = predict(picture, arguments.models_dir, arguments.name, Path(folder) / "annotated")
         shutil.copy(Path(folder) / "annotated/portraits.jpg", DOCS / "annotated.jpg")
         photograph_page(picture, LocalModels(arguments.models_dir), arguments.name)
     readme = DOCS / "README.md"
     before, _, rest = readme.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    readme.write_text(f"{before}{BEGIN}\n\n{told}\n{END}{after}")
+    readme.write_text(f"{before}{BEGIN}\n\n{output}\n{END}{after}")
 
 
 def portrait(person: int, expression: int, occluder: str | None, shade: str | None) -> np.ndarray:
-    """A drawn face, covered where its eyes are seen before: uint8 [240, 240, 3], BGR."""
+    """Draw a face, with an occluder if one is named: uint8 [240, 240, 3], BGR."""
     image = draw_portrait(person, expression, 0, size=240)
     return cover(image, occluder, shade) if occluder else image
 
 
 def predict(picture: Path, models_dir: Path, name: str, annotated: Path) -> str:
-    """What a user types and sees, indented for Markdown."""
+    """Run `predict`; return the command and its output, indented for Markdown."""
     command = ["predict", picture.name, "--name", name, "--annotate", annotated.name]
-    run = subprocess.run(
+    process = subprocess.run(
         [sys.executable, ROOT / "cli.py", *command, "--models-dir", models_dir.resolve()],
         cwd=picture.parent,
         capture_output=True,
         text=True,
     )
-    if run.returncode:
-        sys.exit(run.stderr)
-    told = run.stdout.replace(f"{models_dir.resolve()}/", "saved_models/")
-    lines = [f"$ python cli.py {' '.join(command)}", *told.splitlines()]
+    if process.returncode:
+        sys.exit(process.stderr)
+    output = process.stdout.replace(f"{models_dir.resolve()}/", "saved_models/")
+    lines = [f"$ python cli.py {' '.join(command)}", *output.splitlines()]
     return "".join(f"    {line}".rstrip() + "\n" for line in lines)
 
 
 def photograph_page(picture: Path, models: LocalModels, name: str) -> None:
-    """The page after the picture was dropped there, its leftmost face with all four masks."""
+    """Photograph the page after an upload, with the leftmost face of the picture chosen."""
     faces = detect_faces(cv2.imread(str(picture)))
     number = 1 + faces.index(min(faces, key=lambda face: face.x))
     built = page.build(models)
@@ -102,8 +102,10 @@ def photograph_page(picture: Path, models: LocalModels, name: str) -> None:
         tab.wait_for_function(loaded)
         tab.screenshot(path=picture.parent / "page.png", full_page=True)
         browser.close()
-    few = Image.open(picture.parent / "page.png").convert("RGB").quantize(128)  # A third in size.
-    few.save(DOCS / "page.png", optimize=True)
+    reduced = (
+        Image.open(picture.parent / "page.png").convert("RGB").quantize(128)
+    )  # a third in size
+    reduced.save(DOCS / "page.png", optimize=True)
     built.close(verbose=False)
 
 

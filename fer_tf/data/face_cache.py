@@ -40,7 +40,10 @@ _READING = (
     *("expressions", "files", "faces/face", "faces/picture_formats", "faces/preprocessing"),
     *("occlusion/eye_regressor", "occlusion/eyes", "data/sources/archive"),
 )
-_DRAWING = ("canvas", "features", "head", "people")
+_DRAWING = (
+    *(f"data/sources/drawing/{name}" for name in ("canvas", "features", "head", "people")),
+    "outlines",
+)
 _PACKAGE = Path(__file__).parents[1]
 _CHUNK = 4096  # images copied at once: 9 MB
 _BATCH, _BATCHES_AHEAD = 64, 32  # faces whose eyes are found at once, and how far ahead
@@ -98,7 +101,7 @@ def reading_program(source: str) -> list[str]:
     """List the files of `fer_tf` that decide what is read of a source and where its eyes are."""
     modules = [*_READING, f"data/sources/{source}"]
     if source not in OFFICIAL_SOURCES:
-        modules += [f"data/sources/drawing/{name}" for name in _DRAWING]
+        modules += _DRAWING
     return [f"{module}.py" for module in modules] + ["occlusion/eye_prior.npz"]
 
 

@@ -1,4 +1,4 @@
-"""The three kinds of occlusion, and how a face is covered by each of them.
+"""The three kinds of occlusion, applied to faces.
 
 In: a face, uint8 [48, 48]. Out: the same face with its upper half, its lower half or its eyes
 black, or with a drawn occluder.

@@ -1,10 +1,11 @@
-"""Where the eyes of a face are by its looks as a whole, whether they can be seen or not.
+"""Both eyes of a face, estimated from the whole face, whether the eyes are visible or not.
 
 A cascade of linear regressions (supervised descent, Xiong and De la Torre, CVPR 2013): the first
-reads both eyes off the whole face; every next turns, scales and shifts the face so that the eyes
-estimated so far come to fixed places and corrects them there. All read histograms of oriented
-gradients. One more regression tells from the last aligned face how wrong the estimate is; where
-that is much, the search starts again elsewhere and the least doubtful end wins.
+regression estimates both eyes from the whole face; each further one turns, scales and shifts the
+face so that the estimated eyes come to fixed places, and corrects the estimate there. All read
+histograms of oriented gradients. One more regression estimates the uncertainty, i.e. how wrong the
+result is, from the aligned face. If the uncertainty is high, the search starts again elsewhere and
+the least uncertain result wins.
 
 Points are (x, y) in pixels, the centre of the top left pixel is (0, 0).
 """
@@ -23,18 +24,18 @@ ALIGNED_EYES = np.array([[14.5, 17.5], [32.5, 17.5]])
 """Left and right eye of an aligned face: the means in FER2013."""
 
 CELLS = (6, 6, 4, 4)
-"""Sides of the histograms' cells in pixels, a regression each: first robust, then exact."""
+"""Side of the histograms' cells in pixels for each regression: first robust, then exact."""
 
-DOUBT_CELL = 6
-"""Side of the cells that the doubt is told from."""
+UNCERTAINTY_CELL = 6
+"""Side of the cells that the uncertainty is estimated from."""
 
 PRIOR = Path(__file__).with_name("eye_prior.npz")
 """The regressions' weights, made by `python -m tools.eye_prior`."""
 
 _BINS = 9  # directions
-# An estimate that is tilted further, closer or wider is no pair of eyes: the face is aligned as if
-# it were just so.
-_MOST_TILT = 1.2  # radians
+# A pair of eyes that is tilted further, closer or wider apart is implausible: tilt and distance are
+# limited to these values before the face is aligned.
+_MAX_TILT = 1.2  # radians
 _DISTANCES = (9.0, 32.0)
 
 RESTARTS = (
@@ -49,15 +50,15 @@ RESTARTS = (
     (8, 8, 0, 0.8),
     (-8, 8, 0, 0.8),
 )
-"""Other starts, as (x, y, turn in degrees, scale) of the first end."""
+"""Further starts, moved from the first result by (x, y, turn in degrees, scale)."""
 
-LESS = 0.02
-"""So much less doubt makes another end the better one."""
+IMPROVEMENT = 0.02
+"""Another result is better if its uncertainty is lower by at least this."""
 
-# One face in four is searched again. Its other starts are corrected once, and only the best two go
-# on to their ends: as good on the tuning labels as going on with all of them, in half the time.
-_DOUBTFUL = 0.25
-_GO_ON = 2
+# One face in four is searched again. Its further starts are corrected once, and only the best two
+# are corrected to the end: as good on the tuning labels as all of them, in half the time.
+_UNCERTAIN = 0.25
+_CONTINUED = 2
 
 _thread = threading.local()
 
@@ -69,11 +70,11 @@ class EyePrior:
     Attributes:
         steps: for each of `CELLS` float32 [number of features + 1, 4]: the corrections of
             (left x, left y, right x, right y); the last row is the constant.
-        doubt: float32 [number of features + 1].
+        uncertainty: float32 [number of features + 1].
     """
 
     steps: tuple[np.ndarray, ...]
-    doubt: np.ndarray
+    uncertainty: np.ndarray
 
     def estimate(self, face: np.ndarray) -> tuple[np.ndarray, float]:
         """Estimate both eyes.
@@ -82,26 +83,26 @@ class EyePrior:
             face: uint8 [48, 48], any content.
 
         Returns:
-            eyes: float64 [2, 2], the one on the left side of the image first; may lie outside.
-            doubt: about 0 where they are certain, 1 where they are off by 5 pixels or more.
+            eyes: float64 [2, 2], the eye on the left of the image first; may lie outside.
+            uncertainty: about 0 for exact estimates, 1 for those off by 5 pixels or more.
         """
         eyes = self.descend(face, self.first(face))
-        doubt = self.judge(face, eyes)
-        if doubt > _DOUBTFUL:
-            starts = [self.descend(face, restart(eyes, other), 1) for other in RESTARTS]
-            for start in sorted(starts, key=lambda start: self.judge(face, start))[:_GO_ON]:
+        uncertainty = self.judge(face, eyes)
+        if uncertainty > _UNCERTAIN:
+            starts = [self.descend(face, restart(eyes, move), 1) for move in RESTARTS]
+            for start in sorted(starts, key=lambda start: self.judge(face, start))[:_CONTINUED]:
                 end = self.descend(face, start)
-                less = self.judge(face, end)
-                if less < doubt - LESS:
-                    eyes, doubt = end, less
-        return from_left(eyes), doubt
+                end_uncertainty = self.judge(face, end)
+                if end_uncertainty < uncertainty - IMPROVEMENT:
+                    eyes, uncertainty = end, end_uncertainty
+        return from_left(eyes), uncertainty
 
     def first(self, face: np.ndarray) -> np.ndarray:
-        """The first regression's estimate float64 [2, 2]."""
+        """Estimate both eyes, float64 [2, 2], by the first regression alone."""
         return _linear(features(face, CELLS[0]), self.steps[0]).reshape(2, 2)
 
     def descend(self, face: np.ndarray, eyes: np.ndarray, count: int | None = None) -> np.ndarray:
-        """Correct an estimate float64 [2, 2] by so many of the further regressions, or by all."""
+        """Correct an estimate float64 [2, 2] by the next `count` regressions, by default all."""
         for weights, cell in list(zip(self.steps[1:], CELLS[1:], strict=False))[:count]:
             matrix = alignment(eyes)
             correction = _linear(features(align(face, matrix), cell), weights).reshape(2, 2)
@@ -109,20 +110,20 @@ class EyePrior:
         return eyes
 
     def judge(self, face: np.ndarray, eyes: np.ndarray) -> float:
-        """The doubt about an estimate float64 [2, 2]."""
+        """Estimate the uncertainty of an estimate float64 [2, 2]."""
         aligned = align(face, alignment(eyes))
-        return float(_linear(features(aligned, DOUBT_CELL), self.doubt))
+        return float(_linear(features(aligned, UNCERTAINTY_CELL), self.uncertainty))
 
     def save(self, path: Path) -> None:
         """Write the weights as a NumPy archive."""
         steps = {f"step_{number}": weights for number, weights in enumerate(self.steps)}
         with Path(path).open("wb") as file:
-            np.savez_compressed(file, doubt=self.doubt, **steps)
+            np.savez_compressed(file, doubt=self.uncertainty, **steps)
 
 
 @functools.cache
 def load_prior(path: Path = PRIOR) -> EyePrior:
-    """Read the weights that `EyePrior.save` wrote, once per process."""
+    """Read the weights that `EyePrior.save` wrote, once for each process."""
     with Path(path).open("rb") as file, np.load(file) as arrays:
         steps = tuple(arrays[f"step_{number}"] for number in range(len(CELLS)))
         return EyePrior(steps, arrays["doubt"])
@@ -139,17 +140,17 @@ def features(face: np.ndarray, cell: int) -> np.ndarray:
 
 
 def alignment(eyes: np.ndarray, places: np.ndarray = ALIGNED_EYES) -> np.ndarray:
-    """The turn, scaling and shift that bring eyes to two places on one level.
+    """The affine matrix that turns, scales and shifts eyes to two places on one level.
 
     Args:
         eyes: float [2, 2].
-        places: float [2, 2]; reached exactly unless the eyes are tilted, near or far beyond reason.
+        places: float [2, 2]; reached exactly unless tilt or distance of the eyes is implausible.
 
     Returns:
         float64 [2, 3], an affine matrix for `transform` and `align`.
     """
     (x, y), (other_x, other_y) = eyes
-    tilt = np.clip(np.arctan2(other_y - y, other_x - x), -_MOST_TILT, _MOST_TILT)
+    tilt = np.clip(np.arctan2(other_y - y, other_x - x), -_MAX_TILT, _MAX_TILT)
     distance = np.clip(np.hypot(other_x - x, other_y - y), *_DISTANCES)
     scale = (places[1, 0] - places[0, 0]) / distance
     cos, sin = scale * np.cos(tilt), scale * np.sin(tilt)
@@ -159,7 +160,7 @@ def alignment(eyes: np.ndarray, places: np.ndarray = ALIGNED_EYES) -> np.ndarray
 
 
 def align(face: np.ndarray, matrix: np.ndarray, size: tuple[int, int] = (FACE_SIZE, FACE_SIZE)):
-    """Transform a picture, whose border pixels go on outside; `size` is (width, height)."""
+    """Transform a picture; outside, its border pixels repeat. `size` is (width, height)."""
     return cv2.warpAffine(
         face, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
@@ -175,21 +176,23 @@ def invert(matrix: np.ndarray) -> np.ndarray:
     return cv2.invertAffineTransform(matrix)
 
 
-def moved(eyes: np.ndarray, shift: tuple[float, float], turn: float, scale: float) -> np.ndarray:
-    """Both eyes shifted, turned (radians) and scaled about their middle."""
+def move_eyes(
+    eyes: np.ndarray, shift: tuple[float, float], turn: float, scale: float
+) -> np.ndarray:
+    """Shift, turn (radians) and scale both eyes about their middle."""
     cos, sin = scale * np.cos(turn), scale * np.sin(turn)
     middle = eyes.mean(axis=0)
     return (eyes - middle) @ np.array([[cos, sin], [-sin, cos]]) + middle + shift
 
 
-def restart(eyes: np.ndarray, other: tuple[float, float, float, float]) -> np.ndarray:
-    """One of `RESTARTS` from eyes float64 [2, 2]."""
-    x, y, turn, scale = other
-    return moved(eyes, (x, y), np.radians(turn), scale)
+def restart(eyes: np.ndarray, move: tuple[float, float, float, float]) -> np.ndarray:
+    """Move eyes float64 [2, 2] by one of `RESTARTS`."""
+    x, y, turn, scale = move
+    return move_eyes(eyes, (x, y), np.radians(turn), scale)
 
 
 def from_left(eyes: np.ndarray) -> np.ndarray:
-    """The eyes [2, 2] ordered by their columns."""
+    """Order the eyes [2, 2] by their columns."""
     return eyes[np.argsort(eyes[:, 0], kind="stable")]
 
 

@@ -1,4 +1,4 @@
-"""The kinds of occlusion, the databases made by them, and what each leaves visible."""
+"""The kinds of occlusion, their databases, and the rows that each kind leaves visible."""
 
 from fer_tf.faces.face import FACE_SIZE
 
@@ -6,13 +6,13 @@ OCCLUSIONS = ("upper", "lower", "eyes")
 """Kinds of occlusion."""
 
 RECOGNISED = ("none", *OCCLUSIONS)
-"""What OcclusionNet tells apart, in the order of its logits."""
+"""The classes of OcclusionNet, in the order of its logits."""
 
 DATABASES = {"concat_db": "upper", "bconcat_db": "lower", "eye_cdb": "eyes"}
-"""Database -> its kind of occlusion: the paper's ConcatDB, BConcatDB and eyeCDB."""
+"""Database -> kind of occlusion, for the paper's ConcatDB, BConcatDB and eyeCDB."""
 
 ANY_OCCLUSION = "any_occlusion"
-"""Name of a model that recognises the occlusion and asks the networks of that database."""
+"""Name of a model that recognises the occlusion and runs the networks of that database."""
 
 _HALF = FACE_SIZE // 2
 _ALL = (0, FACE_SIZE)
@@ -26,9 +26,9 @@ _VISIBLE_ROWS = {
 
 
 def visible_rows(kind: str) -> tuple[int, int]:
-    """First row that is left uncovered and the row after the last, 0 to 48.
+    """The first visible row and the row after the last one, 0 to 48.
 
     Args:
-        kind: one of `OCCLUSIONS`, "none", or "mixed", which is any of these.
+        kind: one of `OCCLUSIONS`, "none", or "mixed": any of these.
     """
     return _VISIBLE_ROWS[kind]

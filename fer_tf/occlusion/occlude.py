@@ -1,4 +1,4 @@
-"""Blackens a part of a face as the paper's three databases do (section 3.1)."""
+"""Black occlusions as in the paper's three databases (section 3.1)."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from fer_tf.occlusion.kinds import OCCLUSIONS, visible_rows
 
 
 def visible_pixels(kind: str) -> np.ndarray:
-    """Which pixels are left uncovered without looking for eyes, bool [48, 48, 1].
+    """The pixels that an occlusion leaves visible in every face, bool [48, 48, 1].
 
     Args:
         kind: one of `OCCLUSIONS`, or "none"; "eyes" covers the boxes of `USUAL_EYES`.
@@ -24,7 +24,7 @@ def occlude(image: np.ndarray, kind: str, boxes: np.ndarray | None = None) -> np
         image: uint8 [48, 48] or [48, 48, 1].
         kind: one of `OCCLUSIONS`: "upper" covers rows 0 to 23, "lower" rows 24 to 47, "eyes" the
             boxes.
-        boxes: int [2, 4] of `find_eyes`, to save searching again; "eyes" alone uses it.
+        boxes: int [2, 4] of `find_eyes`, used by "eyes" alone; searched for when None.
 
     Returns:
         A copy of the image, the covered pixels 0.

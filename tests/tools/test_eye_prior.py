@@ -13,7 +13,7 @@ from fer_tf.occlusion.eye_regressor import (
     alignment,
     invert,
     load_prior,
-    moved,
+    move_eyes,
     transform,
 )
 from tests.helpers import draw_fer2013
@@ -49,11 +49,11 @@ def test_the_shipped_prior_is_small_and_finds_drawn_eyes(taught):
     assert np.median(errors) < 2
 
 
-def test_doubt_tells_faces_from_none():
+def test_noise_is_more_uncertain_than_a_face():
     prior = load_prior()
-    _, doubt = prior.estimate(draw_face(0, 1, 0))
+    _, uncertainty = prior.estimate(draw_face(0, 1, 0))
     _, noise = prior.estimate(np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8))
-    assert doubt < 0.3 < noise
+    assert uncertainty < 0.3 < noise
 
 
 def test_the_slow_search_is_right_or_silent(cascade):
@@ -81,7 +81,7 @@ def test_a_fit_learns_and_comes_back_from_its_file(taught, tmp_path):
     prior.save(tmp_path / "prior.npz")
     read = load_prior(tmp_path / "prior.npz")
     assert isinstance(read, EyePrior)
-    np.testing.assert_array_equal(read.doubt, prior.doubt)
+    np.testing.assert_array_equal(read.uncertainty, prior.uncertainty)
     assert read.estimate(faces[0])[1] == prior.estimate(faces[0])[1]
 
 
@@ -137,9 +137,9 @@ def test_aligned_eyes_come_to_their_places():
     assert np.isfinite(same).all()
 
 
-def test_moved_eyes():
-    np.testing.assert_allclose(moved(EYES, (1, 2), 0, 1), EYES + [1, 2])
-    turned = moved(EYES, (0, 0), np.pi / 2, 2)
+def test_moving_eyes():
+    np.testing.assert_allclose(move_eyes(EYES, (1, 2), 0, 1), EYES + [1, 2])
+    turned = move_eyes(EYES, (0, 0), np.pi / 2, 2)
     np.testing.assert_allclose(turned, [[23.5, -1], [23.5, 37]], atol=1e-9)
 
 

@@ -1,7 +1,7 @@
-"""Faces drawn by a program: a source that needs no download.
+"""The source of drawn faces, which needs no download.
 
-It lets the whole chain run within minutes on a fresh machine, and the tests draw their archives
-with it. A number from it says that the program works, nothing about real faces.
+With drawn faces every stage runs within minutes on a fresh machine, and the tests draw their
+archives. Results on drawn faces show that the program works; they predict nothing about real faces.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,10 +25,10 @@ def read(
     """Draw every person with every expression, `takes` times.
 
     Args:
-        folder: not used, every source takes one.
-        persons: how many persons, at least 1.
-        takes: how many pictures of each person and expression, at least 1.
-        map: not used, every source takes one.
+        folder: not used; readers of other sources need it.
+        persons: number of persons, at least 1.
+        takes: number of pictures of each person and expression, at least 1.
+        map: not used; readers of other sources need it.
 
     Yields:
         Faces with ids like "drawn/p017-anger-2" and subjects like "drawn/p017".
@@ -46,8 +46,9 @@ def draw_face(
 ) -> np.ndarray:
     """Draw a face that fills its square, as FER2013's and RAF-DB's do.
 
-    Equal arguments give equal pictures. The subject decides who is drawn; all three together
-    decide how strongly and in which way the expression shows, pose, light, sharpness and noise.
+    Equal arguments give equal pictures. `subject` decides which person is drawn; `subject`,
+    `expression` and `take` together decide variant and strength of the expression, pose, light,
+    sharpness and noise.
 
     Args:
         subject: number of the person, 0 or more.
@@ -76,7 +77,7 @@ def draw_face(
 
 
 def draw_portrait(subject: int, expression: int, take: int, size: int = 256) -> np.ndarray:
-    """Draw head and shoulders, as JAFFE and KDEF show them, in which a face has to be found.
+    """Draw head and shoulders, as in JAFFE and KDEF, so that the face has to be detected.
 
     Arguments as in `draw_face`.
 
@@ -97,15 +98,15 @@ def draw_portrait(subject: int, expression: int, take: int, size: int = 256) -> 
 
 
 def _picture_rng(subject: int, expression: int, take: int) -> np.random.Generator:
-    # The leading 1 keeps it apart from a person's, whose seed begins with 0: zeros at the end
-    # of a seed make no difference to NumPy.
+    # The leading 1 separates these seeds from those of persons, which begin with 0: NumPy ignores
+    # zeros at the end of a seed.
     return np.random.default_rng([1, subject, expression, take])
 
 
 def _draw(
     subject: int, expression: int, rng: np.random.Generator, view: View, size: int, colour: bool
 ) -> np.ndarray:
-    """uint8 [size, size] or [size, size, 3]: the picture before it gets smaller and worse."""
+    """Draw the picture before it is reduced and degraded: uint8 [size, size] or [size, size, 3]."""
     background = _background(size, rng)
     if not colour:
         background = cv2.cvtColor(background, cv2.COLOR_BGR2GRAY)
@@ -118,7 +119,7 @@ def _draw(
 
 
 def _background(size: int, rng: np.random.Generator) -> np.ndarray:
-    """uint8 [size, size, 3]: a few soft patches of light."""
+    """Draw soft patches of light: uint8 [size, size, 3]."""
     patches = rng.uniform(-35, 35, (3, 3, 1)) + rng.uniform(40, 200) + rng.uniform(-12, 12, 3)
     patches = np.clip(patches, 0, 255).astype(np.float32)
     return cv2.resize(patches, (size, size)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Masks, glasses, headsets and hands that are drawn over a face.
+"""Masks, glasses, headsets and hands, drawn over a face.
 
 In: a face and a random generator. Out: the covered face.
 """

@@ -1,8 +1,8 @@
-"""Things in a picture of a face that cover nothing of it that counts."""
+"""Decoys: things drawn into a face that cover neither half of it nor the eyes."""
 
 import numpy as np
 
-from fer_tf.occlusion.occluders.canvas import EYES, MIDDLE, Canvas, ellipse, rounded, smooth
+from fer_tf.occlusion.occluders.canvas import EYES, MIDDLE, Canvas
 from fer_tf.occlusion.occluders.parts import (
     draw_disc,
     draw_frame,
@@ -11,10 +11,11 @@ from fer_tf.occlusion.occluders.parts import (
     either_side,
     lenses_of,
 )
+from fer_tf.outlines import ellipse, rounded, smooth
 
 
 def clear_glasses(canvas: Canvas) -> None:
-    """Glasses that are seen through, with or without a gleam."""
+    """Clear glasses, with or without a gleam."""
     lenses = lenses_of(canvas, canvas.uniform(5, 8), canvas.uniform(3.5, 6.5))
     rim = canvas.uniform(0, 70) if canvas.chance(0.7) else canvas.shade()
     width = canvas.uniform(0.4, 1.5)
@@ -22,7 +23,7 @@ def clear_glasses(canvas: Canvas) -> None:
     tint = canvas.uniform(0, 0.18) if canvas.chance(0.4) else 0
     for lens in lenses:
         if tint:
-            canvas.fill(lens, 255 * canvas.chance(0.6), tint)
+            canvas.fill(lens, 255 if canvas.chance(0.6) else 0, tint)
         canvas.line(lens, rim, width, closed=True)
         if canvas.chance(0.4):
             draw_gleam(canvas, *lens.mean(axis=0), *np.ptp(lens, axis=0) / 2)
@@ -44,7 +45,7 @@ def hand_aside(canvas: Canvas) -> None:
 
 
 def hair(canvas: Canvas) -> None:
-    """A fringe, or strands that fall over forehead and cheeks."""
+    """A fringe or strands of hair over forehead and cheeks."""
     shade = canvas.uniform(0, 110) if canvas.chance(0.7) else canvas.shade()
     if canvas.chance(0.4):
         edge = [(x, canvas.uniform(3, 9.5)) for x in range(-6, 58, 6)]
@@ -68,7 +69,7 @@ def hat(canvas: Canvas) -> None:
 
 
 def hood(canvas: Canvas) -> None:
-    """Cloth round the face: a hood, a headscarf, a collar."""
+    """Cloth around the face: a hood, a headscarf or a collar."""
     width, height = canvas.uniform(20, 25), canvas.uniform(23, 29)
     hole = ellipse(MIDDLE, 25 + canvas.uniform(0, 3), width, height)
     outside = [(90, 25), (90, 110), (-50, 110), (-50, -60), (90, -60), (90, 25)]
@@ -91,7 +92,7 @@ def spot(canvas: Canvas) -> None:
 
 
 def microphone(canvas: Canvas) -> None:
-    """A microphone, a straw or a cigarette that comes from below or aside."""
+    """A microphone, a straw or a cigarette from below or from one side."""
     side = either_side(canvas)
     head = MIDDLE + side * canvas.uniform(2, 14), canvas.uniform(42, 48)
     shade = canvas.uniform(0, 90) if canvas.chance(0.7) else canvas.shade()
@@ -116,7 +117,7 @@ def beard(canvas: Canvas) -> None:
 
 
 def caption(canvas: Canvas) -> None:
-    """Letters across the picture, as owners of photographs put them there."""
+    """Letters across the picture, like an owner's watermark."""
     y, shade = canvas.uniform(4, 44), canvas.uniform(120, 255)
     x = canvas.uniform(-5, 25)
     for _ in range(canvas.random.integers(4, 12)):
@@ -126,7 +127,7 @@ def caption(canvas: Canvas) -> None:
 
 
 def shut_eyes(canvas: Canvas) -> None:
-    """Painted lids: eyes that are dark, but seen."""
+    """Painted lids: dark but visible eyes."""
     for eye in EYES:
         x, y = eye + [0, canvas.uniform(-2, 0)]
         canvas.fill(ellipse(x, y, canvas.uniform(3, 5), canvas.uniform(1, 2.2)), 20, 0.45)

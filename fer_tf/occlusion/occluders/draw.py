@@ -1,4 +1,4 @@
-"""Occluders drawn into a face, by which OcclusionNet learns how a face is covered."""
+"""Occluders drawn into faces, from which OcclusionNet learns to recognise occlusions."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from fer_tf.occlusion.occluders import decoys, shapes
 from fer_tf.occlusion.occluders.canvas import Canvas
 
 BLACK = ("black", "usual eyes black")
-"""The occluders that do to a face what the databases of the paper do."""
+"""The occluders that change a face as the databases of the paper do."""
 
 
 def draw_occluder(
@@ -22,17 +22,17 @@ def draw_occluder(
     random: np.random.Generator,
     name: str | None = None,
 ) -> np.ndarray:
-    """Covers a face in one of many ways, or leaves it uncovered.
+    """Cover a face in one of many ways, or leave it uncovered.
 
-    Now and then the light is another or the picture less sharp, whatever the kind.
+    At random, whatever the kind, the light changes or the picture gets less sharp.
 
     Args:
         face: uint8 [48, 48], uncovered.
         boxes: int [2, 4] of `fer_tf.occlusion.eyes.find_eyes`.
-        kind: one of `fer_tf.occlusion.kinds.RECOGNISED`; of "none" there are things that cover
-            nothing that counts, e.g. clear glasses.
-        random: decides on what is drawn and how.
-        name: the occluder, a key of `OCCLUDERS[kind]`; by default `random` chooses.
+        kind: one of `fer_tf.occlusion.kinds.RECOGNISED`; "none" includes decoys, e.g. clear
+            glasses.
+        random: decides what is drawn and how.
+        name: the occluder, a key of `OCCLUDERS[kind]`; chosen by `random` when None.
 
     Returns:
         A new picture, uint8 [48, 48].
@@ -40,17 +40,17 @@ def draw_occluder(
     if name is None:
         name = list(OCCLUDERS[kind])[np.searchsorted(_SHARES[kind], random.random())]
     _, draw = OCCLUDERS[kind][name]
-    changed = random.random()
-    if changed < 0.25:
+    variation = random.random()
+    if variation < 0.25:
         face = _photographed(face, random)
     picture = draw(face, boxes, random)
-    if changed > 0.75 and name not in BLACK:
+    if variation > 0.75 and name not in BLACK:
         picture = _photographed(picture, random)
     return picture
 
 
 def _photographed(picture, random):
-    """In another light, less sharp, noisier, or with bars at its borders."""
+    """Change the light, blur, add noise, or draw bars at the borders."""
     gain, offset = random.uniform(0.5, 1.3), random.uniform(-15, 25)
     values = picture.astype(np.float32) * np.float32(gain) + np.float32(offset)
     if random.random() < 0.5:
@@ -65,7 +65,7 @@ def _photographed(picture, random):
 
 
 def _bars(picture, random):
-    """Draws bars of one shade at opposite borders, or at one."""
+    """Draw bars of one shade at one border or at two opposite ones."""
     shade = random.choice([0, 0, 255, random.integers(0, 256)])
     rows = picture if random.random() < 0.6 else picture.T
     first, last = random.integers(0, 7, 2)
@@ -82,7 +82,7 @@ def _usual_eyes_black(face, boxes, random):
 
 
 def _flat(kind):
-    """The part that `occlude` blackens, or nearly, in another shade or material."""
+    """Cover about the part that `occlude` blackens in another shade or material."""
 
     def draw(face, boxes, random):
         area = np.full((FACE_SIZE, FACE_SIZE), 255, np.uint8)
@@ -95,12 +95,12 @@ def _flat(kind):
         else:
             border = 2 * random.integers(-2, 3) if random.random() < 0.6 else 0
             area = np.roll(occlude(area, kind), border, axis=0) if border else occlude(area, kind)
-            area[:4], area[-4:] = area[4], area[-5]  # What went over an edge came in at the other.
-        paint = Canvas(face, np.array([(15.0, 18), (32, 18)]), random)
-        shade = paint.shade()
+            area[:4], area[-4:] = area[4], area[-5]  # The roll brings rows of the opposite edge in.
+        canvas = Canvas(face, np.array([(15.0, 18), (32, 18)]), random)
+        shade = canvas.shade()
         if random.random() < 0.5:
             return np.where(area == 0, np.uint8(shade), face)
-        small = cv2.resize(paint.texture(shade), face.shape, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(canvas.texture(shade), face.shape, interpolation=cv2.INTER_AREA)
         return np.where(area == 0, small, face)
 
     return draw
@@ -172,12 +172,12 @@ OCCLUDERS = {
         "hands": (2, _drawn(shapes.hands_on_eyes)),
     },
 }
-"""Kind -> name of an occluder -> how often it is drawn, relative, and how."""
+"""Kind -> name of an occluder -> its relative frequency and the function that draws it."""
 
 
-def _cumulated(occluders):
+def _cumulative(occluders):
     shares = np.cumsum([share for share, _ in occluders.values()])
     return shares[:-1] / shares[-1]
 
 
-_SHARES = {kind: _cumulated(occluders) for kind, occluders in OCCLUDERS.items()}
+_SHARES = {kind: _cumulative(occluders) for kind, occluders in OCCLUDERS.items()}

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fer_tf.occlusion.occluders.canvas import EYES, MIDDLE, Canvas, ellipse, rounded, smooth
+from fer_tf.occlusion.occluders.canvas import EYES, MIDDLE, Canvas
+from fer_tf.outlines import ellipse, rounded, smooth
 
 
 def front_of(canvas: Canvas, half: float, top: float, bottom: float) -> np.ndarray:
-    """The front of a headset or of goggles, seen a little from aside, with room for the nose."""
+    """The outline of a headset or of goggles, turned a little aside, with room for the nose."""
     radius = canvas.uniform(1, min(half, (bottom - top) / 2) * 0.9)
     front = rounded(MIDDLE - half, top, MIDDLE + half, bottom, radius)
     across = (front[:, 0] - MIDDLE) / half
@@ -24,7 +25,7 @@ def front_of(canvas: Canvas, half: float, top: float, bottom: float) -> np.ndarr
 
 
 def lenses_of(canvas: Canvas, width: float, height: float) -> tuple[np.ndarray, np.ndarray]:
-    """Outlines of two lenses, the right one the left one's mirror image."""
+    """Outlines of two lenses, mirror images of each other."""
     shape = canvas.random.integers(5)
     if shape == 0:
         lens = ellipse(0, 0, width, height)
@@ -32,10 +33,10 @@ def lenses_of(canvas: Canvas, width: float, height: float) -> tuple[np.ndarray, 
         lens = ellipse(0, 0, min(width, 6.5), min(width, 6.5))
     elif shape == 2:
         lens = rounded(-width, -height, width, height, canvas.uniform(0.5, height * 0.7))
-    elif shape == 3:  # drops, as pilots wear them
+    elif shape == 3:  # drops, as of pilots' glasses
         lens = [(-1, -0.9), (0.8, -0.9), (1, -0.4), (0.7, 0.6), (0, 1.1), (-0.8, 0.9), (-1.1, 0)]
         lens = smooth(np.array(lens) * [width, height])
-    else:  # drawn up at the temples
+    else:  # raised at the temples
         lens = [(-1.15, -1), (0.9, -0.75), (1, 0.1), (0.5, 0.9), (-0.6, 0.9), (-1, 0)]
         lens = smooth(np.array(lens) * [width, height], times=1)
     apart, low = canvas.uniform(-0.7, 0.9), canvas.uniform(-0.5, 1.5)
@@ -44,7 +45,7 @@ def lenses_of(canvas: Canvas, width: float, height: float) -> tuple[np.ndarray, 
 
 
 def draw_frame(canvas: Canvas, lenses: Sequence, shade: float, width: float) -> None:
-    """The bridge and both temples of glasses."""
+    """Draw the bridge and both temples of glasses."""
     left, right = (lens.mean(axis=0) for lens in lenses)
     top = left[1] - canvas.uniform(0, 3)
     canvas.line([(left[0] + 3, top), (MIDDLE, top - 0.5), (right[0] - 3, top)], shade, width)
@@ -54,7 +55,7 @@ def draw_frame(canvas: Canvas, lenses: Sequence, shade: float, width: float) -> 
 
 
 def draw_gleam(canvas: Canvas, x: float, y: float, width: float, height: float) -> None:
-    """Light reflected: a bright streak or patch within (x +- width, y +- height), or none."""
+    """Draw a bright streak, a bright patch or nothing within (x +- width, y +- height)."""
     light = canvas.uniform(120, 255)
     x, y = x + canvas.uniform(-0.5, 0.5) * width, y + canvas.uniform(-0.5, 0.2) * height
     choice = canvas.random.random()
@@ -68,7 +69,7 @@ def draw_gleam(canvas: Canvas, x: float, y: float, width: float, height: float) 
 
 
 def draw_folds(canvas: Canvas, across: tuple, down: tuple, shade: float) -> None:
-    """Soft dark and light lines in cloth."""
+    """Draw soft dark and light lines, as in cloth."""
     for _ in range(canvas.random.integers(0, 6)):
         line = np.stack(
             [canvas.random.uniform(*across, 3), canvas.random.uniform(*down, 3)], axis=1
@@ -81,17 +82,17 @@ def draw_folds(canvas: Canvas, across: tuple, down: tuple, shade: float) -> None
 def draw_hand(
     canvas: Canvas, palm: Sequence, side: int, tilt: float, size: float, reach: float = 1.0
 ) -> None:
-    """A hand whose fingers point to the right or to the left.
+    """Draw a hand whose fingers point to the right or to the left.
 
     Args:
-        canvas: where to.
-        palm: its middle (x, y).
-        side: 1, fingers to the right, or -1.
+        canvas: is drawn into.
+        palm: middle (x, y) of the palm.
+        side: 1 for fingers to the right, -1 for fingers to the left.
         tilt: radians by which the fingers are turned down.
-        size: 1: the palm is 12 pixels wide, half as wide as a hand is beside its face.
-        reach: how long the fingers are; 1: as usual.
+        size: 1 for a palm 12 pixels wide, half the width of a hand beside its face.
+        reach: length of the fingers, 1 as usual.
     """
-    shade = canvas.skin_shade() if canvas.chance(0.85) else canvas.shade()  # the latter in a glove
+    shade = canvas.skin_shade() if canvas.chance(0.85) else canvas.shade()  # a bare hand or a glove
     skin, edge = canvas.texture(shade, roughness=0.5), shade * canvas.uniform(0.45, 0.8)
     turn = size * np.array([(np.cos(tilt), np.sin(tilt)), (-np.sin(tilt), np.cos(tilt))])
     turn[:, 0] *= side
@@ -105,10 +106,12 @@ def draw_hand(
     spread = canvas.uniform(-0.3, 1.2)
     for number in range(4):
         y = 2.9 * (number - 1.5)
-        tip = (8 + 2.5 * (number in (1, 2)) + canvas.uniform(-1, 1)) * reach + 2
+        length = 10.5 if number in (1, 2) else 8
+        tip = (length + canvas.uniform(-1, 1)) * reach + 2
         fingers.append(place([(1, y), (tip, y * (1 + 0.25 * spread) + canvas.uniform(-0.7, 0.7))]))
     canvas.fill(place(ellipse(-1, 0, 6.2, 6.4)), edge)
-    for lines, width in ((wrist, 9.0), (thumb if canvas.chance(0.6) else [], 3.2), (fingers, 3.1)):
+    thumbs = thumb if canvas.chance(0.6) else []
+    for lines, width in ((wrist, 9.0), (thumbs, 3.2), (fingers, 3.1)):
         for line in lines:
             canvas.line(line, edge, (width + 0.5) * size)
             canvas.line(line, skin, (width - 0.2) * size)
@@ -116,7 +119,7 @@ def draw_hand(
 
 
 def draw_sheet(canvas: Canvas, left: float, top: float, right: float, bottom: float) -> None:
-    """Something flat with straight sides, turned a little."""
+    """Draw something flat with straight sides, turned a little."""
     sheet = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
     sheet += canvas.random.normal(0, 0.8, (4, 2))
     sheet[:, 1] += canvas.uniform(-2.5, 2.5) * (sheet[:, 0] - MIDDLE) / 24
@@ -127,10 +130,10 @@ def draw_sheet(canvas: Canvas, left: float, top: float, right: float, bottom: fl
 
 
 def either_side(canvas: Canvas) -> int:
-    """1 or -1."""
+    """1 or -1, at random."""
     return 1 if canvas.chance(0.5) else -1
 
 
 def draw_disc(canvas: Canvas, x: float, y: float, radius: float, shade: float) -> None:
-    """A round spot."""
+    """Draw a round spot."""
     canvas.fill(ellipse(x, y, radius, radius), shade)

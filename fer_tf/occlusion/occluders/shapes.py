@@ -1,8 +1,8 @@
-"""Things that cover a face, each drawn once into a `Canvas`, another way each time."""
+"""Things that cover a face. Each function draws one into a `Canvas`, differently each time."""
 
 import numpy as np
 
-from fer_tf.occlusion.occluders.canvas import EYES, MIDDLE, Canvas, ellipse, rounded, smooth
+from fer_tf.occlusion.occluders.canvas import EYES, MIDDLE, Canvas
 from fer_tf.occlusion.occluders.parts import (
     draw_disc,
     draw_folds,
@@ -14,6 +14,7 @@ from fer_tf.occlusion.occluders.parts import (
     front_of,
     lenses_of,
 )
+from fer_tf.outlines import ellipse, rounded, smooth
 
 
 def headset(canvas: Canvas) -> None:
@@ -40,7 +41,7 @@ def headset(canvas: Canvas) -> None:
 
 
 def goggles(canvas: Canvas) -> None:
-    """Goggles for skiing or a workshop: a thick frame, one lens, a strap."""
+    """Goggles for skiing or for a workshop: a thick frame, one lens, a strap."""
     half, top, bottom = canvas.uniform(16, 21), canvas.uniform(6, 10), canvas.uniform(25, 29)
     frame = canvas.shade()
     middle = canvas.uniform(15, 19)
@@ -61,13 +62,13 @@ def pulled_down(canvas: Canvas) -> None:
     outline = np.concatenate([edge, [(80, -40), (-40, -40)]])
     canvas.fill(outline, canvas.texture(shade, roughness=2))
     draw_folds(canvas, (-2, 50), (0, bottom - 2), shade)
-    if canvas.chance(0.5):  # a seam, or the shade of a brim
+    if canvas.chance(0.5):  # a seam or the shadow of a brim
         wide = canvas.uniform(0.6, 5)
         canvas.line(edge, shade * canvas.uniform(0.3, 1.2), wide, opacity=0.8)
 
 
 def blindfold(canvas: Canvas) -> None:
-    """A wide cloth tied round the head."""
+    """A wide cloth tied around the head."""
     top, bottom = canvas.uniform(5, 10), canvas.uniform(24, 28)
     shade = canvas.shade()
     ends = canvas.random.normal(0, 2, 4)
@@ -88,7 +89,8 @@ def hand_on_brow(canvas: Canvas) -> None:
         canvas.line(path, canvas.texture(shade, roughness=0.7), canvas.uniform(21, 23))
         return
     tilt = canvas.uniform(-0.35, 0.35)
-    for _ in range(1 + canvas.chance(0.3)):
+    hands = 2 if canvas.chance(0.3) else 1
+    for _ in range(hands):
         x = MIDDLE - side * canvas.uniform(2, 8)
         draw_hand(canvas, (x, canvas.uniform(11, 15)), side, tilt, canvas.uniform(1.7, 2.1))
         side, tilt = -side, -tilt
@@ -111,7 +113,8 @@ def surgical_mask(canvas: Canvas) -> None:
         if canvas.chance(0.85):
             wide = canvas.uniform(0.6, 1.6)
             canvas.line(smooth([(x, top + rise + 1), (outer, ear)], closed=False), strap, wide)
-            canvas.line([(x + (x > 24) * -4 + (x < 24) * 4, jaw), (outer, ear + 8)], strap, wide)
+            inner = x + 4 if x < 24 else x - 4
+            canvas.line([(inner, jaw), (outer, ear + 8)], strap, wide)
     right = [(MIDDLE + 5, top + 0.5), (47.5 - side, top + rise), (46.5 - side, (top + jaw) / 2 + 2)]
     right += [(40 - side / 3, jaw), (31, chin)]
     left = [(2 * MIDDLE - x, y) for x, y in right[::-1]]
@@ -131,7 +134,7 @@ def surgical_mask(canvas: Canvas) -> None:
 
 
 def respirator(canvas: Canvas) -> None:
-    """A cup that stands off the face: a ridge down its middle, a valve, bands round the head."""
+    """A cup-shaped mask: a ridge down its middle, a valve, bands around the head."""
     top, half, chin = canvas.uniform(21, 26), canvas.uniform(12, 18), canvas.uniform(45, 52)
     shade = canvas.uniform(170, 250) if canvas.chance(0.6) else canvas.shade()
     band = canvas.shade()
@@ -143,7 +146,7 @@ def respirator(canvas: Canvas) -> None:
     outline = [(0, top), *right, (0, chin + 2), *[(-x, y) for x, y in right[::-1]]]
     outline = smooth(np.array(outline) + [MIDDLE, 0])
     canvas.fill(outline, canvas.texture(shade, roughness=0.4))
-    if canvas.chance(0.6):  # one side lies in the shade
+    if canvas.chance(0.6):  # one side in the shade
         dark = np.stack([np.maximum(outline[:, 0], MIDDLE), outline[:, 1]], axis=1)
         canvas.fill(dark, shade * canvas.uniform(0.5, 0.95), canvas.uniform(0.3, 0.8))
     if canvas.chance(0.3):
@@ -166,7 +169,7 @@ def scarf(canvas: Canvas) -> None:
 def hand_on_mouth(canvas: Canvas) -> None:
     """One hand or both over the mouth."""
     side = either_side(canvas)
-    if canvas.chance(0.3):  # Two, folded before the mouth.
+    if canvas.chance(0.3):  # two hands, folded before the mouth
         size = canvas.uniform(1.2, 1.5)
         for turn in (side, -side):
             place = MIDDLE - turn * canvas.uniform(4, 9), canvas.uniform(39, 43)
@@ -202,7 +205,7 @@ def sunglasses(canvas: Canvas) -> None:
 
 
 def strip(canvas: Canvas) -> None:
-    """A bar over both eyes, as pictures are made anonymous with; or a narrow mask."""
+    """A bar over both eyes, as in anonymised pictures, or a narrow mask."""
     half, middle = canvas.uniform(3.5, 6), 18 + canvas.uniform(-1, 1)
     left, right = canvas.uniform(-8, 8), canvas.uniform(40, 56)
     turned = canvas.uniform(-1.5, 1.5)
@@ -213,10 +216,10 @@ def strip(canvas: Canvas) -> None:
 
 
 def patches(canvas: Canvas) -> None:
-    """Two things alike on the eyes: swimming goggles, patches, slices, boxes."""
+    """Two equal things on the eyes: swimming goggles, patches, slices or boxes."""
     width, height = canvas.uniform(4.5, 8), canvas.uniform(4, 6.5)
-    paint = canvas.shade()
-    paint = paint if canvas.chance(0.4) else canvas.texture(paint)
+    shade = canvas.shade()
+    paint = shade if canvas.chance(0.4) else canvas.texture(shade)
     if canvas.chance(0.4):
         canvas.line([(-20, 17), (70, 17)], canvas.shade(), canvas.uniform(0.8, 2.5))
     round_ = canvas.chance(0.5)

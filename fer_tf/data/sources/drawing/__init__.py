@@ -1,4 +1,4 @@
-"""The program that draws the faces of the source `drawn`.
+"""Drawing of the faces of the source `drawn`.
 
 In: a person, an expression and a take. Out: a gray picture.
 """

@@ -1,4 +1,4 @@
-"""What drawn faces are painted on: a picture whose coordinates are those of a head.
+"""The canvas of drawn faces: a picture with the coordinates of a head.
 
 Points are float arrays [n, 2] of (x, y) in face units: the origin lies between the eyes, the
 eyes at x = -0.5 and 0.5, y grows downwards. The canvas turns, shifts and scales them to pixels.
@@ -7,34 +7,32 @@ eyes at x = -0.5 and 0.5, y grows downwards. The canvas turns, shifts and scales
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
+
+from fer_tf import outlines
+from fer_tf.outlines import SUBPIXEL_BITS, shape_mask
 
 Colour = tuple[int, int, int]
 """Blue, green, red, each 0 to 255."""
 
 FINE, SOFT, BROAD = 0.025, 0.055, 0.12
-"""How far a stroke of light or shadow is blurred, in face units: a wrinkle, a fold, a cheek."""
+"""Blur of a stroke of light or shadow, in face units: of a wrinkle, a fold and a cheek."""
 
-_SUBPIXEL_BITS = 4
 _CURVATURE = 1 / np.square((1.25, 2.2))
-"""The face's surface taken as an ellipsoid with these half axes across and down."""
+"""Of the face's surface, an ellipsoid with these half axes across and down."""
 
 _LUMA = (0.114, 0.587, 0.299)
 """Weights of blue, green and red in gray, as OpenCV's BGR2GRAY (ITU-R BT.601)."""
 
-_ANGLES = np.arange(24) * (np.pi / 12)
-_CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
-
 
 @dataclass(frozen=True)
 class View:
-    """How a head stands in the picture.
+    """Place, size and pose of a head in the picture.
 
     Attributes:
-        centre: where the point between the eyes is, (x, y) as shares of the picture's side.
+        centre: the point between the eyes, (x, y) as shares of the picture's side.
         unit: distance between the eyes as a share of the picture's side.
         roll: turn in the picture's plane, radians, clockwise.
         yaw: shift of the nearest point of the face to the right, in face units.
@@ -48,63 +46,29 @@ class View:
     pitch: float = 0.0
 
 
-@lru_cache
-def _spline_weights(count: int, closed: bool, steps: int) -> np.ndarray:
-    """Weights [m, count] that turn control points into a Catmull-Rom curve of m points."""
-    segments = count if closed else count - 1
-    rows = []
-    for segment in range(segments):
-        neighbours = [segment - 1, segment, segment + 1, segment + 2]
-        if closed:
-            neighbours = [index % count for index in neighbours]
-        else:
-            neighbours = [min(max(index, 0), count - 1) for index in neighbours]
-        for t in np.linspace(0, 1, steps, endpoint=False):
-            row = np.zeros(count)
-            weights = (
-                (-t + 2 * t**2 - t**3) / 2,
-                (2 - 5 * t**2 + 3 * t**3) / 2,
-                (t + 4 * t**2 - 3 * t**3) / 2,
-                (t**3 - t**2) / 2,
-            )
-            for index, weight in zip(neighbours, weights, strict=True):
-                row[index] += weight
-            rows.append(row)
-    if not closed:
-        rows.append(np.eye(count)[-1])
-    return np.array(rows)
-
-
 def mix(colour: Colour, other: Colour, share: float) -> Colour:
-    """A colour with a share (0 to 1) of another in it."""
+    """Mix a colour with a share (0 to 1) of another."""
     return tuple(round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
 
 
 def dark(colour: Colour, factor: float) -> Colour:
-    """A colour at `factor` times its brightness."""
+    """Multiply the brightness of a colour, at most to 255."""
     return tuple(min(round(value * factor), 255) for value in colour)
-
-
-def curve(points, closed: bool = False) -> np.ndarray:
-    """Smooth curve, float [m, 2], through control points [n, 2]."""
-    points = np.asarray(points, float)
-    return _spline_weights(len(points), closed, 6) @ points
 
 
 def ellipse(x: float, y: float, width: float, height: float) -> np.ndarray:
     """Outline, float [24, 2], of an ellipse given by its middle and its half axes."""
-    return _CIRCLE * (width, height) + (x, y)
+    return outlines.ellipse(x, y, width, height, 24)
 
 
 class Canvas:
     """A square picture, in colour or gray, painted in face units as seen through `view`.
 
-    Strokes of light and shadow are gathered by `shade`, at half the resolution, and take effect
-    together when `apply_shade` is called.
+    `shade` collects strokes of light and shadow; `apply_shade` paints them together, at half the
+    resolution.
 
     Attributes:
-        image: uint8 [size, size, 3] (blue, green, red) or [size, size]: the background given,
-            painted over.
+        image: the painted background, uint8 [size, size, 3] (blue, green, red) or [size, size].
     """
 
     def __init__(self, background: np.ndarray, view: View):
@@ -118,23 +82,23 @@ class Canvas:
         self._centre = np.array(view.centre) * self._size
 
     def fill(self, points: np.ndarray, colour: Colour, relief: float = 1.0) -> None:
-        """Fill an outline; `relief` 0 is the head's rim, 1 the face's surface, 1.3 before it."""
+        """Fill an outline; `relief` is 0 at the head's rim, 1 on the face, 1.3 in front of it."""
         ink = self._ink(colour)
-        cv2.fillPoly(self.image, [self._pixels(points, relief)], ink, shift=_SUBPIXEL_BITS)
+        cv2.fillPoly(self.image, [self._pixels(points, relief)], ink, shift=SUBPIXEL_BITS)
 
     def lines(self, lines: np.ndarray, colour: Colour, width: float, relief: float = 1.0) -> None:
         """Draw open lines, float [lines, points, 2]; `width` in face units."""
         pixels = list(self._pixels(lines.reshape(-1, 2), relief).reshape(lines.shape))
         thickness = max(round(width * self._scale), 1)
         ink = self._ink(colour)
-        cv2.polylines(self.image, pixels, False, ink, thickness, shift=_SUBPIXEL_BITS)
+        cv2.polylines(self.image, pixels, False, ink, thickness, shift=SUBPIXEL_BITS)
 
     def tint(
         self, points: np.ndarray, colour: Colour, opacity: float, blur: float, relief: float = 1.0
     ) -> None:
-        """Lay a colour with soft edges over an outline; `blur` in face units."""
+        """Fill an outline with a colour with soft edges; `blur` in face units."""
         sigma = blur * self._scale
-        box, mask = self._mask(self._pixels(points, relief), self._size, 3 * sigma)
+        box, mask = shape_mask(self._pixels(points, relief), self._size, 3 * sigma)
         if mask.size:
             mask = cv2.GaussianBlur(mask, (0, 0), sigma) * np.float32(opacity / 255)
             part = self.image[box]
@@ -143,10 +107,10 @@ class Canvas:
 
     @contextmanager
     def within(self, outline: np.ndarray, relief: float = 1.0) -> Iterator[None]:
-        """What is painted inside the `with` block shows only within an outline."""
+        """Limit what the `with` block paints to an outline."""
         before = self.image.copy()
         yield
-        box, mask = self._mask(self._pixels(outline, relief), self._size, 0)
+        box, mask = shape_mask(self._pixels(outline, relief), self._size)
         before[box] = np.where(self._spread(mask) > 0, self.image[box], before[box])
         self.image = before
 
@@ -164,10 +128,10 @@ class Canvas:
         self._strokes.append((points, strength, blur, width))
 
     def apply_shade(self, light: tuple[float, float], contrast: float) -> None:
-        """Light the head as an ellipsoid and put the gathered strokes on it.
+        """Light the head as an ellipsoid and paint the collected strokes.
 
         Args:
-            light: where the lamp is, (x, y), each -1 to 1, in face units.
+            light: position of the lamp, (x, y), each -1 to 1, in face units.
             contrast: 0 (even light) to 1.
         """
         shade = cv2.resize(self._form(light, contrast), (self._size // 2,) * 2)
@@ -178,21 +142,21 @@ class Canvas:
         self._strokes.clear()
 
     def _stroke_layers(self) -> dict[float, np.ndarray]:
-        """The gathered strokes before they are blurred, float32 at half the size, by their blur."""
+        """Blur -> its strokes before they are blurred, float32 at half the size."""
         size = self._size // 2
         ends = np.cumsum([len(points) for points, *_ in self._strokes])
-        # All points at once: one by one they take a quarter of the time of a whole face.
+        # All points at once: one stroke after another takes a quarter of the time of a face.
         points = np.concatenate([points for points, *_ in self._strokes])
         places = np.split(self._pixels(points, 1.0) // 2, ends[:-1])
         layers = {blur: np.zeros((size, size), np.float32) for blur in (FINE, SOFT, BROAD)}
         for pixels, (_, strength, blur, width) in zip(places, self._strokes, strict=True):
-            thickness = width and max(round(width * self._scale / 2), 1)
-            box, mask = self._mask(pixels, size, thickness or 0, thickness)
+            thickness = None if width is None else max(round(width * self._scale / 2), 1)
+            box, mask = shape_mask(pixels, size, thickness=thickness)
             layers[blur][box] += mask * np.float32(strength / 255)
         return layers
 
     def _form(self, light: tuple[float, float], contrast: float) -> np.ndarray:
-        """Brightness about 1 of an ellipsoid in the head's place, float32 at 1/8 of the size."""
+        """Brightness, about 1, of an ellipsoid in place of the head: float32 at 1/8 of the size."""
         steps = np.arange(4, self._size, 8)
         turn = self._turn / self._scale**2
         grid = np.stack(np.meshgrid(steps - self._centre[0], steps - self._centre[1]), axis=-1)
@@ -206,33 +170,13 @@ class Canvas:
         return colour if self.image.ndim == 3 else float(np.dot(colour, _LUMA))
 
     def _spread(self, plane: np.ndarray) -> np.ndarray:
-        """A plane [h, w] in the form that applies to every channel of the picture."""
+        """Shape a plane [h, w] so that it applies to every channel of the picture."""
         return plane[..., None] if self.image.ndim == 3 else plane
 
     def _pixels(self, points: np.ndarray, relief: float) -> np.ndarray:
-        """Positions in the picture, int32 [n, 2], with `_SUBPIXEL_BITS` binary places."""
+        """Positions in the picture, int32 [n, 2], with `SUBPIXEL_BITS` binary places."""
         if relief:
             nearness = np.sqrt(np.maximum(1 - (points * points) @ _CURVATURE, 0))
             points = points + nearness[:, None] * (relief * self._shift)
         places = points @ self._turn + self._centre
-        return (places * 2**_SUBPIXEL_BITS).astype(np.int32)
-
-    @staticmethod
-    def _mask(
-        pixels: np.ndarray, size: int, margin: float, thickness: int | None = None
-    ) -> tuple[tuple[slice, slice], np.ndarray]:
-        """The part of the picture that a shape lies in, and the shape there, uint8 0 or 255."""
-        left, top, width, height = cv2.boundingRect(pixels)
-        scale, margin = 2**_SUBPIXEL_BITS, int(margin) + 2
-        right, bottom = (left + width) // scale + margin, (top + height) // scale + margin
-        left, top = max(left // scale - margin, 0), max(top // scale - margin, 0)
-        right, bottom = max(min(right, size), left), max(min(bottom, size), top)
-        box = slice(top, bottom), slice(left, right)
-        mask = np.zeros((bottom - top, right - left), np.uint8)
-        if mask.size:
-            pixels = pixels - (left * scale, top * scale)
-            if thickness is None:
-                cv2.fillPoly(mask, [pixels], 255, shift=_SUBPIXEL_BITS)
-            else:
-                cv2.polylines(mask, [pixels], False, 255, thickness, shift=_SUBPIXEL_BITS)
-        return box, mask
+        return (places * 2**SUBPIXEL_BITS).astype(np.int32)

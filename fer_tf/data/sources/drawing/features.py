@@ -2,25 +2,26 @@
 
 import numpy as np
 
-from fer_tf.data.sources.drawing.canvas import BROAD, FINE, SOFT, Canvas, curve, dark, ellipse, mix
+from fer_tf.data.sources.drawing.canvas import BROAD, FINE, SOFT, Canvas, dark, ellipse, mix
 from fer_tf.data.sources.drawing.people import Movements, Person
+from fer_tf.outlines import curve
 
 SIDES = (-1, 1)
 """The left and the right of the picture: shapes are given for the right and mirrored by these."""
 
 NOSE_TIP = 0.5
 MOUTH = 0.98
-"""Their usual heights in face units, as `drawn_canvas` explains them."""
+"""Usual heights in face units (see `drawing.canvas`)."""
 
 
 def shade_face(canvas: Canvas, person: Person, move: Movements, light: float, chin: float) -> None:
-    """Give the skin its soft light and shadow: sockets, nose, cheeks, folds and wrinkles.
+    """Shade the skin: eye sockets, nose, cheeks, folds and wrinkles.
 
     Args:
-        canvas: takes the strokes; they show when its `apply_shade` is called.
-        person: whose face it is.
-        move: what the face does.
-        light: how far to the right the lamp is, -1 to 1.
+        canvas: collects the strokes until its `apply_shade` is called.
+        person: the person drawn.
+        move: movements of the face.
+        light: position of the lamp, -1 (left) to 1 (right).
         chin: height of the chin in face units.
     """
     shade = canvas.shade
@@ -48,7 +49,7 @@ def shade_face(canvas: Canvas, person: Person, move: Movements, light: float, ch
 
 
 def _shade_folds(canvas: Canvas, person: Person, move: Movements, side: int) -> None:
-    """From the nose to the mouth's corner, below it, beside the eye, and across the nose."""
+    """Shade the folds beside and below the mouth, beside the eye, and across the nose."""
     shade, tip = canvas.shade, _nose_tip(person, move)
     width, corner_y = _corner(person, move, side)
     fold = [(0.25, tip - 0.02), (0.36, tip + 0.13), (width + 0.1, corner_y - 0.13)]
@@ -83,10 +84,11 @@ def _nose_tip(person: Person, move: Movements) -> float:
 
 
 def paint_eye(canvas: Canvas, person: Person, move: Movements, side: int) -> None:
-    """Paint one eye with its lids; `side` -1 is the left of the picture, 1 the right."""
+    """Paint one eye with its lids; `side` is -1 on the left of the picture, 1 on the right."""
     half = 0.27 * person.eye_width
     upper = 0.135 * (1 + 0.75 * move.lids) - 0.03 * max(move.cheeks, 0)
-    upper -= 0.025 * max(move.squeeze, 0) * (move.brow_inner < 0)
+    if move.brow_inner < 0:
+        upper -= 0.025 * max(move.squeeze, 0)
     upper = max(upper, 0.02)
     lower = max(0.085 * (1 + 0.35 * max(move.lids, 0)) - 0.075 * move.cheeks, 0.01)
     tilt = 0.03 * person.eye_tilt
@@ -129,7 +131,7 @@ def paint_brow(canvas: Canvas, person: Person, move: Movements, side: int) -> No
 
 
 def paint_nose(canvas: Canvas, person: Person, move: Movements) -> None:
-    """Paint nostrils and wings; bridge and tip are light and shadow alone."""
+    """Paint nostrils and wings; `shade_face` draws bridge and tip."""
     wide = person.nose_width * (1 + 0.15 * max(move.nose, 0))
     base = _nose_tip(person, move) + 0.13
     for side in SIDES:
@@ -140,7 +142,7 @@ def paint_nose(canvas: Canvas, person: Person, move: Movements) -> None:
 
 
 def _corner(person: Person, move: Movements, side: int) -> tuple[float, float]:
-    """Half width of the mouth and height of its corner on one side."""
+    """Half the width of the mouth and the height of its corner on one side."""
     width = 0.4 * person.mouth_width * (1 + 0.3 * move.stretch - 0.12 * max(move.open, 0))
     more = 1 + side * move.lopsided
     return width, MOUTH - 0.17 * move.corners * more + 0.1 * max(move.open, 0)

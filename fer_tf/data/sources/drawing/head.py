@@ -3,9 +3,10 @@
 import numpy as np
 
 from fer_tf.data.sources.drawing import features
-from fer_tf.data.sources.drawing.canvas import Canvas, curve, dark, ellipse
+from fer_tf.data.sources.drawing.canvas import Canvas, dark, ellipse
 from fer_tf.data.sources.drawing.features import SIDES
 from fer_tf.data.sources.drawing.people import Movements, Person
+from fer_tf.outlines import curve
 
 
 def paint_head(
@@ -16,7 +17,7 @@ def paint_head(
     contrast: float,
     rng: np.random.Generator,
 ) -> None:
-    """Paint hair, neck, face and all that is on it; `light` and `contrast` as `apply_shade`."""
+    """Paint the whole head; `light` and `contrast` as in `Canvas.apply_shade`."""
     chin = 1.62 * person.face_length + 0.24 * max(move.open, 0)
     _paint_back(canvas, person, chin)
     outline = _head_outline(person, chin)
@@ -51,7 +52,7 @@ def _head_outline(person: Person, chin: float) -> np.ndarray:
 
 
 def _paint_back(canvas: Canvas, person: Person, chin: float) -> None:
-    """Hair behind the head, neck, shoulders and ears."""
+    """Paint hair behind the head, neck, shoulders and ears."""
     wide = 1.1 * person.face_width
     if person.hair_style == "long":
         side = wide + 0.1 + 0.2 * person.hair_volume
@@ -124,7 +125,7 @@ def _paint_hair(canvas: Canvas, person: Person, rng: np.random.Generator) -> Non
 def _paint_strands(
     canvas: Canvas, person: Person, outer: np.ndarray, inner: np.ndarray, rng: np.random.Generator
 ) -> None:
-    """Lighter and darker strands from the crown to the hairline, waved where the hair is curly."""
+    """Paint lighter and darker strands from the crown to the hairline, wavy in curly hair."""
     count = 40
     along = np.linspace(0, 0.999, count)
     starts = outer[(along * len(outer)).astype(int)][:, None]

@@ -1,4 +1,4 @@
-"""Whom and what the drawn faces show: persons, and how their faces move."""
+"""The persons whom drawn faces show, and the movements of their faces."""
 
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -11,7 +11,7 @@ from fer_tf.expressions import EXPRESSIONS
 
 @dataclass(frozen=True)
 class Person:
-    """What stays the same in every picture of one person.
+    """Everything that is the same in every picture of one person.
 
     Lengths are factors about 1.
 
@@ -23,7 +23,7 @@ class Person:
         glasses: "none", "clear" or "dark".
         eye_tilt: about 0, higher where the outer corners of the eyes lie higher.
         lip_colour: 0 (skin) to 1 (lipstick).
-        age: 0 (smooth skin) to 1 (wrinkled).
+        age: 0 (smooth skin) to 1 (wrinkles).
     """
 
     skin: Colour
@@ -52,7 +52,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Movements:
-    """What the face does, each about -1 to 1, 0 at rest.
+    """Movements of a face, each about -1 to 1, 0 at rest.
 
     Attributes:
         brow_inner: inner ends of the brows up.
@@ -85,8 +85,8 @@ class Movements:
     lopsided: float = 0.0
 
 
-# For each expression the ways it is shown; after the action units that Ekman and Friesen's
-# Facial Action Coding System gives for it.
+# Variants of each expression, after the action units of Ekman and Friesen's Facial Action Coding
+# System.
 VARIANTS = {
     "Happiness": (
         Movements(cheeks=0.7, corners=0.9, stretch=0.6, open=0.3, upper_lip=0.35, lids=-0.1),
@@ -158,7 +158,7 @@ VARIANTS = {
     ),
 }
 
-# Blue, green, red; skin from light to dark.
+# Blue, green, red; skins from light to dark.
 SKINS = ((190, 205, 235), (165, 190, 228), (140, 170, 215), (105, 145, 195), (80, 110, 160),
          (55, 80, 120))  # fmt: skip
 HAIRS = ((20, 18, 18), (25, 30, 42), (35, 50, 75), (70, 105, 140), (110, 160, 190),
@@ -168,7 +168,7 @@ IRISES = ((40, 60, 85), (30, 45, 70), (110, 95, 70), (80, 105, 85))
 
 @lru_cache(maxsize=1024)
 def make_person(subject: int) -> Person:
-    """The person of a number, 0 or more: always the same one."""
+    """Make the person of a number, 0 or more; equal numbers give equal persons."""
     rng = np.random.default_rng([0, subject])
     woman = rng.random() < 0.5
     shade = rng.beta(1.2, 1.6) * (len(SKINS) - 1)
@@ -206,7 +206,7 @@ def make_person(subject: int) -> Person:
 
 
 def choose_movements(expression: int, rng: np.random.Generator) -> Movements:
-    """One of the expression's variants at some strength, with chance movements added."""
+    """Choose a variant of an expression and its strength, and add small random movements."""
     variants = VARIANTS[EXPRESSIONS[expression]]
     variant = variants[rng.integers(len(variants))]
     strength = 0.35 + 0.75 * rng.beta(2.2, 1.6)
