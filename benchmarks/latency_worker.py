@@ -29,7 +29,7 @@ def load_tensorflow(setup):
 
 def load_c_api(setup):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    from fer_tf.export.c_api import Model
+    from tests.c_api import Model
 
     models = {}  # Signatures of one SavedModel share its session, as in a server.
 
