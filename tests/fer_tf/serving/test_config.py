@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import cli
 from fer_tf.errors import UserError
 from fer_tf.export.contract import MOST_FACES
-from fer_tf.serving import config as serve_config
+from fer_tf.serving import server_files
 from fer_tf.serving.config import POLL_SECONDS, choose_versions, write_files
 from tests.stand_in_server import StandIn, Version
 
@@ -56,6 +56,15 @@ def parsed(models):
         m.name: (list(m.model_version_policy.specific.versions), dict(m.version_labels))
         for m in config.model_config_list.config
     }
+
+
+@pytest.mark.parametrize("change", [("{", "["), ("since 2", "since X"), ("name", "title")])
+def test_a_file_that_cannot_be_parsed_is_named(models, change):
+    run(models)
+    config = models / "models.config"
+    config.write_text(config.read_text().replace(*change))
+    with pytest.raises(UserError, match="models.config cannot be read as a ModelServerConfig"):
+        run(models, replace=True)
 
 
 def message(name, wrapped=(), flags=(), nested=None):
@@ -180,8 +189,8 @@ def test_each_version_waits_from_its_own_listing_on(models, monkeypatch):
 def test_what_an_older_program_listed_waits_from_the_files_time_on(models):
     run(models, stable={"concat_db": 2})
     config = models / "models.config"
-    text = re.sub(" *# listed since .*", "", config.read_text()).partition(serve_config._SEAL)[0]
-    config.write_text(serve_config._sealed(text))
+    text = re.sub(" *# listed since .*", "", config.read_text()).partition(server_files._SEAL)[0]
+    config.write_text(server_files._sealed(text))
     run(models, canary={"concat_db": 2}, settled=False)
     assert parsed(models)["concat_db"] == ([2, 10], {"stable": 2, "canary": 2})
     config.write_text(re.sub(" *# listed since .*", "", config.read_text()))
