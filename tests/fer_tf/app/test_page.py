@@ -26,6 +26,7 @@ from fer_tf.app.models import (
 from fer_tf.data.sources.drawn import draw_face, draw_portrait
 from fer_tf.errors import UserError
 from fer_tf.expressions import EXPRESSIONS, PATHS
+from fer_tf.inference.prediction import ModelOutputs
 from fer_tf.occlusion.occlude import occlude
 from fer_tf.records.manifest import NetworkEvaluation
 from fer_tf.serving.rest_client import Server, ServerRefusal, SignatureMissing
@@ -58,14 +59,15 @@ class Fake:
         upper = faces[:, :24].any(axis=(1, 2))
         class_id = np.where(upper, HAPPINESS, SURPRISE)
         count = len(faces)
-        return {
-            "label": np.array([EXPRESSIONS[i].encode() for i in class_id]),
-            "class_id": class_id,
-            "probability": np.full(count, 0.75, np.float32),
-            "path": np.where(upper, b"A", b"C"),
-            "path_probabilities": np.full((count, len(PATHS)), 1 / 3, np.float32),
-            "probabilities": 0.75 * np.eye(len(EXPRESSIONS), dtype=np.float32)[class_id],
-        } | {name: np.array([value] * count) for name, value in self.extra.items()}
+        return ModelOutputs(
+            label=np.array([EXPRESSIONS[i].encode() for i in class_id]),
+            class_id=class_id,
+            probability=np.full(count, 0.75, np.float32),
+            path=np.where(upper, b"A", b"C"),
+            path_probabilities=np.full((count, len(PATHS)), 1 / 3, np.float32),
+            probabilities=0.75 * np.eye(len(EXPRESSIONS), dtype=np.float32)[class_id],
+            **{name: np.array([value] * count) for name, value in self.extra.items()},
+        )
 
     def attention(self, name, faces):
         self.looked = faces
@@ -108,8 +110,8 @@ def test_the_models_own_occlusion_comes_on_top_with_the_eyes_found_before():
 
 
 def test_the_html_shows_label_path_bars_changes_and_an_extra_output(two):
-    told = np.array([0.1, 0.1, 0.7, 0.1], np.float32)
-    models = Fake("upper", occlusion=b"lower", occlusion_probabilities=told)
+    kinds = np.array([0.1, 0.1, 0.7, 0.1], np.float32)
+    models = Fake("upper", occlusion=b"lower", occlusion_probabilities=kinds)
     html = page.ask(models, "concat_db", look_at(two, "<two>.png"), 0)
 
     assert html.count("<section") == 4 and html.count("<tr") == 4 * len(EXPRESSIONS)
@@ -296,12 +298,13 @@ def test_a_server_is_asked_for_our_names(monkeypatch, two, missing):
         asked.append((model, signature, len(images)))
         if signature == "attention" and missing:
             raise SignatureMissing("Serving signature name: not found")
-        rows = Fake().answer("", images)
+        rows = vars(Fake().answer("", images))
         if signature == "attention":
             rows = {"attention": Fake().attention("", images)}
         return {
             key: [v.decode() if isinstance(v, bytes) else v for v in values.tolist()]
             for key, values in rows.items()
+            if values is not None
         }
 
     monkeypatch.setattr(Server, "request", request)

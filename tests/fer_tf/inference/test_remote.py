@@ -21,12 +21,13 @@ from fer_tf.errors import UserError
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.faces.face import read_picture
 from fer_tf.faces.pictures import Picture
-from fer_tf.inference.predict import ExpressionModel, faces_of, predict
+from fer_tf.inference.predict import ExpressionModel, faces_of
 from fer_tf.inference.remote import ask, query
 from fer_tf.occlusion.occlude import occlude
 from fer_tf.serving.config import POLL_SECONDS, choose_versions, write_files
 from fer_tf.serving.rest_client import Server, model_path
 from fer_tf.serving.server_errors import SIGNATURES, explain
+from tests.predictions import predict
 from tests.records import put_manifest
 from tests.stand_in_server import ServingError, StandIn, Version
 from tests.tiny_model import copy_tiny_model
@@ -112,7 +113,7 @@ def test_the_page_has_the_same_attention_of_a_server_and_of_a_version(server, ex
     attention = models.attention("concat_db", faces)
 
     assert attention.shape == (2, 48, 48) and attention.std() > 0.01
-    expected = ExpressionModel(exported).attention_covered(faces)
+    expected = ExpressionModel(exported).attention(faces)
     np.testing.assert_allclose(attention, expected, atol=1e-5)
 
 
@@ -123,7 +124,7 @@ def test_a_served_model_without_attention_still_answers_the_page(tmp_path):
         models = ServedModels(Server(stand_in.url))
         faces = np.zeros((2, 48, 48), np.uint8)
         assert models.attention("concat_db", faces) is None
-        assert models.answer("concat_db", faces)["label"] == [EXPRESSIONS[4]] * 2
+        assert models.answer("concat_db", faces).label == [EXPRESSIONS[4]] * 2
     finally:
         stand_in.stop()
 

@@ -10,6 +10,7 @@ from fer_tf.app.answers import look_at
 from fer_tf.app.models import ServedModels
 from fer_tf.errors import UserError
 from fer_tf.export.contract import ATTENTION
+from fer_tf.inference.prediction import ModelOutputs
 from fer_tf.inference.remote import ask
 from fer_tf.serving.rest_client import Server
 from tests.helpers import encode_picture
@@ -155,7 +156,7 @@ class Unchecked:
 
     def answer(self, name, faces):
         row = ROW | {"label": SCRIPT, "path": "A"}
-        return {key: [value] * len(faces) for key, value in row.items()}
+        return ModelOutputs(**{key: [value] * len(faces) for key, value in row.items()})
 
     def attention(self, name, faces):
         return None
