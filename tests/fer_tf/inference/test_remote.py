@@ -323,7 +323,7 @@ def test_https_to_a_plain_port(server, photos):
 
 
 @pytest.mark.parametrize(
-    "options, said",
+    "options, reason",
     [
         ({"name": "bconcat_db"}, "no model of this name is loaded"),
         ({"version": "7"}, "this version is not loaded"),
@@ -332,12 +332,12 @@ def test_https_to_a_plain_port(server, photos):
         ({"occlusion": "mouth"}, "eyes or none is expected"),
     ],
 )
-def test_wrong_names(server, photos, options, said):
-    assert said in failing(photos, server.url, **options)
+def test_wrong_names(server, photos, options, reason):
+    assert reason in failing(photos, server.url, **options)
 
 
 @pytest.mark.parametrize(
-    "version, said",
+    "version, reason",
     [
         (Version("LOADING"), "version 1 LOADING, none AVAILABLE; wait"),
         (Version("END"), "version 1 END, none AVAILABLE; look at the server's log"),
@@ -345,11 +345,11 @@ def test_wrong_names(server, photos, options, said):
         (Version("LOADING", "Data loss"), "(Data loss), none AVAILABLE; look"),
     ],
 )
-def test_a_model_that_is_not_available(server, photos, version, said):
+def test_a_model_that_is_not_available(server, photos, version, reason):
     before = server.models["concat_db"][1]
     server.models["concat_db"][1] = version
     try:
-        assert said in failing(photos, server.url)
+        assert reason in failing(photos, server.url)
     finally:
         server.models["concat_db"][1] = before
 
@@ -390,7 +390,7 @@ SMALL = cut(".png", 1)
 
 
 @pytest.mark.parametrize(
-    "body, said",
+    "body, reason",
     [
         ({"signature_name": "predict_images", "instances": [BLACK]}, "has no such signature"),
         ({"signature_name": "serving_bytes", "instances": [DATA_URI]}, "data:image/png"),
@@ -412,15 +412,15 @@ SMALL = cut(".png", 1)
     ],
 )
 @pytest.mark.parametrize("pretty", [True, False], ids=["JSON", "older"])
-def test_what_a_server_refuses_is_explained(server, body, said, pretty, monkeypatch):
+def test_what_a_server_refuses_is_explained(server, body, reason, pretty, monkeypatch):
     monkeypatch.setattr(server, "pretty_errors", pretty)
     with pytest.raises(UserError) as caught:
         Server(server.url).request("models/concat_db:predict", body)
-    assert said in str(caught.value) and "look at the server's log" not in str(caught.value)
+    assert reason in str(caught.value) and "look at the server's log" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    "message, said",
+    "message, reason",
     [
         ('Serving signature key "x" not found.', "no such signature"),
         ('Serving signature name: "x" not found in signature def', "no such signature"),
@@ -444,8 +444,8 @@ def test_what_a_server_refuses_is_explained(server, body, said, pretty, monkeypa
         ("something new", "look at the server's log"),
     ],
 )
-def test_explanations_of_what_the_stand_in_never_says(message, said):
-    assert said in explain(message)
+def test_explanations_of_what_the_stand_in_never_says(message, reason):
+    assert reason in explain(message)
 
 
 class Other(BaseHTTPRequestHandler):
@@ -474,7 +474,7 @@ def other(request):
 
 
 @pytest.mark.parametrize(
-    "other, said",
+    "other, reason",
     [
         (
             {"status": 502, "body": b"<html><title>502 Bad Gateway</title></html>"},
@@ -489,8 +489,8 @@ def other(request):
     ],
     indirect=["other"],
 )
-def test_somebody_else_answers(photos, other, said):
-    assert said in failing(photos, other, timeout=0.5)
+def test_somebody_else_answers(photos, other, reason):
+    assert reason in failing(photos, other, timeout=0.5)
 
 
 def test_a_model_with_other_outputs_is_named(server, photos, monkeypatch):

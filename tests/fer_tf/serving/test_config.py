@@ -58,15 +58,6 @@ def parsed(models):
     }
 
 
-@pytest.mark.parametrize("change", [("{", "["), ("since 2", "since X"), ("name", "title")])
-def test_a_file_that_cannot_be_parsed_is_named(models, change):
-    run(models)
-    config = models / "models.config"
-    config.write_text(config.read_text().replace(*change))
-    with pytest.raises(UserError, match="models.config cannot be read as a ModelServerConfig"):
-        run(models, replace=True)
-
-
 def message(name, wrapped=(), flags=(), nested=None):
     """An empty message like TensorFlow Serving's, for the files whose protos are not packaged."""
     from google.protobuf import wrappers_pb2
@@ -218,10 +209,10 @@ def test_a_stable_version_that_is_gone_is_an_error_not_a_silent_change(models):
 
 
 @pytest.mark.parametrize(
-    "stable, said", [({"concat": 1}, "not 'concat'"), ({"eye_cdb": 7}, "eye_cdb holds 1")]
+    "stable, reason", [({"concat": 1}, "not 'concat'"), ({"eye_cdb": 7}, "eye_cdb holds 1")]
 )
-def test_unknown_models_and_versions_are_named(models, stable, said):
-    with pytest.raises(UserError, match=said):
+def test_unknown_models_and_versions_are_named(models, stable, reason):
+    with pytest.raises(UserError, match=reason):
         run(models, stable=stable)
 
 
@@ -257,6 +248,15 @@ def test_nothing_is_written_when_models_config_was_edited(models):
     assert parsed(models)["concat_db"] == ([10], {"stable": 10, "canary": 10})
 
 
+@pytest.mark.parametrize("change", [("{", "["), ("since 2", "since X"), ("name", "title")])
+def test_a_file_that_cannot_be_parsed_is_named(models, change):
+    run(models)
+    config = models / "models.config"
+    config.write_text(config.read_text().replace(*change))
+    with pytest.raises(UserError, match="models.config cannot be read as a ModelServerConfig"):
+        run(models, replace=True)
+
+
 def test_a_file_that_stays_the_same_keeps_its_time(models):
     run(models)
     before = (models / "models.config").stat().st_mtime_ns
@@ -277,9 +277,10 @@ def test_who_turns_batching_on_is_told_what_would_stop_the_server(models):
     options = ["serve-config", "--models-dir", str(models)]
     assert "without a face" not in CliRunner().invoke(cli.app, options).stdout
     for option in ([], ["--batching"], []):
-        said = CliRunner().invoke(cli.app, [*options, *option]).stdout
-        on = "--enable_batching" in said
-        assert on == ("Note: with batching on, a request without a face is never answered" in said)
+        output = CliRunner().invoke(cli.app, [*options, *option]).stdout
+        on = "--enable_batching" in output
+        note = "Note: with batching on, a request without a face is never answered"
+        assert on == (note in output)
     assert on and "without a face" in (models / "batching_parameters.txt").read_text()
 
 
@@ -331,9 +332,9 @@ def test_compose_is_yaml_that_starts_the_same_server(models):
 
 def test_the_command_says_what_is_served_and_prints_how_to_start_it(models):
     options = ["serve-config", "--models-dir", str(models)]
-    said = CliRunner().invoke(cli.app, [*options, "--stable", "concat_db=2"]).stdout.splitlines()
-    assert said[0] == "concat_db: loads 2, 10; stable 2, canary 10"
-    assert said[-1].startswith("Next: docker run ") and "Wrote " in said[-2]
+    lines = CliRunner().invoke(cli.app, [*options, "--stable", "concat_db=2"]).stdout.splitlines()
+    assert lines[0] == "concat_db: loads 2, 10; stable 2, canary 10"
+    assert lines[-1].startswith("Next: docker run ") and "Wrote " in lines[-2]
     add_version(models, "concat_db", 11)
     done = CliRunner().invoke(cli.app, options)
     assert done.exit_code == 0

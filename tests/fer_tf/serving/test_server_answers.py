@@ -48,7 +48,7 @@ def test_a_right_answer_passes(server):
 
 
 @pytest.mark.parametrize(
-    "answer, said",
+    "answer, reason",
     [
         ({"predictions": [ROW]}, "1 rows for 2 faces"),
         ({"predictions": [ROW] * 3}, "3 rows for 2 faces"),
@@ -88,11 +88,11 @@ def test_a_right_answer_passes(server):
         ),
     ],
 )
-def test_a_wrong_answer_is_one_sentence(server, answer, said):
+def test_a_wrong_answer_is_one_sentence(server, answer, reason):
     server.answer = answer
     with pytest.raises(UserError) as caught:
         server.predict("models/m", "serving_default", FACES)
-    assert said in str(caught.value) and str(caught.value).endswith("--name.")
+    assert reason in str(caught.value) and str(caught.value).endswith("--name.")
     assert len(str(caught.value)) < 600
 
 
