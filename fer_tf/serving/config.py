@@ -17,7 +17,7 @@ from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from fer_tf.errors import UserError
-from fer_tf.export.model_store import find_versions
+from fer_tf.export.model_store import find_versions, is_pretrained, newest_versions
 from fer_tf.serving import server_files
 from fer_tf.serving.server_files import POLL_SECONDS
 
@@ -68,8 +68,12 @@ def choose_versions(
         UserError: if there is no model, a name or a version does not exist or is no SavedModel,
             a name cannot be part of an address, or `models.config` cannot be parsed.
     """
-    folders = {path.name: find_versions(path) for path in sorted(models_dir.glob("*"))}
-    folders = {name: versions for name, versions in folders.items() if versions}
+    newest = newest_versions(models_dir)
+    folders = {
+        name: find_versions(models_dir / name)
+        for name in sorted(newest)
+        if not is_pretrained(newest[name])
+    }
     if not folders:
         raise UserError(
             f"{models_dir} holds no model; make one with `python cli.py train all`, or try the "
