@@ -637,14 +637,10 @@ def evaluate_photos(
     from fer_tf.faces.picture_files import left_out
     from fer_tf.faces.pictures import read_files, summary
     from fer_tf.inference.outputs import progress_bar
-    from fer_tf.inference.photo_folders import (
-        answered,
-        find_labelled,
-        panels,
-        sentences,
-        shown,
-        table,
-    )
+    from fer_tf.inference.photo_folders import accuracy_table as table
+    from fer_tf.inference.photo_folders import add_labels as answered
+    from fer_tf.inference.photo_folders import choose_shown as shown
+    from fer_tf.inference.photo_folders import find_labelled, panels, sentences
     from fer_tf.inference.predict import ExpressionModel, find_model
     from fer_tf.inference.prediction_files import output_file
     from fer_tf.plots.results import plot_predictions
@@ -769,7 +765,7 @@ def query(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ):
     """Find the faces in photographs and have a running server name their expressions."""
-    from fer_tf.inference.outputs import table
+    from fer_tf.inference.outputs import predictions_table as table
     from fer_tf.inference.remote import Server
     from fer_tf.inference.remote import query as run
 

@@ -1,12 +1,12 @@
-"""One runtime with its loaded models, which `serving_latency.py` asks to answer by the line.
+"""A runtime with its loaded models, which `serving_latency.py` times.
 
     python latency_worker.py RUNTIME SETUP.json
 
 Runs under any Python that has the runtime: `tensorflow`, `c_api`, `openvino` or `onnxruntime`.
-SETUP holds "images" (a .npy file, uint8 [N, 48, 48, 1]), "threads", "answers" (where the answers of
-model "one" are put, .npy), "library" (of `c_api`) and "models": name -> {"path": SavedModel or ONNX
-file, "signature", and for `c_api` "input" and "outputs": names of tensors}. The worker prints
-"ready VERSION"; to each line "MODEL BATCH" it prints the seconds that one answer took.
+SETUP contains "images" (a .npy file, uint8 [N, 48, 48, 1]), "threads", "answers" (the .npy file for
+the answers of model "one"), "library" (for `c_api`) and "models": name -> {"path": SavedModel or
+ONNX file, "signature", and for `c_api` "input" and "outputs": names of tensors}. The worker prints
+"ready VERSION"; for each input line "MODEL BATCH" it prints the seconds of one call.
 """
 
 import json
@@ -29,7 +29,7 @@ def load_tensorflow(setup):
 
 def load_c_api(setup):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    from fer_tf.export.c_api import Model
+    from tests.c_api import Model
 
     models = {}  # Signatures of one SavedModel share its session, as in a server.
 
@@ -81,9 +81,9 @@ def main(runtime, setup):
     print("ready", version, flush=True)
     for line in sys.stdin:
         name, batch = line.split()
-        given = images[: int(batch)]
+        faces = images[: int(batch)]
         started = perf_counter()
-        models[name](given)
+        models[name](faces)
         print(perf_counter() - started, flush=True)
 
 

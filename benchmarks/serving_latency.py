@@ -1,11 +1,11 @@
 """How long an answer takes: the exported SavedModel beside OpenVINO and ONNX Runtime.
 
-Exports four ResNeXt-50 of the `paper` recipe (random weights, BeginNet made to use all paths) at
-224 and at 96 pixels, and times, one call of each after the other in every round: one network,
-routed and all paths through `tf.saved_model.load` and through TensorFlow's C library (a server's
-way to load and run), one network in OpenVINO and in ONNX Runtime (float32, from the same weights;
-the largest difference of the answers is printed). Every runtime has its own process and the same
-number of threads. The peers live in a Python of their own, see `make bench`.
+Exports four ResNeXt-50 of the `paper` recipe (random weights, a BeginNet that uses all paths) at
+224 and at 96 pixels. Each round times one call of each of these: one network, routed and all paths
+through `tf.saved_model.load` and through TensorFlow's C library, which loads and runs a model as a
+server does; one network in OpenVINO and in ONNX Runtime (float32, from the same weights; the
+largest difference of the answers is printed). Every runtime has its own process and the same number
+of threads. The peers need their own Python, see `make bench`.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from fer_tf.training.recipes import paper
 from fer_tf.training.train import build_network
 
 THREADS = 2
-TOLERANCE = 1e-4  # Of the peers' logits, which are of the order of 1.
+TOLERANCE = 1e-4  # In the peers' logits, whose order of magnitude is 1.
 HERE = Path(__file__).resolve().parent
 SIGNATURES = {"routed": "serving_default", "all_paths": "all_paths"}
 GOALS = (
@@ -47,7 +47,7 @@ GOALS = (
     ("one network / ONNX Runtime", ("tensorflow", "one"), ("onnxruntime", "one"), {}, None),
     ("C API / tf.saved_model, routed", ("c_api", "routed"), ("tensorflow", "routed"), {}, None),
 )
-"""Name, numerator, denominator, goals of single batch sizes, goal of the others."""
+"""Name, numerator, denominator, goals of single batch sizes, goal of the other sizes."""
 
 
 class Worker:
@@ -69,20 +69,20 @@ class Worker:
         self.version = self._line().removeprefix("ready ")
 
     def seconds(self, name, batch):
-        """How long one answer of a model takes."""
+        """Seconds of one call of a model."""
         self.process.stdin.write(f"{name} {batch}\n")
         self.process.stdin.flush()
         return float(self._line())
 
     def stop(self):
-        """Ends the process."""
+        """End the process."""
         self.process.stdin.close()
         self.process.wait()
 
     def _line(self):
         line = self.process.stdout.readline().strip()
         if not line:
-            sys.exit(f"The worker of {self.runtime} ended; what it printed stands above.")
+            sys.exit(f"The worker of {self.runtime} ended; see its output above.")
         return line
 
 
@@ -115,7 +115,7 @@ def main():
 
 
 def measure(folder, size, batches, rounds, arguments):
-    """Exports networks of one size and times them; see the file's first lines."""
+    """Export networks of one size and time them."""
     images = np.stack([draw_face(i, i % len(EXPRESSIONS), 0) for i in range(max(batches))])
     images = images.reshape(-1, 48, 48, 1)
     np.save(folder / "images.npy", images)
@@ -146,7 +146,7 @@ def measure(folder, size, batches, rounds, arguments):
             for worker in workers:
                 for name in worker.names:
                     seconds = worker.seconds(name, batch)
-                    if turn:  # The first call builds what later ones reuse.
+                    if turn:  # The first call builds the graph that later calls reuse.
                         times[worker.runtime, name, batch].append(seconds)
     for worker in workers:
         worker.stop()
@@ -176,16 +176,16 @@ def measure(folder, size, batches, rounds, arguments):
 
 
 def write_models(folder, size, images, precision):
-    """Writes the networks in every form that is measured; returns BeginNet as it was built."""
+    """Write the networks in every form that is measured; return BeginNet as it was built."""
     recipe = dataclasses.replace(paper(), image_size=size)
     networks = {name: build_network(name, recipe, "eyes") for name in MULTI_NETWORK}
     for seed, network in enumerate(networks.values()):
         randomise(network, seed)
-    begin, logits = networks["begin"], networks["begin"].get_layer("logits")
-    answers = begin(images, training=False).numpy()
-    kernel, bias = logits.get_weights()
-    mean, deviation = answers.mean(0), answers.std(0)
-    logits.set_weights([kernel / deviation, (bias - mean) / deviation])  # All paths are taken.
+    begin, layer = networks["begin"], networks["begin"].get_layer("logits")
+    logits = begin(images, training=False).numpy()
+    kernel, bias = layer.get_weights()
+    mean, deviation = logits.mean(0), logits.std(0)
+    layer.set_weights([kernel / deviation, (bias - mean) / deviation])  # All paths are taken.
 
     export(networks, "eyes", folder / "all", ExportOptions(precision))
     for name, one_precision in (("one", precision), ("one_float32", "float32")):
@@ -200,7 +200,7 @@ def write_models(folder, size, images, precision):
 
 
 def save_weights(folded, recipe, path):
-    """For `onnx_network.py`."""
+    """Write the weights for `onnx_network.py`."""
     attention = folded.get_layer("attention")
     inner = (attention.down_1, attention.down_2, attention.project)
     named = {f"attention/{layer.name}": layer for layer in inner}
@@ -215,7 +215,7 @@ def save_weights(folded, recipe, path):
 
 
 def randomise(network, seed):
-    """Values such as training leaves behind; fresh ones would make every block the identity."""
+    """Give a network weights as after training; initial ones make every block the identity."""
     random = np.random.default_rng(seed)
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -232,14 +232,14 @@ def randomise(network, seed):
 
 
 def described(folder, signature):
-    """What a worker needs to know of a signature; tensors by their names in the graph."""
+    """A signature for a worker, with the names of its tensors in the graph."""
     graph = loader_impl.parse_saved_model(str(folder)).meta_graphs[0]
-    found = graph.signature_def[signature]
+    definition = graph.signature_def[signature]
     return {
         "path": str(folder),
         "signature": signature,
-        "input": found.inputs["image"].name,
-        "outputs": [tensor.name for tensor in found.outputs.values()],
+        "input": definition.inputs["image"].name,
+        "outputs": [tensor.name for tensor in definition.outputs.values()],
     }
 
 

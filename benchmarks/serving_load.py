@@ -4,8 +4,8 @@
     python benchmarks/serving_load.py --url http://host:8501 --grpc host:8500 --name concat_db
 
 Without --url it starts the tests' stand-in for TensorFlow Serving in a process of its own. The
-times and the memory are then those of a Python program and say nothing about TensorFlow Serving;
-what the run shows is that the model answers 32 clients at once rightly, whatever others send.
+times and the memory are then those of a Python program, not of TensorFlow Serving. The run shows
+that 32 clients at once get right answers, whatever requests others send.
 Needs requirements-dev.txt.
 """
 
@@ -39,18 +39,18 @@ from fer_tf.provenance import provenance
 
 ROOT = Path(__file__).resolve().parent.parent
 FACES = 28
-TOLERANCE = 1e-5  # Of a probability: batches of other sizes may be added in another order.
-GROWTH = 0.05  # Of the server's memory in the last three quarters of the run.
+TOLERANCE = 1e-5  # In a probability: batches of other sizes may be added in another order.
+GROWTH = 0.05  # Largest growth of the server's memory in the last three quarters of the run.
 
 FAILURES = (OSError, http.client.HTTPException, ValueError, KeyError, TypeError)
-"""Of a client, which count as wrong answers: also what comes without the fields expected."""
+"""Errors of a client that count as wrong answers, also those of answers that lack a field."""
 
 Kind = collections.namedtuple("Kind", "name api body signature faces")
-"""One request: `api` is REST or gRPC, `faces` the places of its faces, None where it is bad."""
+"""A kind of request: `api` is REST or gRPC, `faces` the indices of its faces, None if it is bad."""
 
 
 def requests(name):
-    """All requests: each kind over all faces, as bytes or protos made beforehand."""
+    """The good and the bad requests, encoded as bytes or protos before the run."""
     faces = np.stack([draw_face(i, i % len(EXPRESSIONS), 0) for i in range(FACES)])
     files = [cv2.imencode(".png", face)[1].tobytes() for face in faces]
     b64 = [{"b64": base64.b64encode(file).decode()} for file in files]
@@ -70,17 +70,17 @@ def requests(name):
     images = faces[..., np.newaxis]
     good = []
     for i in range(FACES):
-        some = [(i + k) % FACES for k in range(4)]
+        four = [(i + k) % FACES for k in range(4)]
         row = {"instances": images[[i]].tolist()}
-        of_all = row | {"signature_name": "all_paths"}
-        encoded = {"signature_name": "serving_bytes", "instances": [b64[k] for k in some]}
+        all_paths = row | {"signature_name": "all_paths"}
+        encoded = {"signature_name": "serving_bytes", "instances": [b64[k] for k in four]}
         example = {"signature_name": "classify", "examples": [{"image/encoded": b64[i]}]}
         good += [
             rest("serving_default, 1 face", row, places=[i]),
-            rest("serving_bytes, 4 faces", encoded, "serving_bytes", some),
-            rest("all_paths, 1 face", of_all, "all_paths", [i]),
+            rest("serving_bytes, 4 faces", encoded, "serving_bytes", four),
+            rest("all_paths, 1 face", all_paths, "all_paths", [i]),
             rest("classify, 1 face", example, "classify", [i], f"{path}:classify"),
-            remote("serving_default, 4 faces", "serving_default", images[some], some),
+            remote("serving_default, 4 faces", "serving_default", images[four], four),
             remote("serving_bytes, 1 face", "serving_bytes", [files[i]], [i]),
         ]
     uri = {"b64": "data:image/png;base64," + b64[0]["b64"]}
@@ -101,7 +101,7 @@ def requests(name):
 
 
 class Client:
-    """One client with connections of its own."""
+    """A client with its own connections."""
 
     def __init__(self, url, address):
         self.host, self.http = urllib.parse.urlsplit(url).netloc, None
@@ -109,7 +109,7 @@ class Client:
         self.stub = self.channel and prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
 
     def ask(self, kind):
-        """(labels, [N, 7] probabilities) or None for an error that the server itself tells."""
+        """(labels, probabilities [N, 7]), or None for an error that the server reports."""
         if kind.api == "gRPC":
             try:
                 outputs = self.stub.Predict(kind.body, timeout=60).outputs
@@ -137,35 +137,41 @@ class Client:
 def is_right(kind, answer, expected):
     if kind.faces is None or answer is None:
         return kind.faces is None and answer is None
-    labels, values = expected[kind.signature == "all_paths"]
+    labels, values = expected["all_paths" if kind.signature == "all_paths" else "serving_default"]
     return answer[0] == [labels[i] for i in kind.faces] and np.allclose(
         answer[1], values[kind.faces], rtol=0, atol=TOLERANCE
     )
 
 
 def expect(client, good, folder):
-    """(labels, probabilities) of all faces, routed and over all paths.
+    """Signature -> (labels, probabilities) of all faces.
 
-    From the SavedModel, loaded here, or else from the server before it is under load.
+    The answers come from the SavedModel or, without its folder, from the server before the load.
     """
+    expected = dict.fromkeys(("serving_default", "all_paths"))
     if folder:
         model = tf.saved_model.load(folder)
         faces = np.stack([draw_face(i, i % len(EXPRESSIONS), 0) for i in range(FACES)])
-        found = []
-        for signature in ("serving_default", "all_paths"):
+        for signature in expected:
             answer = model.signatures[signature](image=tf.constant(faces[..., np.newaxis]))
             labels = [label.decode() for label in answer["label"].numpy()]
-            found.append((labels, answer["probabilities"].numpy()))
-        return found
-    found = []
-    for name in ("REST serving_default, 1 face", "REST all_paths, 1 face"):
+            expected[signature] = labels, answer["probabilities"].numpy()
+        return expected
+    for signature in expected:
+        name = f"REST {signature}, 1 face"
         answers = [client.ask(kind) for kind in good if kind.name == name]
-        found.append(([a[0][0] for a in answers], np.concatenate([a[1] for a in answers])))
-    return found
+        labels = [names[0] for names, _ in answers]
+        expected[signature] = labels, np.concatenate([values for _, values in answers])
+    return expected
 
 
 def run(url, address, kinds, expected, clients, seconds, process):
-    """Name -> seconds of each request; the wrong answers; (time, bytes) of the server's memory."""
+    """Run the clients.
+
+    Returns:
+        Name of the kind -> seconds of each request; the wrong answers; pairs of the time and the
+        server's memory in bytes.
+    """
     times, wrong, memory = collections.defaultdict(list), [], []
     end = time.monotonic() + seconds
 
@@ -210,7 +216,7 @@ def main():
     if not options.url and not options.models:
         parser.error("give --models for the stand-in, or --url of a running server")
     url, address, server, started = options.url, options.grpc, options.pid, None
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # So that the stand-in ends, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # The stand-in ends with this program.
     if not url:
         print("Starting the stand-in", file=sys.stderr)
         command = [sys.executable, "-m", "tests.stand_in_server", options.models.resolve()]
@@ -234,15 +240,16 @@ def measure(options, url, address, server):
     with urllib.request.urlopen(f"{url}/v1/models/{options.name}/metadata") as response:
         version = json.load(response)["model_spec"]["version"]
     good, bad = requests(options.name)
-    kinds = [
-        kind for kind in good + bad * (len(good) // 3 // len(bad)) if address or kind.api == "REST"
-    ]  # a quarter of them bad
+    a_quarter_bad = good + bad * (len(good) // 3 // len(bad))
+    kinds = [kind for kind in a_quarter_bad if address or kind.api == "REST"]
     folder = options.models and options.models / options.name / version
     expected = expect(Client(url, address), good, folder)
     process = server and psutil.Process(server)
     client = Client(url, address)
     for kind in {kind.name: kind for kind in kinds}.values():
-        client.ask(kind)  # The first request of each kind prepares the graph: not while measured.
+        client.ask(
+            kind
+        )  # The first request of each kind prepares the graph, which is not measured.
     print(f"{options.clients} clients for {options.seconds:g} s at {url}", file=sys.stderr)
     times, wrong, memory = run(
         url, address, kinds, expected, options.clients, options.seconds, process

@@ -2,13 +2,14 @@
 
 Exports networks of random weights, whose answers spread over all paths, loads them through
 TensorFlow's C library as a server does, and sends to each signature one face on each path, twice.
-Measured is CPU time, because the machine may do other work. Without warm-up requests a user waits
-for what is called "first" here.
+The unit is CPU time, because the machine may do other work. Without warm-up requests a user waits
+for the answers called "first".
 """
 
 import argparse
 import json
 import os
+import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -25,9 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 from fer_tf.data.sources.drawn import draw_face
-from fer_tf.export.c_api import Model, find_library, tensor_names
 from fer_tf.export.signatures import export, export_any_occlusion
-from fer_tf.export.warmup import _request, _signatures
+from fer_tf.export.warmup import _SIGNATURES, _request
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK
 from fer_tf.models.expression_net import LOGITS
 from fer_tf.models.networks import OCCLUSION_NET
@@ -36,6 +36,9 @@ from fer_tf.occlusion.occlude import visible_pixels
 from fer_tf.provenance import provenance
 from fer_tf.training.recipes import RECOGNISER, get_recipe
 from fer_tf.training.train import build_network
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tests.c_api import Model, find_library, tensor_names  # noqa: E402
 
 MODELS = {"concat_db, quick": "quick", "any_occlusion, quick": "quick", "concat_db, paper": "paper"}
 """Name -> recipe."""
@@ -51,7 +54,7 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             version = Path(folder) / "1"
             build(name, get_recipe(recipe), version)
-            faces = faces_by_way(version)
+            faces = faces_by_route(version)
             # oneDNN keeps what it prepared for as long as a process lives.
             with ProcessPoolExecutor(1, get_context("spawn")) as process:
                 measured = process.submit(measure, version, faces).result()
@@ -84,29 +87,30 @@ def multi_network(recipe, kind):
 
 
 def spread(network, faces):
-    """Gives a network a last layer by whose logits faces are of all classes."""
-    answers, logits = network(faces, training=False).numpy(), network.get_layer(LOGITS)
-    kernel, bias = logits.get_weights()
-    scale = answers.std(0) / 3
-    logits.set_weights([kernel / scale, (bias - answers.mean(0)) / scale])
+    """Rescale a network's last layer so that it recognises every class in some of the faces."""
+    logits, layer = network(faces, training=False).numpy(), network.get_layer(LOGITS)
+    kernel, bias = layer.get_weights()
+    scale = logits.std(0) / 3
+    layer.set_weights([kernel / scale, (bias - logits.mean(0)) / scale])
 
 
-def faces_by_way(version):
-    """A drawn face for each way through a model: uint8 [W, 48, 48, 1]."""
+def faces_by_route(version):
+    """A drawn face for each route through a model: uint8 [W, 48, 48, 1]."""
     answer = tf.saved_model.load(version).signatures["serving_default"]
     faces = np.concatenate([drawn_faces(kind) for kind in RECOGNISED])
-    said = answer(image=tf.constant(faces))
-    ways = [said[name].numpy().astype(str) for name in ("occlusion", "path") if name in said]
-    _, rows = np.unique([" ".join(way) for way in zip(*ways, strict=True)], return_index=True)
+    outputs = answer(image=tf.constant(faces))
+    parts = [outputs[name].numpy().astype(str) for name in ("occlusion", "path") if name in outputs]
+    _, rows = np.unique([" ".join(route) for route in zip(*parts, strict=True)], return_index=True)
     return faces[rows]
 
 
 def measure(version, faces):
-    """Seconds of loading, and for each signature of its answers; in a process of its own."""
+    """CPU seconds of loading, and of the answers of each signature; run in a new process."""
     begun = process_time()
     model = Model(find_library(), version)
-    load, names, signatures = process_time() - begun, tensor_names(version), {}
-    for signature in _signatures(version):
+    load = process_time() - begun
+    names, signatures = tensor_names(version), {}
+    for signature in filter(names.__contains__, _SIGNATURES):
         tensors = names[signature]
         times = [[], []]
         for seconds in times:
@@ -126,16 +130,16 @@ def measure(version, faces):
 
 
 def show(models):
-    table = Table("model", "signature", "first, s", "first on other paths, ms", "again, ms")
+    rows = Table("model", "signature", "first, s", "first on other paths, ms", "again, ms")
     for model in models:
         for signature, times in model["signatures"].items():
             others, again = (
                 f"{1000 * np.median(times[key]):.0f} (at most {1000 * max(times[key]):.0f})"
                 for key in ("first_on_other_paths", "again")
             )
-            table.add_row(model["model"], signature, f"{times['first']:.1f}", others, again)
-        table.add_row(model["model"], "load", f"{model['load']:.1f}")
-    Console().print(table)
+            rows.add_row(model["model"], signature, f"{times['first']:.1f}", others, again)
+        rows.add_row(model["model"], "load", f"{model['load']:.1f}")
+    Console().print(rows)
 
 
 if __name__ == "__main__":

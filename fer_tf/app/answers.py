@@ -1,7 +1,7 @@
-"""What the page says of a picture: every face as it is, and one with each mask."""
+"""The page's answers for a picture: for every face as it is, and for one with each mask."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -11,19 +11,20 @@ from fer_tf.app.models import Models
 from fer_tf.errors import UserError
 from fer_tf.faces.face import Square, decode_picture
 from fer_tf.faces.pictures import Picture
-from fer_tf.inference.predict import Prediction, faces_of, prediction_of
+from fer_tf.inference.predict import faces_of
+from fer_tf.inference.prediction import Prediction
 from fer_tf.occlusion.eyes import find_eyes
 from fer_tf.occlusion.kinds import OCCLUSIONS
 from fer_tf.occlusion.occlude import occlude
 
 MOST_BYTES = 20 * 2**20
-"""Of a picture file."""
+"""Size of a picture file."""
 
-MOST_FACES = 64
-"""The largest ones of a picture are answered."""
+FACES_SHOWN = 64
+"""Faces of a picture that are answered, the largest ones."""
 
 SHOWN_SIDE = 960
-"""Pixels of the longer side at which a picture is kept and shown."""
+"""Pixels of the longer side of a picture that is kept and shown."""
 
 NONE = "none"
 _TITLES = ("upper half covered", "lower half covered", "eyes covered")
@@ -32,11 +33,11 @@ MASKS = {NONE: "as it is", **dict(zip(OCCLUSIONS, _TITLES, strict=True))}
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A picture in which the faces were found.
+class PictureWithFaces:
+    """A picture and the faces that were found in it.
 
     Attributes:
-        name: of the file.
+        name: the file's.
         image: uint8 [H, W, 3], BGR, at most `SHOWN_SIDE` long.
         faces: pairs of a square in `image`, None where no face was found, and uint8 [48, 48].
     """
@@ -48,30 +49,28 @@ class Seen:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says of a face that is covered in one way.
+    """What a model answers for a face that is covered by one mask.
 
     Attributes:
         mask: a key of `MASKS`.
-        face: uint8 [48, 48], as the model is asked.
-        prediction: of it.
-        attention: float [48, 48], what the subnet on the path looks at, where the model tells it.
+        face: uint8 [48, 48], as the model gets it.
+        prediction: the answer.
     """
 
     mask: str
     face: np.ndarray
     prediction: Prediction
-    attention: np.ndarray | None = None
 
 
-def look_at(data: bytes, name: str) -> Seen:
-    """Finds the faces in a picture file.
+def look_at(data: bytes, name: str) -> PictureWithFaces:
+    """Find the faces in a picture file.
 
     Args:
-        data: the file.
-        name: what messages call it.
+        data: the file's bytes.
+        name: the file's name in messages.
 
     Raises:
-        UserError: it is too large or no picture, see `fer_tf.faces.face.decode_picture`.
+        UserError: if it is too large or no picture, see `fer_tf.faces.face.decode_picture`.
     """
     if len(data) > MOST_BYTES:
         raise UserError(
@@ -79,15 +78,16 @@ def look_at(data: bytes, name: str) -> Seen:
             "choose a smaller picture."
         )
     image = decode_picture(data, name)
-    faces = faces_of(Picture(name, image))[:MOST_FACES]
+    faces = faces_of(Picture(name, image))[:FACES_SHOWN]
     scale = min(1, SHOWN_SIDE / max(image.shape[:2]))
     size = [max(1, round(scale * length)) for length in image.shape[1::-1]]
     shown = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return Seen(name, shown, [(square and _scaled(square, scale), face) for square, face in faces])
+    scaled = [(square and _scaled(square, scale), face) for square, face in faces]
+    return PictureWithFaces(name, shown, scaled)
 
 
-def read_upload(path: Path) -> Seen:
-    """Finds the faces in an uploaded file, which is removed whatever comes of it."""
+def read_upload(path: Path) -> PictureWithFaces:
+    """Find the faces in an uploaded file, which is removed in any case."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -98,46 +98,47 @@ def read_upload(path: Path) -> Seen:
 
 
 def answer(
-    models: Models, name: str, seen: Seen, chosen: int
+    models: Models, name: str, picture: PictureWithFaces, chosen: int
 ) -> tuple[list[Prediction], list[Answer]]:
-    """Asks a model about all faces of a picture and about one of them with each mask.
+    """Ask a model about all faces of a picture and about one of them with each mask.
 
     Args:
-        models: whom to ask.
-        name: of the model.
-        seen: the picture.
+        models: the models that the page offers.
+        name: the model's.
+        picture: the picture.
         chosen: number of the face that is covered, from 0.
 
     Returns:
         A prediction for each face as it is; an answer for each of `MASKS`.
 
     Raises:
-        UserError: the model or the server is not there any more.
+        UserError: if the model or the server is not there any more.
     """
-    covers = models.occlusion(name)
-    asked = [(NONE, square, face) for square, face in seen.faces]
-    asked += [(mask, *seen.faces[chosen]) for mask in MASKS]
-    images = np.stack([covered(face, (mask, covers)) for mask, _, face in asked])
-    rows = models.answer(name, images)
+    trained_without = models.occlusion(name)
+    faces = [(NONE, square, face) for square, face in picture.faces]
+    faces += [(mask, *picture.faces[chosen]) for mask in MASKS]
+    images = np.stack([covered(face, (mask, trained_without)) for mask, _, face in faces])
+    outputs = models.answer(name, images)
     predictions = [
-        prediction_of(rows, row, seen.name, square) for row, (_, square, _) in enumerate(asked)
+        outputs.prediction(row, picture.name, square) for row, (_, square, _) in enumerate(faces)
     ]
-    count = len(seen.faces)
-    maps = models.attention(name, images[count:])
-    answers = []
-    for number, mask in enumerate(MASKS):
-        row = count + number
-        attention = None if maps is None else maps[number]
-        answers.append(Answer(mask, images[row], predictions[row], attention))
-    return predictions[:count], answers
+    count = len(picture.faces)
+    attention = models.attention(name, images[count:])
+    if attention is None:
+        attention = [None] * len(MASKS)
+    masked = zip(MASKS, images[count:], predictions[count:], attention, strict=True)
+    return predictions[:count], [
+        Answer(mask, image, replace(prediction, attention=attention_map))
+        for mask, image, prediction, attention_map in masked
+    ]
 
 
 def covered(face: np.ndarray, masks: Sequence[str]) -> np.ndarray:
-    """A face under several masks, the eyes looked for before the first covers them.
+    """A face under several masks; eyes are searched for before any mask covers them.
 
     Args:
         face: uint8 [48, 48].
-        masks: what is no occlusion covers nothing.
+        masks: kinds of occlusion; any other word covers nothing.
     """
     boxes = find_eyes(face)[0] if "eyes" in masks else None
     for mask in masks:

@@ -14,7 +14,7 @@ from fer_tf.occlusion.eye_regressor import load_prior
 from fer_tf.occlusion.occluders.photo import OCCLUDERS
 
 COVERED = {"mask": "white", "headset": "black", "sunglasses": "black"}
-"""What is drawn over the face -> its shade."""
+"""Object that is drawn over the face -> its shade."""
 
 
 def example_pictures() -> dict[str, np.ndarray]:
@@ -42,10 +42,10 @@ def drawn_examples() -> dict[str, np.ndarray]:
 
 
 def cover(image: np.ndarray, occluder: str, shade: str) -> np.ndarray:
-    """Draws something over the largest face of a picture.
+    """Draw an object over the largest face of a picture.
 
     Args:
-        image: uint8 [H, W, 3], BGR; stays as it is.
+        image: uint8 [H, W, 3], BGR; is not changed.
         occluder: a key of `fer_tf.occlusion.occluders.photo.OCCLUDERS`.
         shade: one of its shades.
 
@@ -66,7 +66,7 @@ def cover(image: np.ndarray, occluder: str, shade: str) -> np.ndarray:
 
 
 def write_examples(folder: Path) -> list[Path]:
-    """Writes `example_pictures` as PNG files into a folder, which is made where it is missing."""
+    """Write `example_pictures` as PNG files into a folder, which is created where it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, picture in example_pictures().items():

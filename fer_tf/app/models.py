@@ -1,4 +1,4 @@
-"""Whom the page asks: the combined models of a folder, or a running TensorFlow Serving."""
+"""The models that answer on the page: those of a folder, or of a running TensorFlow Serving."""
 
 import functools
 from pathlib import Path
@@ -12,6 +12,7 @@ from fer_tf.export.contract import ATTENTION
 from fer_tf.export.model_card import accuracy_sentence, sources_of
 from fer_tf.export.model_store import newest_versions
 from fer_tf.inference.predict import ExpressionModel
+from fer_tf.inference.prediction import ModelOutputs
 from fer_tf.inference.remote import ask
 from fer_tf.occlusion.kinds import ANY_OCCLUSION, DATABASES
 from fer_tf.records.manifest import read_manifest
@@ -21,51 +22,48 @@ TRAINED_ON_DRAWN = "Trained on drawn faces: its answers say nothing about real o
 
 
 class Models(Protocol):
-    """Models that can be asked."""
+    """Models that answer on the page."""
 
     def names(self) -> list[str]:
-        """Those there are, at least one.
+        """The models' names, at least one.
 
         Raises:
-            UserError: there is none, saying how one is made.
+            UserError: if there is no model; the message names the command that makes one.
         """
 
     def describe(self, name: str) -> list[str]:
-        """What a model was trained on, as sentences."""
+        """Sentences on what a model was trained on and how good it is."""
 
     def occlusion(self, name: str) -> str:
-        """What a model was trained to do without: "upper", "lower", "eyes"; else another word."""
+        """The part that was covered in training: "upper", "lower", "eyes"; else another word."""
 
-    def answer(self, name: str, faces: np.ndarray) -> dict:
-        """What a model says of faces.
+    def answer(self, name: str, faces: np.ndarray) -> ModelOutputs:
+        """The outputs of a model's signature serving_default.
 
         Args:
-            name: of `names`.
-            faces: uint8 [N, 48, 48], N at least 1, covered already as the model wants them.
-
-        Returns:
-            The outputs of the signature serving_default, N rows each.
+            name: one of `names`.
+            faces: uint8 [N, 48, 48], N at least 1, covered already as in the model's training.
         """
 
     def attention(self, name: str, faces: np.ndarray) -> np.ndarray | None:
         """What the subnet on each face's path looks at.
 
         Args:
-            name: of `names`.
+            name: one of `names`.
             faces: as `answer` takes them.
 
         Returns:
-            float [N, 48, 48], see `fer_tf.inference.predict.Prediction`; None where the model does
-            not tell.
+            float [N, 48, 48], see `fer_tf.inference.prediction.Prediction`; None where the model
+            has no signature `attention`.
         """
 
 
 class LocalModels:
-    """The newest version of each model, loaded when it is first asked.
+    """The newest version of each model in a folder, loaded for the first answer.
 
     Args:
-        folder: holds `<name>/<integer version>/`; beside those there is the model that comes with
-            the program, see `newest_versions`.
+        folder: contains `<name>/<integer version>/`; see `newest_versions` for the model that comes
+            with the program.
     """
 
     def __init__(self, folder: Path):
@@ -74,67 +72,63 @@ class LocalModels:
 
     def names(self) -> list[str]:
         """See `Models`."""
-        there = newest_versions(self._folder)
-        if not there:
+        names = newest_versions(self._folder)
+        if not names:
             raise UserError(
                 f"{self._folder} holds no model; `make demo` makes one of drawn faces, which "
                 "--models-dir build/demo/saved_models shows, and `python cli.py train all` one of "
                 "your own."
             )
-        return sorted(there, key=lambda name: (name != ANY_OCCLUSION, name not in DATABASES))
+        return sorted(names, key=lambda name: (name != ANY_OCCLUSION, name not in DATABASES))
 
     def describe(self, name: str) -> list[str]:
         """See `Models`."""
         version = self._newest(name)
-        made = read_manifest(version)
+        manifest = read_manifest(version)
         sentences = [
-            f"{name}, version {version.name}: trained on {', '.join(made.trained_on)} with "
-            f"recipe {made.recipe}."
+            f"{name}, version {version.name}: trained on {', '.join(manifest.trained_on)} with "
+            f"recipe {manifest.recipe}."
         ]
-        if DRAWN in sources_of(made.config):
+        if DRAWN in sources_of(manifest.config):
             sentences.append(TRAINED_ON_DRAWN)
-        if measured := accuracy_sentence(made):
-            sentences.append(measured)
+        if accuracy := accuracy_sentence(manifest):
+            sentences.append(accuracy)
         return sentences
 
     def occlusion(self, name: str) -> str:
         """See `Models`."""
         return read_manifest(self._newest(name)).occlusion
 
-    def answer(self, name: str, faces: np.ndarray) -> dict:
+    def answer(self, name: str, faces: np.ndarray) -> ModelOutputs:
         """See `Models`."""
-        return self._load(self._newest(name)).answer_covered(faces)
+        return self._load(self._newest(name)).answer(faces)
 
     def attention(self, name: str, faces: np.ndarray) -> np.ndarray | None:
         """See `Models`."""
-        return self._load(self._newest(name)).attention_covered(faces)
+        return self._load(self._newest(name)).attention(faces)
 
     def _newest(self, name):
-        there = newest_versions(self._folder)
-        if name not in there:
+        versions = newest_versions(self._folder)
+        if name not in versions:
             raise UserError(f"{self._folder} holds no {name} any more; load the page again.")
-        return there[name]
+        return versions[name]
 
 
 class ServedModels:
-    """The models that a server has under our names.
-
-    Args:
-        server: whom to ask.
-    """
+    """The models that a server has under the names of this program's models."""
 
     def __init__(self, server: Server):
         self._server = server
 
     def names(self) -> list[str]:
         """See `Models`."""
-        there = self._server.find_models()
-        if not there:
+        names = self._server.find_models()
+        if not names:
             raise UserError(
                 f"{self._server.url} serves none of {ANY_OCCLUSION}, {', '.join(DATABASES)}; "
                 "`python cli.py serve-config` prints the command that starts a server with them."
             )
-        return there
+        return names
 
     def describe(self, name: str) -> list[str]:
         """See `Models`."""
@@ -145,17 +139,17 @@ class ServedModels:
         ]
 
     def occlusion(self, name: str) -> str:
-        """See `Models`; by the name, because a server does not tell."""
+        """See `Models`; by the name, because a server does not report it."""
         return DATABASES.get(name, "any")
 
-    def answer(self, name: str, faces: np.ndarray) -> dict:
+    def answer(self, name: str, faces: np.ndarray) -> ModelOutputs:
         """See `Models`."""
-        return ask(self._server, model_path(name, None), "serving_default", faces)
+        return ModelOutputs(**ask(self._server, model_path(name, None), "serving_default", faces))
 
     def attention(self, name: str, faces: np.ndarray) -> np.ndarray | None:
         """See `Models`."""
         try:
-            told = ask(self._server, model_path(name, None), ATTENTION, faces)
+            outputs = ask(self._server, model_path(name, None), ATTENTION, faces)
         except SignatureMissing:
             return None
-        return np.array(told[ATTENTION], np.float32)
+        return np.array(outputs[ATTENTION], np.float32)

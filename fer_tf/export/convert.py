@@ -1,8 +1,8 @@
 """Converts the all-paths form of a served model for runtimes other than TensorFlow.
 
-The routed form is left to TensorFlow: it partitions the batch, which other formats lack. A
-converted model takes `image` uint8 [N, 48, 48, 1] and returns what the signature `all_paths` does,
-by the same names. The packages are extras: `pip install -e ".[formats]"`.
+The routed form partitions the batch, which other formats cannot do. A converted model takes `image`
+uint8 [N, 48, 48, 1] and has the outputs of the signature `all_paths`, by the same names. The
+packages are extras: `pip install -e ".[formats]"`.
 """
 
 import os
@@ -17,7 +17,7 @@ from fer_tf.export.model_store import load_version, plain_path
 from fer_tf.faces.face import FACE_SIZE
 
 SUFFIXES = {"onnx": ".onnx", "litert": ".tflite", "openvino": ".xml"}
-"""Format -> ending of its file; OpenVINO's weights stand beside in a `.bin`."""
+"""Format -> suffix of its file; OpenVINO writes the weights beside it, in a `.bin`."""
 
 _PACKAGES = {"onnx": ("tf2onnx", "onnxruntime"), "litert": (), "openvino": ("openvino",)}
 
@@ -26,7 +26,7 @@ TOLERANCE = 1e-5
 
 
 def convert(version: Path, kind: str) -> Path:
-    """Writes a version in another format beside its folder, e.g. `saved_models/concat_db/1.onnx`.
+    """Write a version in another format beside its folder, e.g. `saved_models/concat_db/1.onnx`.
 
     Args:
         version: the SavedModel's folder.
@@ -45,12 +45,12 @@ def convert(version: Path, kind: str) -> Path:
         "litert": (_write_litert, _load_litert),
         "openvino": (_write_openvino, _load_openvino),
     }[kind]
-    loaded = load_version(version)  # Holds the weights while it is held.
+    loaded = load_version(version)  # The signatures alone do not keep the weights alive.
     with tempfile.TemporaryDirectory(dir=version.parent, prefix="writing-") as folder:
         file = Path(folder) / f"{version.name}{SUFFIXES[kind]}"
         try:
             write(version, loaded, file)
-        except Exception as error:  # Each library has exceptions of its own.
+        except Exception as error:  # Each library raises its own exceptions.
             reason = str(error).strip().split("\n")[0]
             raise UserError(f"{version} cannot be converted to {kind}: {reason}") from error
         _compare(loaded.signatures["all_paths"], load(file), kind)
@@ -60,10 +60,10 @@ def convert(version: Path, kind: str) -> Path:
 
 
 def check_format(kind: str) -> None:
-    """Refuses a format that is unknown or whose packages are missing, before any work.
+    """Refuse a format before any work.
 
     Raises:
-        UserError: if it is one of these.
+        UserError: if the format is unknown or its packages are not installed.
     """
     if kind not in SUFFIXES:
         raise UserError(f"No format is named {kind!r}; choose {', '.join(SUFFIXES)}.")
@@ -77,7 +77,7 @@ def check_format(kind: str) -> None:
 
 
 def _compare(signature, run, kind):
-    """Refuses a function of images whose answers, a dict, are not those of the signature."""
+    """Refuse a function of images whose outputs, a dict, differ from the signature's."""
     import tensorflow as tf
 
     random = np.random.default_rng(0)
@@ -85,12 +85,12 @@ def _compare(signature, run, kind):
         images = random.integers(0, 256, (count, FACE_SIZE, FACE_SIZE, 1), dtype=np.uint8)
         answer = run(images)
         for name, expected in signature(image=tf.constant(images)).items():
-            found, expected = np.asarray(answer[name]), expected.numpy()
+            output, expected = np.asarray(answer[name]), expected.numpy()
             if expected.dtype == object:
-                same = [_text(value) for value in found] == [_text(value) for value in expected]
+                same = [_text(value) for value in output] == [_text(value) for value in expected]
             else:
-                same = np.allclose(found, expected, rtol=0, atol=TOLERANCE)
-            if found.shape != expected.shape or not same:
+                same = np.allclose(output, expected, rtol=0, atol=TOLERANCE)
+            if output.shape != expected.shape or not same:
                 raise UserError(
                     f"Converted to {kind} the model returns another {name} than the SavedModel for "
                     f"{count} images; nothing was written. Use the SavedModel."
@@ -150,7 +150,7 @@ def _write_openvino(version, loaded, file):
     import openvino
     import tensorflow as tf
 
-    with tempfile.TemporaryDirectory() as folder:  # It reads the default signature alone.
+    with tempfile.TemporaryDirectory() as folder:  # OpenVINO reads the default signature alone.
         tf.saved_model.save(loaded, folder, signatures=loaded.signatures["all_paths"])
         model = openvino.convert_model(folder)
     openvino.save_model(model, file, compress_to_fp16=False)

@@ -1,23 +1,22 @@
 """Warm-up requests: a server answers them before it takes a version into service.
 
 The first request to each signature costs seconds, in which TensorFlow prepares the graph; with
-these, no user waits for it. One request for each signature is enough: it prepares all paths, and
-the first face on another path takes no longer than the next ones (results/warm_up.json). One
-request that fails keeps the server from loading the version at all, so all are answered here first,
-by TensorFlow's C library, which loads a model as the server does.
+warm-up requests no user waits for that. One request for each signature is enough: it prepares all
+paths, and the first face on another path takes no longer than the next ones (results/warm_up.json).
+One request that fails keeps the server from loading the version at all, so the loaded version
+answers all requests here first.
 """
 
-import contextlib
-import warnings
+import functools
+import re
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from fer_tf.errors import UserError
-from fer_tf.export.c_api import Failed, Model, find_library, tensor_names
 from fer_tf.export.contract import ATTENTION
-from fer_tf.export.model_store import plain_path
+from fer_tf.export.model_store import load_version
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.faces.face import FACE_SIZE
 from fer_tf.occlusion.kinds import RECOGNISED
@@ -26,79 +25,104 @@ from fer_tf.occlusion.occlude import visible_pixels
 WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
 """Where TensorFlow Serving looks for a version's requests."""
 
+_SIGNATURES = ("serving_default", "serving_bytes", "all_paths", "classify", ATTENTION)
 _CANDIDATES, _ROUNDS = 28, 24
 """Images tried at a time and how many times; 672 images of the paper's size take 80 s."""
 
 
 def write_warm_up(version: Path) -> list[str]:
-    """Writes a request for each signature of a SavedModel, and tries each signature and path.
+    """Write a request for each signature of a SavedModel, and try each signature and path.
 
-    The images are drawn: no real face travels with a model. The answers come through the C library;
-    where TensorFlow's wheel brings none (Windows), through its Python, with a warning.
+    The images are drawn: no real face travels with a model. The networks run on the CPU, because
+    a training that ended just now may still use the GPU's memory.
 
     Args:
         version: the SavedModel's folder, not yet published.
 
     Returns:
-        What was tried: paths, e.g. "A", or where the model recognises the occlusion kinds and
-        paths, e.g. "upper A"; all there are: `routes`. One is left out when the model sends none of
-        some hundred images along it, which a network that learnt little may do.
+        The routes that were tried, a part of `routes`. A route is left out when none of some
+        hundred images takes it, as in networks that learnt little.
 
     Raises:
-        UserError: if the model cannot be loaded or answers a request with an error, with numbers
-            that are not finite or with another path than the image's.
+        UserError: if the model cannot be loaded, or answers a request with an error, with numbers
+            that are not finite or with another route than the image's.
     """
     import tensorflow as tf
 
-    with _loaded(version) as run:
-        images = _find_all_images(lambda images: run("serving_default", images))
-        if not images:
+    with tf.device("CPU"):
+        model = load_version(version)
+        try:
+            return _write_requests(version, model.signatures)
+        except tf.errors.OpError as error:
+            reason = re.sub(r"{{.*?}}", "", str(error)).partition("\n\t")[0]
             raise UserError(
-                "The combined model answers drawn faces with no finite probability; nothing was "
-                "published. Train the networks again with --restart."
-            )
-        path = version / WARM_UP
-        path.parent.mkdir(exist_ok=True)
-        with tf.io.TFRecordWriter(str(path)) as out:
-            for signature in _signatures(version):
-                requests = {route: _request(signature, image) for route, image in images.items()}
-                for route, request in requests.items():
-                    _try(request, run, route)
-                out.write(next(iter(requests.values())).SerializeToString())
-    return list(images)
+                f"The combined model cannot answer its warm-up requests "
+                f"({' '.join(reason.split())}); nothing was published. Please report this."
+            ) from error
 
 
 def routes(recognises: bool) -> list[str]:
-    """All ways that a face can take through a model.
+    """All routes that a face can take through a model: paths, or kinds of occlusion with paths.
 
     Args:
         recognises: whether the model recognises the occlusion.
+
+    Returns:
+        e.g. "A"; where the model recognises the occlusion, e.g. "upper A".
     """
     return [f"{kind} {path}" for kind in RECOGNISED for path in PATHS] if recognises else [*PATHS]
 
 
-def _find_all_images(answer):
-    """Way -> an image that takes it, as far as one was found."""
+def _write_requests(version, signatures):
+    """Write and try the requests; return the routes that were tried."""
+    import tensorflow as tf
+
+    images = _images_by_route(
+        lambda images: _answer(signatures["serving_default"], image=tf.constant(images))
+    )
+    if not images:
+        raise UserError(
+            "The combined model answers drawn faces with no finite probability; nothing was "
+            "published. Train the networks again with --restart."
+        )
+    path = version / WARM_UP
+    path.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as out:
+        for signature in filter(signatures.__contains__, _SIGNATURES):
+            requests = {route: _request(signature, image) for route, image in images.items()}
+            for route, request in requests.items():
+                _try(request, signatures, route)
+            out.write(next(iter(requests.values())).SerializeToString())
+    return list(images)
+
+
+def _answer(signature, **inputs):
+    """The outputs of a signature, by name, as arrays."""
+    return {name: tensor.numpy() for name, tensor in signature(**inputs).items()}
+
+
+def _images_by_route(answer):
+    """Route -> an image that takes it; a route that no image takes is missing."""
     face = np.zeros((1, FACE_SIZE, FACE_SIZE, 1), np.uint8)
     if "occlusion" not in answer(face):
         return find_images(lambda images: answer(images)["path_probabilities"])
-    found = {}
+    images = {}
     for kind in RECOGNISED:
+        by_path = find_images(functools.partial(_paths_under, kind, answer), kind)
+        images |= {f"{kind} {path}": image for path, image in by_path.items()}
+    return images
 
-        def probabilities(images, kind=kind):
-            """Of the paths, where another kind is recognised none of them ahead of the others."""
-            said = answer(images)
-            if not np.isfinite(said["path_probabilities"]).all():
-                raise UserError(
-                    f"The networks for {kind} answer drawn faces with no finite probability; "
-                    "nothing was published. Train them again with --restart."
-                )
-            return said["path_probabilities"] * (said["occlusion"] == kind.encode())[:, np.newaxis]
 
-        found |= {
-            f"{kind} {path}": image for path, image in find_images(probabilities, kind).items()
-        }
-    return found
+def _paths_under(kind, answer, images):
+    """Path probabilities of images, 0 where the model recognises another kind of occlusion."""
+    outputs = answer(images)
+    if not np.isfinite(outputs["path_probabilities"]).all():
+        raise UserError(
+            f"The networks for {kind} answer drawn faces with no finite probability; "
+            "nothing was published. Train them again with --restart."
+        )
+    recognised = outputs["occlusion"] == kind.encode()
+    return np.where(recognised[:, np.newaxis], outputs["path_probabilities"], 0)
 
 
 def find_images(path_probabilities, kind: str = "none") -> dict[str, np.ndarray]:
@@ -144,63 +168,6 @@ def _varied(image, count, random):
     return np.stack(varied).clip(0, 255).astype(np.uint8)
 
 
-@contextlib.contextmanager
-def _loaded(version):
-    """A function of a signature and its input that returns the outputs by name."""
-    import tensorflow as tf
-
-    # On the CPU, because whoever trained just now may hold the GPU's memory.
-    config = tf.compat.v1.ConfigProto(device_count={"GPU": 0})
-    library = find_library()
-    load = _through_c
-    if library is None:
-        load = _through_python
-        warnings.warn(
-            "TensorFlow's wheel has no C library here; warm-up requests are answered through its "
-            "Python, not as a server answers them.",
-            stacklevel=2,
-        )
-    names = tensor_names(version)
-    try:
-        with plain_path(version) as path, load(path, config, library) as fetch:
-
-            def run(signature, value):
-                tensors = names[signature]
-                values = fetch(tensors["input"], value, list(tensors["outputs"].values()))
-                return dict(zip(tensors["outputs"], values, strict=True))
-
-            yield run
-    except (Failed, tf.errors.OpError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UserError(
-            f"The combined model cannot answer its warm-up requests ({reason}); nothing was "
-            "published. Please report this."
-        ) from error
-
-
-@contextlib.contextmanager
-def _through_c(version, config, library):
-    model = Model(library, version, config.SerializeToString())
-    with contextlib.closing(model):
-        yield model.run
-
-
-@contextlib.contextmanager
-def _through_python(version, config, _library):
-    import tensorflow as tf
-
-    with contextlib.closing(tf.compat.v1.Session(graph=tf.Graph(), config=config)) as session:
-        with session.graph.as_default():
-            tf.compat.v1.saved_model.loader.load(session, ["serve"], str(version))
-        yield lambda fed, value, fetched: session.run(fetched, {fed: value})
-
-
-def _signatures(version):
-    """Those that a user may ask; of attention where the model has it."""
-    asked = ("serving_default", "serving_bytes", "all_paths", "classify", ATTENTION)
-    return [signature for signature in asked if signature in tensor_names(version)]
-
-
 def _request(signature, image):
     """A `PredictionLog` that asks a signature for one image, uint8 [1, 48, 48, 1]."""
     import tensorflow as tf
@@ -222,14 +189,14 @@ def _request(signature, image):
     return log
 
 
-def _try(log, run, expected):
-    """Answers the request of a `PredictionLog`, whose face is expected to take this way."""
+def _try(log, signatures, expected):
+    """Answer the request of a `PredictionLog`, whose face is expected to take this route."""
     import tensorflow as tf
 
     request = log.predict_log.request
     signature = request.model_spec.signature_name
-    (value,) = request.inputs.values()
-    answer = run(signature, tf.make_ndarray(value))
+    inputs = {name: tf.constant(tf.make_ndarray(proto)) for name, proto in request.inputs.items()}
+    answer = _answer(signatures[signature], **inputs)
     output, shape = {
         "classify": ("scores", [len(EXPRESSIONS)]),
         ATTENTION: ("attention", [FACE_SIZE, FACE_SIZE]),

@@ -1,16 +1,13 @@
-"""Draws what a model says of the faces in a picture into the picture."""
+"""Draws a model's answers for the faces in a picture into the picture."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from fer_tf.expressions import PATHS
+from fer_tf.inference.prediction import Prediction
 from fer_tf.occlusion.kinds import OCCLUSIONS
-
-if TYPE_CHECKING:
-    from fer_tf.inference.predict import Prediction
 
 COLOURS = dict(zip(PATHS, ((80, 200, 80), (60, 60, 230), (230, 160, 40)), strict=True))
 """BGR colour of a box by the path taken: green, red, blue."""
@@ -22,38 +19,33 @@ LEAST_LETTERS, MOST_LETTERS = 11, 40
 """Height of a line of text in pixels."""
 
 MAP_COLOUR = (255, 0, 255)
-"""BGR colour of what a network weighs, magenta: no box and no skin has it."""
+"""BGR colour of the pixels that a network weighs, magenta: no box and no skin has it."""
 
 MAP_SHARE = 0.6
-"""Weight of that colour where it is strongest."""
+"""Weight of `MAP_COLOUR` where it is strongest."""
 
 _COVERED = {"none": "uncovered"} | {kind: f"{kind} covered" for kind in OCCLUSIONS}
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FONT_HEIGHT = 32  # pixels of a line at scale 1
 
 
-def annotate(
-    image: np.ndarray,
-    predictions: "Sequence[Prediction]",
-    maps: Sequence[np.ndarray | None] | None = None,
-) -> np.ndarray:
+def annotate(image: np.ndarray, predictions: Sequence[Prediction]) -> np.ndarray:
     """Draw a box around each face, with its expression, probability, path and recognised occlusion.
 
     Args:
         image: uint8 [H, W, 3], BGR.
-        predictions: of its faces, in any order. Where no face was found the centred square that
-            stands for it is drawn.
-        maps: an attention map for each prediction, or None in its place, which is laid over the
-            face, see `with_attention`; None draws none.
+        predictions: those of its faces, in any order. Where no face was found the centred square
+            gets the box. Attention, where a prediction has it, is laid over the face, see
+            `with_attention`.
 
     Returns:
         A new picture of the same shape.
     """
     picture = image.copy()
-    for number, prediction in enumerate(predictions):
-        if maps is not None and maps[number] is not None:
-            _lay_over(picture, prediction.area(image.shape), maps[number])
-    for prediction in predictions:  # After all maps, so that none hides a text.
+    for prediction in predictions:
+        if prediction.attention is not None:
+            _lay_over(picture, prediction.area(image.shape), prediction.attention)
+    for prediction in predictions:  # After all attention, so that none hides a text.
         _draw(picture, prediction)
     return picture
 
@@ -74,7 +66,7 @@ def _draw(picture, prediction):
     if prediction.square is None:
         lines.append("no face found")
     width = _width(lines, letters)
-    if width > picture.shape[1]:  # Smaller, lest a narrow picture cut them.
+    if width > picture.shape[1]:  # Smaller letters, so that a narrow picture does not cut them.
         letters = max(LEAST_LETTERS, int(letters * picture.shape[1] / width))
         width = _width(lines, letters)
     scale, stroke = letters / _FONT_HEIGHT, _stroke(letters)
@@ -89,11 +81,11 @@ def _draw(picture, prediction):
 
 
 def with_attention(face: np.ndarray, attention: np.ndarray) -> np.ndarray:
-    """A face in which what a network weighs is magenta, and the rest as it is.
+    """A face in which the pixels that a network weighs are magenta.
 
     Args:
         face: uint8 [H, W, 3], BGR.
-        attention: float [h, w], 0 to 1; 0.5, the face's mean, and less leave no colour.
+        attention: float [h, w], 0 to 1; 0.5, the face's mean, and less add no colour.
 
     Returns:
         A new picture of the same shape.
@@ -114,8 +106,8 @@ def _stroke(letters):
 
 
 def _lay_over(picture, square, attention):
-    """Colours the part of a picture that a square covers."""
-    left, top = max(0, -square.x), max(0, -square.y)  # That lie outside the picture.
+    """Colour the part of a picture inside a square."""
+    left, top = max(0, -square.x), max(0, -square.y)  # Pixels outside the picture.
     part = picture[square.y + top : square.y + square.side]
     part = part[:, square.x + left : square.x + square.side]
     face = np.zeros((square.side, square.side, 3), np.uint8)

@@ -1,4 +1,4 @@
-"""Where predictions go while they are made: a table or JSON on standard output, and files."""
+"""Where predictions go, one picture after the other: standard output, and files."""
 
 import contextlib
 import json
@@ -10,27 +10,27 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 from fer_tf.faces.pictures import Picture
-from fer_tf.inference.predict import Prediction
+from fer_tf.inference.prediction import Prediction
 from fer_tf.inference.prediction_files import AnnotatedFolder, csv_file
 from fer_tf.terminal import console, is_read
 
 MOST_ROWS = 200
-"""Faces in the printed table; a video has thousands."""
+"""Faces in the printed table at most; a video has thousands."""
 
 
 class Outputs(contextlib.ExitStack):
-    """Takes answered pictures one after the other and holds none of them.
+    """Takes answered pictures one after the other and keeps none of them.
 
-    A context manager; the CSV file is there when the block ends.
+    A context manager; the CSV file is complete when the block ends.
 
     Args:
-        as_json: print a JSON list instead of a table.
+        as_json: whether a JSON list is printed instead of a table.
         csv: file to write, or None.
         annotated: folder for pictures with the answers drawn in, or None.
-        files: that are predicted.
+        files: the pictures and videos that are predicted.
 
     Raises:
-        UserError: if something cannot be written; before anything is predicted.
+        UserError: if a file or folder cannot be written; before anything is predicted.
     """
 
     def __init__(
@@ -51,10 +51,10 @@ class Outputs(contextlib.ExitStack):
     def take(self, answered: Iterable[tuple[Picture, list[Prediction]]]) -> bool:
         """Take pictures with their predictions until there are no more, or Ctrl-C.
 
-        They are also left when nobody reads the standard output any more and no file is written.
+        This also ends when nobody reads the standard output any more and no file is written.
 
         Returns:
-            Whether Ctrl-C was pressed; what had been answered is printed and written all the same.
+            Whether Ctrl-C was pressed; the answers until then are printed and written.
         """
         interrupted = False
         try:
@@ -67,19 +67,19 @@ class Outputs(contextlib.ExitStack):
         if self._as_json:
             print("\n]" if self._count else "[]")
         elif self._rows:
-            console().print(table(self._rows))
+            console().print(predictions_table(self._rows))
             if hidden := self._count - len(self._rows):
-                print(f"{hidden:,} more faces are not shown; --csv FILE or --json tells all.")
+                print(f"{hidden:,} more faces are not shown; --csv FILE or --json has them all.")
         return interrupted
 
     def written(self) -> list[str]:
         """A sentence for each file or folder that was written."""
-        said = []
+        sentences = []
         if self._csv:
-            said.append(f"Wrote {self._csv}: {self._count:,} faces")
+            sentences.append(f"Wrote {self._csv}: {self._count:,} faces")
         if self._folder:
-            said.append(f"Wrote {self._folder.folder}: {self._folder.count:,} pictures")
-        return said
+            sentences.append(f"Wrote {self._folder.folder}: {self._folder.count:,} pictures")
+        return sentences
 
     def _take_one(self, picture, predictions):
         if self._append:
@@ -90,36 +90,35 @@ class Outputs(contextlib.ExitStack):
             if self._as_json:
                 item = textwrap.indent(json.dumps(prediction.as_dict(), indent=1), " ")
                 print(",\n" if self._count else "[\n", item, sep="", end="", flush=True)
-            elif picture.live:  # Told at once.
-                said = f"{prediction.label} {prediction.probability:.2f}, path {prediction.path}"
+            elif picture.live:  # Printed at once.
+                line = f"{prediction.label} {prediction.probability:.2f}, path {prediction.path}"
                 if prediction.occlusion:
-                    said += f", covered: {prediction.occlusion}"
-                print(f"{picture.frame.seconds:.2f} s: {said}", flush=True)
+                    line += f", covered: {prediction.occlusion}"
+                print(f"{picture.frame.seconds:.2f} s: {line}", flush=True)
             elif len(self._rows) < MOST_ROWS:
                 self._rows.append(prediction)
             self._count += 1
 
 
-def table(predictions: list[Prediction]) -> Table:
+def predictions_table(predictions: list[Prediction]) -> Table:
     """The predictions, a row for each face."""
     photo = Column("photo", overflow="fold")  # Never cut a name short.
     recognised = any(p.occlusion for p in predictions)
-    rows = Table(photo, "face (x, y, side)", *["covered"] * recognised)
-    for title in ("expression", "probability", "path"):
-        rows.add_column(title)
+    titles = ["covered"] if recognised else []
+    rows = Table(photo, "face (x, y, side)", *titles, "expression", "probability", "path")
     for p in predictions:
         name = f"{p.photo} at {p.frame.seconds:.2f} s" if p.frame else p.photo
         face = f"{p.square.x}, {p.square.y}, {p.square.side}" if p.square else "none found: centre"
         path = f"{p.path} ({p.path_probabilities[p.path]:.2f})"
-        said = [p.label, f"{p.probability:.2f}", path]
+        cells = [p.label, f"{p.probability:.2f}", path]
         if recognised:
-            said.insert(0, f"{p.occlusion} ({p.occlusion_probabilities[p.occlusion]:.2f})")
-        rows.add_row(name, face, *said)
+            cells.insert(0, f"{p.occlusion} ({p.occlusion_probabilities[p.occlusion]:.2f})")
+        rows.add_row(name, face, *cells)
     return rows
 
 
 def progress_bar(files: Sequence[Path], as_json: bool) -> Progress:
-    """A bar on a terminal's standard error for several files; `track` iterates over them.
+    """A progress bar on a terminal's standard error; it shows for several files only.
 
     Standard output is left alone: it may be a file.
     """

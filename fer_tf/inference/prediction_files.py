@@ -1,4 +1,4 @@
-"""Predictions as files: a table, and pictures with the answers drawn in."""
+"""Predictions as files: a CSV table, and pictures with the answers drawn in."""
 
 import contextlib
 import csv
@@ -17,7 +17,7 @@ from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.faces.pictures import Picture
 from fer_tf.files import written_beside
 from fer_tf.inference.annotate import annotate
-from fer_tf.inference.predict import Prediction
+from fer_tf.inference.prediction import Prediction
 from fer_tf.occlusion.kinds import RECOGNISED
 from fer_tf.terminal import lead_nowhere
 
@@ -27,20 +27,21 @@ COLUMNS = (
     *(name.lower() for name in EXPRESSIONS),
     *("occlusion", *(f"occlusion_{kind}" for kind in RECOGNISED)),
 )
-"""Of the table: a row for each face; frame and seconds are empty for photographs, x, y and side
-where no face was found, the occlusion where the model does not recognise it."""
+"""Columns of the CSV file, which has a row for each face. Frame and seconds are empty for
+photographs, x, y and side where no face was found, the occlusion where the model does not recognise
+it."""
 
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
 QUALITY = 92
-"""Of the annotated JPEG files, 0 to 100."""
+"""JPEG quality of the annotated pictures, 0 to 100."""
 
 
 @contextlib.contextmanager
 def output_file(path: Path) -> Iterator[BinaryIO]:
-    """Opens a file that is there, whole, when the block ends.
+    """Open a file that appears, complete, when the block ends.
 
-    What is no regular file, such as a pipe or `/dev/stdout`, is written to and stays what it is.
+    A pipe, `/dev/stdout` or another path that is no regular file is written to as it is.
 
     Raises:
         UserError: at the beginning, if it cannot be written.
@@ -57,17 +58,17 @@ def output_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def _opened_through(path):
-    """An open device or pipe; None for a regular file and where nothing is yet."""
+    """An open device or pipe; None for a regular file or a path without a file."""
     descriptor = re.fullmatch(r"/(?:dev|proc/self)/fd/(\d+)", str(path))
     number = int(descriptor[1]) if descriptor else _STREAMS.get(str(path))
-    if number is not None:  # Not opened anew, which would begin again at the start of its file.
+    if number is not None:  # Opened anew, its file would be written from the start.
         return open(os.dup(number), "wb")
     return open(path, "wb") if path.exists() and not path.is_file() else None
 
 
 @contextlib.contextmanager
 def csv_file(path: Path) -> Iterator[Callable[[Iterable[Prediction]], None]]:
-    """Opens a CSV file that is there, whole, when the block ends.
+    """Open a CSV file that appears, complete, when the block ends.
 
     Yields:
         A function that appends predictions.
@@ -76,7 +77,7 @@ def csv_file(path: Path) -> Iterator[Callable[[Iterable[Prediction]], None]]:
         UserError: at the beginning, if the file cannot be written.
     """
     with output_file(path) as out:
-        # Names that are no UTF-8 must not end the table, nor make it something else than UTF-8.
+        # The table stays UTF-8 when a file's name is not.
         text = io.TextIOWrapper(out, "utf-8", "backslashreplace", newline="", write_through=True)
         writer = csv.writer(text)
         writer.writerow(COLUMNS)
@@ -85,22 +86,23 @@ def csv_file(path: Path) -> Iterator[Callable[[Iterable[Prediction]], None]]:
             try:
                 writer.writerows(map(_row, predictions))
                 out.flush()
-            except BrokenPipeError:  # Whoever read the pipe has enough.
+            except BrokenPipeError:  # The reader of the pipe has left.
                 lead_nowhere(out)
 
         yield append
-        text.detach()  # Closes nothing: that is the opener's business.
+        text.detach()  # Not closed here: `output_file` does that.
 
 
 class AnnotatedFolder:
     """A folder of pictures with the answers drawn in.
 
     Args:
-        folder: made where it is not there.
-        files: that are predicted; none of them may lie in the folder, lest it be overwritten.
+        folder: is created where it does not exist.
+        files: the pictures that are predicted; none of them may be in the folder, where it could be
+            overwritten.
 
     Raises:
-        UserError: if the folder cannot be written or holds one of the files.
+        UserError: if the folder cannot be written or contains one of the files.
     """
 
     def __init__(self, folder: Path, files: Iterable[Path] = ()):
@@ -110,7 +112,7 @@ class AnnotatedFolder:
             )
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with written_beside(folder / "probe"):  # Better known now than after an hour.
+            with written_beside(folder / "probe"):  # Found out now, not after an hour.
                 pass
             (folder / "probe").unlink(missing_ok=True)
         except OSError as error:
@@ -127,23 +129,22 @@ class AnnotatedFolder:
 
         Args:
             picture: the picture.
-            predictions: of its faces; their attention, where they have it, is laid over them.
+            predictions: those of its faces.
 
         Returns:
-            Where it stands.
+            The file.
         """
         stem = Path(picture.photo).stem
         if picture.frame:
             stem = f"{stem.replace(' ', '-')}-{picture.frame.number:06d}"
-        # Files of one name come from several folders, or as .jpg and .png.
+        # Several folders may have files of one name, and a folder a .jpg and a .png.
         tails = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
         names = (f"{stem}{tail}.jpg" for tail in tails)
         file = next(name for name in names if name.lower() not in self._names)
         self._names.add(file.lower())
-        maps = [prediction.attention for prediction in predictions]
-        drawn = annotate(picture.image, predictions, maps)
+        drawn = annotate(picture.image, predictions)
         _, data = cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-        if (self.folder / file).is_symlink():  # It might lead to the photograph itself.
+        if (self.folder / file).is_symlink():  # The link may lead to the photograph itself.
             (self.folder / file).unlink()
         with written_beside(self.folder / file) as out:
             out.write(data.tobytes())
@@ -157,6 +158,6 @@ def _row(p: Prediction) -> list:
     numbers = [p.probability, *p.path_probabilities.values(), *p.probabilities.values()]
     probability, *others = (f"{number:.6f}" for number in numbers)
     kinds = p.occlusion_probabilities or dict.fromkeys(RECOGNISED)
-    covered = ["" if value is None else f"{value:.6f}" for value in kinds.values()]
-    said = [p.label, p.class_id, probability, p.path, *others]
-    return [p.photo, *frame, *square, *said, p.occlusion or "", *covered]
+    recognised = ["" if value is None else f"{value:.6f}" for value in kinds.values()]
+    answer = [p.label, p.class_id, probability, p.path, *others]
+    return [p.photo, *frame, *square, *answer, p.occlusion or "", *recognised]

@@ -7,7 +7,8 @@ import numpy as np
 from fer_tf.errors import UserError
 from fer_tf.faces.face import read_picture
 from fer_tf.faces.pictures import Picture
-from fer_tf.inference.predict import Prediction, faces_of, prediction_of
+from fer_tf.inference.predict import faces_of
+from fer_tf.inference.prediction import ModelOutputs, Prediction
 from fer_tf.occlusion.occlude import occlude
 from fer_tf.serving.rest_client import Server, model_path
 from fer_tf.serving.server_errors import SIGNATURES
@@ -24,21 +25,20 @@ def query(
     signature: str = "serving_default",
     occlusion: str | None = None,
 ) -> tuple[list[Prediction], bool]:
-    """Finds the faces in photographs and has a server name their expressions.
+    """Find the faces in photographs and have a server name their expressions.
 
     Args:
-        photos: picture files, at least one. Where no face is found the largest centred square is
-            taken.
-        server: whom to ask.
-        name: the model.
+        photos: picture files, at least one; see `faces_of` for those without a face.
+        server: the server that has the model.
+        name: the model's.
         version: a number, a label, or None for the newest that is loaded.
         signature: one of `SIGNATURES`.
         occlusion: "eyes" covers the eyes before sending, "none" does not (the model blackens a
-            half itself); None decides by the name, since a server does not tell what its model
+            half itself); None decides by the name, since a server does not report what its model
             was trained on: "eyes" for names that begin with eye_cdb.
 
     Returns:
-        One prediction for each face, photo by photo, the largest face first; whether eyes were
+        One prediction for each face, photo by photo, the largest face first; and whether eyes were
         covered.
 
     Raises:
@@ -50,33 +50,33 @@ def query(
         raise UserError(f"No signature is named {signature!r}; choose {', '.join(SIGNATURES)}.")
     if occlusion not in (None, "eyes", "none"):
         raise UserError(f"--occlusion got {occlusion!r}; eyes or none is expected.")
-    covered = name.startswith("eye_cdb") if occlusion is None else occlusion == "eyes"
+    cover_eyes = name.startswith("eye_cdb") if occlusion is None else occlusion == "eyes"
     model = model_path(name, version)
     server.check_available(model)
-    found = [
-        (str(photo), *face)
+    faces = [
+        (str(photo), square, face)
         for photo in photos
-        for face in faces_of(Picture(str(photo), read_picture(photo)))
+        for square, face in faces_of(Picture(str(photo), read_picture(photo)))
     ]
-    images = np.stack([image for _, _, image in found])
-    if covered:
+    images = np.stack([face for _, _, face in faces])
+    if cover_eyes:
         images = np.stack([occlude(image, "eyes") for image in images])
-    answer = ask(server, model, signature, images)
+    outputs = ModelOutputs(**ask(server, model, signature, images))
     predictions = [
-        prediction_of(answer, row, photo, square) for row, (photo, square, _) in enumerate(found)
+        outputs.prediction(row, photo, square) for row, (photo, square, _) in enumerate(faces)
     ]
-    return predictions, covered
+    return predictions, cover_eyes
 
 
 def ask(server: Server, model: str, signature: str, images: np.ndarray) -> dict[str, list]:
-    """Asks about face squares, one or more, see `Server.predict`, a few at a time."""
-    answers = [
+    """Ask about face squares, one or more, a few at a time; see `Server.predict`."""
+    parts = [
         server.predict(model, signature, images[start : start + FACES_AT_A_TIME])
         for start in range(0, max(len(images), 1), FACES_AT_A_TIME)
     ]
-    if any(part.keys() != answers[0].keys() for part in answers):
+    if any(part.keys() != parts[0].keys() for part in parts):
         raise UserError(
             f"{model} at {server.url} changed between two requests: another version was loaded; "
             "ask again."
         )
-    return {name: [row for part in answers for row in part[name]] for name in answers[0]}
+    return {name: [row for part in parts for row in part[name]] for name in parts[0]}

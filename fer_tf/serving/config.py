@@ -3,190 +3,220 @@
 Two labels name a version of each model: `stable`, for everybody, and `canary`, for those who try
 a new version first. A running server reads `models.config` again every `POLL_SECONDS`. It refuses
 a whole file that moves a label to a version which it has not loaded, and then loads nothing new
-either (`ServerCore::ReloadConfig` checks the labels before it looks for versions), so a move to a
-version that is not listed takes two steps here: one run lists the version, a later one moves the
-label.
+either (`ServerCore::ReloadConfig` checks the labels before it looks for versions). So a label moves
+to a new version in two runs: one run lists the version, a later run moves the label.
 """
 
-import hashlib
 import re
 import time
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from fer_tf.errors import UserError
-from fer_tf.export.model_store import find_versions
-from fer_tf.files import written_beside
-from fer_tf.serving import server_files as texts
-from fer_tf.serving.server_files import POLL_SECONDS, ServedModel
+from google.protobuf import text_format
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-_SEAL = "# Written by `python cli.py serve-config`; sha256 of the lines above: "
+from fer_tf.errors import UserError
+from fer_tf.export.model_store import find_versions, is_pretrained, newest_versions
+from fer_tf.serving import server_files
+from fer_tf.serving.server_files import POLL_SECONDS
+
+_HEAD = """\
+# Which models and versions TensorFlow Serving loads, and which versions the labels `stable` and
+# `canary` name: a ModelServerConfig. Read again while the server runs.
+"""
+_LISTED = "# listed since "  # A time in ISO 8601, the model's name and the version follow.
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """What the server does with one model.
+
+    Attributes:
+        name: its folder's name.
+        versions: the versions that the server loads, ascending -> the time, in seconds since 1970,
+            at which `models.config` first listed them.
+        stable: the version that label `stable` names.
+        canary: the version that label `canary` names.
+        pending: label -> version that the label moves to in a later run, once the server loaded it.
+    """
+
+    name: str
+    versions: dict[int, float]
+    stable: int
+    canary: int
+    pending: dict[str, int]
 
 
 def choose_versions(
     models_dir: Path, stable: dict[str, int], canary: dict[str, int]
 ) -> list[ServedModel]:
-    """Decides which versions are loaded and where the labels stand.
+    """Decide which versions the server loads and which versions the labels name.
 
-    Wanted are, unless the arguments say otherwise, `stable` where `models.config` has it and
-    `canary` on the newest version; both on the newest where the file does not know the model. A
-    label that stands elsewhere moves only if another label names the version wanted or the file
-    lists it for so long that a running server has read it; else the version is listed now and the
-    move is pending.
-    What is listed stays listed, for the way back, until a further version comes.
+    By default `stable` stays on the version that `models.config` has, and `canary` names the newest
+    version; both name the newest version of a model that the file does not have. A label moves
+    only to a version that another label names, or that the file has listed long enough for a
+    running server to have read it; else this run lists the version and the move is pending. What
+    is listed stays listed, for the way back, until a further version comes.
 
     Args:
-        models_dir: holds `<name>/<integer version>/`.
+        models_dir: contains `<name>/<integer version>/`.
         stable: model -> version that the user wants for everybody.
         canary: model -> version that the user wants for the few.
 
     Raises:
         UserError: if there is no model, a name or a version does not exist or is no SavedModel,
-            or a name cannot stand in an address.
+            a name cannot be part of an address, or `models.config` cannot be parsed.
     """
-    found = {p.name: find_versions(p) for p in sorted(models_dir.glob("*")) if find_versions(p)}
-    if not found:
+    newest = newest_versions(models_dir)
+    folders = {
+        name: find_versions(models_dir / name)
+        for name in sorted(newest)
+        if not is_pretrained(newest[name])
+    }
+    if not folders:
         raise UserError(
             f"{models_dir} holds no model; make one with `python cli.py train all`, or try the "
             "whole chain on drawn faces with `make demo`."
         )
     for name in (*stable, *canary):
-        if name not in found:
-            raise UserError(f"{models_dir} holds {', '.join(found)}, not {name!r}.")
-    before = _read_models_config(models_dir / texts.MODELS_CONFIG)
+        if name not in folders:
+            raise UserError(f"{models_dir} holds {', '.join(folders)}, not {name!r}.")
+    before = _read_models_config(models_dir / server_files.MODELS_CONFIG)
     now = time.time()
     served = []
-    for name, folders in found.items():
+    for name, versions in folders.items():
         if not re.fullmatch(r"[\w.-]+", name, re.ASCII):
             raise UserError(
                 f"{models_dir / name} cannot be served under its name; letters, digits, '_', '-' "
                 "and '.' are expected: rename the folder."
             )
-        newest = int(folders[-1].name)
+        existing = [int(folder.name) for folder in versions]
         listed, labels = before.get(name, ({}, {}))
         wanted = {
-            "stable": stable.get(name, labels.get("stable", newest)),
-            "canary": canary.get(name, newest),
+            "stable": stable.get(name, labels.get("stable", existing[-1])),
+            "canary": canary.get(name, existing[-1]),
         }
-        loaded = {*labels.values()}
-        loaded |= {v for v, since in listed.items() if now - since >= 2 * POLL_SECONDS}
-        chosen = {}
         for label, version in wanted.items():
             _check_version(models_dir / name, version, label)
-            free = label not in labels or version in loaded
-            chosen[label] = version if free else labels[label]
-        versions = {*chosen.values(), *wanted.values()}
-        if versions <= {*listed}:
-            there = {int(folder.name) for folder in folders}
-            versions |= there & {*listed}
-        served.append(
-            ServedModel(
-                name,
-                {version: listed.get(version, now) for version in sorted(versions)},
-                **chosen,
-                pending={label: v for label, v in wanted.items() if v != chosen[label]},
-            )
-        )
+        served.append(_choose(name, existing, listed, labels, wanted, now))
     return served
+
+
+def _choose(name, existing, listed, labels, wanted, now):
+    """The `ServedModel` of one model whose wanted versions are whole."""
+    loaded = {version for version, since in listed.items() if now - since >= 2 * POLL_SECONDS}
+    loaded |= {*labels.values()}
+    chosen = {
+        label: version if label not in labels or version in loaded else labels[label]
+        for label, version in wanted.items()
+    }
+    versions = {*chosen.values(), *wanted.values()}
+    if versions <= {*listed}:
+        versions |= {*existing} & {*listed}
+    return ServedModel(
+        name,
+        {version: listed.get(version, now) for version in sorted(versions)},
+        **chosen,
+        pending={label: v for label, v in wanted.items() if v != chosen[label]},
+    )
 
 
 def write_files(
     models_dir: Path, served: list[ServedModel], batching: bool | None, replace: bool
 ) -> tuple[list[Path], list[Path], str]:
-    """Writes the four files, each beside and renamed, `models.config` last.
+    """Write the four files, each beside and renamed, `models.config` last.
 
     Args:
-        models_dir: where they go.
+        models_dir: where they are written.
         served: see `choose_versions`.
         batching: whether the server joins requests to batches; None: as before, at first not.
         replace: whether files that were edited by hand are overwritten.
 
     Returns:
-        The files that now hold what serve-config writes, those left as they were edited, and the
-        command that starts the server.
+        The files that now have what serve-config writes, the files left as they were edited, and
+        the command that starts the server.
 
     Raises:
         UserError: without `replace`, if `models.config` was edited by hand, or if
             `docker-compose.yml` was and batching is to change.
     """
-    compose = models_dir / texts.COMPOSE
-    before = compose.is_file() and "--enable_batching" in _text_of(compose)
+    compose = models_dir / server_files.COMPOSE
+    before = compose.is_file() and "--enable_batching" in server_files.read_text(compose)
     batching = before if batching is None else batching
-    files = {
-        texts.BATCHING: texts.batching_parameters(),
-        texts.MONITORING: texts.monitoring(),
-        texts.COMPOSE: texts.compose(served, batching),
-        texts.MODELS_CONFIG: texts.models_config(served),
+    texts = {
+        server_files.BATCHING: server_files.batching_parameters(),
+        server_files.MONITORING: server_files.monitoring(),
+        server_files.COMPOSE: server_files.compose([model.name for model in served], batching),
+        server_files.MODELS_CONFIG: _models_config(served),
     }
-    edited = [name for name in files if not replace and _is_edited(models_dir / name)]
-    for name in (texts.MODELS_CONFIG, *[texts.COMPOSE] * (batching != before)):
-        if name in edited:
+    edited = [name for name in texts if not replace and server_files.is_edited(models_dir / name)]
+    needed = {server_files.MODELS_CONFIG}
+    if batching != before:
+        needed.add(server_files.COMPOSE)
+    for name in edited:
+        if name in needed:
             raise UserError(
                 f"{models_dir / name} was edited by hand and is left as it is; move it away, or "
                 "give --replace to have it written anew."
             )
-    for name, text in files.items():
-        if name not in edited:
-            _write(models_dir / name, text)
-    written = [models_dir / name for name in files if name not in edited]
-    command = texts.docker_command(models_dir, batching)
-    return written, [models_dir / name for name in edited], command
+    written = [name for name in texts if name not in edited]
+    for name in written:
+        server_files.write_sealed(models_dir / name, texts[name])
+    command = server_files.docker_command(models_dir, batching)
+    return [models_dir / name for name in written], [models_dir / name for name in edited], command
+
+
+def _models_config(served):
+    """A `ModelServerConfig` in protobuf's text format, and when each version was listed."""
+    config, listed = ModelServerConfig(), ""
+    for model in served:
+        entry = config.model_config_list.config.add(
+            name=model.name,
+            base_path=f"{server_files.MOUNTED}/{model.name}",
+            model_platform="tensorflow",
+            version_labels={"stable": model.stable, "canary": model.canary},
+        )
+        entry.model_version_policy.specific.versions.extend(model.versions)
+        for version, since in model.versions.items():
+            date = datetime.fromtimestamp(int(since), UTC).isoformat()
+            listed += f"{_LISTED}{date}: {model.name} {version}\n"
+    return _HEAD + listed + text_format.MessageToString(config)
 
 
 def _read_models_config(path):
-    """Model -> (version listed -> since when, label -> version)."""
+    """Model -> (version -> when it was listed first, label -> version)."""
     if not path.is_file():
         return {}
-    changed = path.stat().st_mtime
-    models = {}
-    for block in _text_of(path).split("name:")[1:]:
-        name = re.match(r"\s*[\"']([\w.-]+)[\"']", block)
-        labels = re.findall(r"key:\s*[\"'](\w+)[\"']\s*value:\s*(\d+)", block)
-        if name:
-            versions = re.findall(rf"versions:\s*(\d+)(?:{texts.LISTED}(\S+))?", block)
-            # What is listed was listed when the file was changed last, or before.
-            listed = {int(v): min(changed, _seconds(date, changed)) for v, date in versions}
-            models[name[1]] = listed, {label: int(version) for label, version in labels}
-    return models
-
-
-def _seconds(date, default):
-    """A time as `fer_tf.serving.server_files` writes it, in seconds since 1970."""
+    text, dates = server_files.read_text(path), {}
     try:
-        return datetime.fromisoformat(date).timestamp()
-    except ValueError:  # An older program, or somebody, wrote none.
-        return default
+        config = text_format.Parse(text, ModelServerConfig())
+        for line in text.splitlines():
+            if line.startswith(_LISTED):
+                date, _, model_and_version = line.removeprefix(_LISTED).partition(": ")
+                dates[model_and_version] = datetime.fromisoformat(date).timestamp()
+    except (text_format.ParseError, ValueError) as error:
+        raise UserError(
+            f"{path} cannot be read as a ModelServerConfig ({error}); correct it or move it away."
+        ) from error
+    # What is listed was listed when the file was changed last, or before.
+    changed = path.stat().st_mtime
+    return {
+        model.name: (
+            {
+                version: min(changed, dates.get(f"{model.name} {version}", changed))
+                for version in model.model_version_policy.specific.versions
+            },
+            dict(model.version_labels),
+        )
+        for model in config.model_config_list.config
+    }
 
 
 def _check_version(folder, version, label):
     if not (folder / str(version) / "saved_model.pb").is_file():
-        there = ", ".join(path.name for path in find_versions(folder))
+        existing = ", ".join(path.name for path in find_versions(folder))
         raise UserError(
             f"{folder / str(version)}, wanted as {label}, is no SavedModel; {folder} holds "
-            f"{there}: choose one with --{label} {folder.name}=VERSION, or restore it."
+            f"{existing}: choose one with --{label} {folder.name}=VERSION, or restore it."
         )
-
-
-def _text_of(path):
-    """A file's text, a byte that is none replaced: such a file counts as edited."""
-    return path.read_text(encoding="utf-8", errors="replace")
-
-
-def _sealed(text):
-    """The text with a last line that tells whether the others were edited."""
-    return f"{text}{_SEAL}{hashlib.sha256(text.encode()).hexdigest()}\n"
-
-
-def _is_edited(path):
-    if not path.is_file():
-        return False
-    text = _text_of(path)
-    return text != _sealed(text.partition(_SEAL)[0])
-
-
-def _write(path, text):
-    sealed = _sealed(text)
-    if path.is_file() and _text_of(path) == sealed:
-        return  # Its time stays that of the last change, see `choose_versions`.
-    with written_beside(path) as out:
-        out.write(sealed.encode())

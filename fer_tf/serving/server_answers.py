@@ -1,6 +1,7 @@
-"""Checks what a server answers, so that nothing behind the client meets another shape or text."""
+"""Checks a server's answers: all code behind the client gets the expected outputs and shapes."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +16,7 @@ PREDICTION = ("label", "class_id", "probability", "path", "path_probabilities", 
 """Outputs of every signature that answers with predictions."""
 
 OCCLUSION = ("occlusion", "occlusion_probabilities")
-"""Outputs of models that recognise the occlusion, beside those."""
+"""Additional outputs of models that recognise the occlusion."""
 
 _NAMES = {"label": EXPRESSIONS, "path": tuple(PATHS), "occlusion": RECOGNISED}
 _SHAPES = {
@@ -29,7 +30,20 @@ _ROUNDING = 1e-3  # A probability of bfloat16 networks may exceed 1 by a little.
 
 
 class AnswerError(ValueError):
-    """An answer is not of the form of our models; the message is a clause on what it is."""
+    """An answer does not have the form of our models' answers; the message is a clause."""
+
+
+@dataclass(frozen=True)
+class VersionState:
+    """The state of one version of a model.
+
+    Attributes:
+        state: e.g. "AVAILABLE".
+        error: the server's error message, "" where there is none.
+    """
+
+    state: str
+    error: str
 
 
 def predictions(answer, signature: str, count: int) -> dict[str, list]:
@@ -37,11 +51,11 @@ def predictions(answer, signature: str, count: int) -> dict[str, list]:
 
     Args:
         answer: the JSON.
-        signature: that was asked.
-        count: faces that were sent.
+        signature: the signature of the request.
+        count: number of faces in the request.
 
     Returns:
-        Output name -> `count` values, of those outputs that we know.
+        Output name -> `count` values; other outputs than those of our models are left out.
 
     Raises:
         AnswerError: if rows or outputs are missing or a value is not of the output's form.
@@ -61,27 +75,27 @@ def predictions(answer, signature: str, count: int) -> dict[str, list]:
     return {name: [row[name] for row in rows] for name in expected}
 
 
-def states(answer, url: str) -> dict[str, tuple[str, str]]:
-    """Read a status request's answer.
+def states(answer, url: str) -> dict[str, VersionState]:
+    """Read a status request's answer: version -> its state.
 
     Args:
         answer: the JSON.
-        url: of the server, for the message.
-
-    Returns:
-        Version -> its state, e.g. "AVAILABLE", and its error message, "" where there is none.
+        url: the server's address, for the message.
 
     Raises:
         UserError: if it is no such answer.
     """
     listed = answer.get("model_version_status") if isinstance(answer, dict) else None
     try:
-        found = {str(each["version"]): (each["state"], _error(each)) for each in listed}
+        versions = {str(each["version"]): (each["state"], _error(each)) for each in listed}
     except (TypeError, KeyError, AttributeError):
-        found = {}
-    if not found or not all(isinstance(state, str) for state, _ in found.values()):
+        versions = {}
+    if not versions or not all(isinstance(state, str) for state, _ in versions.values()):
         raise UserError(f"{url} answers, but not as TensorFlow Serving; give its REST address.")
-    return {short(each): (short(state), short(error)) for each, (state, error) in found.items()}
+    return {
+        short(version): VersionState(short(state), short(error))
+        for version, (state, error) in versions.items()
+    }
 
 
 def _error(status: Mapping):
@@ -95,7 +109,7 @@ def _check(row, names):
             raise AnswerError(
                 f"answers with the {name} {short(repr(value))}; {', '.join(_NAMES[name])} are ours"
             )
-        if name in _SHAPES and not _is_share(value, _SHAPES[name]):
+        if name in _SHAPES and not _are_probabilities(value, _SHAPES[name]):
             shape = "x".join(map(str, _SHAPES[name])) or "one"
             raise AnswerError(
                 f"answers with the {name} {short(repr(value))}; {shape} numbers from 0 to 1 are "
@@ -108,8 +122,8 @@ def _check(row, names):
         )
 
 
-def _is_share(value, shape):
-    """Whether a value holds numbers from 0 to 1, of this shape."""
+def _are_probabilities(value, shape):
+    """Whether a value is an array of this shape with numbers from 0 to 1."""
     try:
         numbers = np.array(value)
     except ValueError:  # Rows of different lengths.

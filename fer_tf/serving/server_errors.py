@@ -1,9 +1,14 @@
-"""What a TensorFlow Serving's errors mean to a user: causes and remedies.
+"""The errors of a TensorFlow Serving and of its connection: causes and remedies for a user.
 
 Errors are quoted as TensorFlow Serving 2.x and TensorFlow word them.
 """
 
+import http.client
 import re
+import socket
+import ssl
+import urllib.parse
+import urllib.request
 
 from fer_tf.export.contract import MOST_FACES
 
@@ -87,11 +92,11 @@ EXPLANATIONS = (
     (r"[Dd]eadline|[Tt]imed? ?out", "the server took too long: send fewer photos at a time"),
     (r"queue|exhausted|[Uu]navailable", "the server is overloaded or starting: try again later"),
 )
-"""What servers answer, as regular expressions -> its cause and what to do."""
+"""Pairs of a regular expression on a server's error, and the cause with what to do."""
 
 
 def explain(message: str) -> str:
-    """The cause of what a server answers and what to do, a clause without a full stop."""
+    """The cause of a server's error and what to do, a clause without a full stop."""
     for pattern, meaning in EXPLANATIONS:
         if re.search(pattern, message):
             return meaning
@@ -99,13 +104,65 @@ def explain(message: str) -> str:
 
 
 def plain(message: str) -> str:
-    """What TensorFlow says without the names of its nodes."""
+    """TensorFlow's message without the names of its nodes."""
     asserted = re.search(r"assertion failed: \[(.+\.)\]", message)
     return asserted[1] if asserted else re.sub(r"{{.*?}}\s*", "", message).partition("\n\t")[0]
 
 
 def short(text: str) -> str:
-    """One line of at most 200 characters, all of which can be printed."""
+    """The text as one line of at most 200 printable characters."""
     line = " ".join(text.split())
     line = "".join(letter if letter.isprintable() else "?" for letter in line)
     return line if len(line) <= 200 else f"{line[:197]}..."
+
+
+def explain_unreachable(url: str, timeout: float, error: Exception) -> str:
+    """A sentence on why a server does not answer, and what to do.
+
+    Args:
+        url: the server's address.
+        timeout: seconds that the client waited.
+        error: the cause.
+    """
+    host = urllib.parse.urlsplit(url).netloc
+    if isinstance(error, TimeoutError):
+        return (
+            f"{url} did not answer within {timeout:g} s; wait until it is less "
+            "busy, send fewer photos, or give --timeout more."
+        )
+    if not isinstance(error, ssl.SSLError) and (proxy := _proxy_for(url)):
+        return (
+            f"{url} cannot be reached through the proxy {proxy} ({error}); set "
+            f"no_proxy={urllib.parse.urlsplit(url).hostname} to ask without it, or "
+            "correct its address."
+        )
+    if isinstance(error, ConnectionRefusedError):
+        return (
+            f"Nothing listens at {host}; start the server with the command that `python cli.py "
+            "serve-config` prints, wait until it has loaded its models, or correct --url (REST "
+            "is port 8501)."
+        )
+    if isinstance(error, socket.gaierror):
+        return f"The host of {host} is not known ({error.strerror}); correct --url."
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"The certificate of {host} is not trusted ({error.verify_message}); give --url the "
+            "name in the certificate, or set SSL_CERT_FILE to its authority's file."
+        )
+    if isinstance(error, ssl.SSLError):
+        return f"{host} does not speak HTTPS; give --url with http://."
+    if isinstance(error, http.client.HTTPException | ConnectionError):
+        return (
+            f"{host} does not speak HTTP/1.1 ({type(error).__name__}): it may be the gRPC port "
+            "8500; --url takes the REST port, 8501."
+        )
+    return f"{url} cannot be reached ({error}); correct --url."
+
+
+def _proxy_for(url):
+    """The proxy of an address by the environment, without its password, or None."""
+    parts = urllib.parse.urlsplit(url)
+    proxy = urllib.request.getproxies().get(parts.scheme)
+    if not proxy or urllib.request.proxy_bypass(parts.netloc):
+        return None
+    return re.sub("//.*@", "//", proxy)

@@ -1,19 +1,19 @@
-"""The texts of TensorFlow Serving's configuration files; `fer_tf.serving.config` writes them.
+"""TensorFlow Serving's files beside `models.config`, and the seal by which an edit shows.
 
 The formats: https://www.tensorflow.org/tfx/serving/serving_config, and for the healthcheck
 https://docs.docker.com/reference/compose-file/services.
 """
 
+import hashlib
 import json
 import shlex
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from fer_tf.export.contract import MOST_FACES
+from fer_tf.files import written_beside
 
 IMAGE = "tensorflow/serving:2.21.0"
-"""Docker image of the server, of the TensorFlow that the models are made with."""
+"""Docker image of the server; its version is that of the TensorFlow that exports the models."""
 
 POLL_SECONDS = 10
 """How often the server reads `models.config` again."""
@@ -23,83 +23,31 @@ BATCHING = "batching_parameters.txt"
 MONITORING = "monitoring.config"
 COMPOSE = "docker-compose.yml"
 
-LISTED = "  # listed since "
-"""Comment behind a version in `models.config`; a time as ISO 8601 has it follows."""
+MOUNTED = "/models"
+"""Where the container sees the folder of models."""
 
-_INSIDE = "/models"  # Where the container sees the folder of models.
-
-
-@dataclass(frozen=True)
-class ServedModel:
-    """What the server does with one model.
-
-    Attributes:
-        name: its folder's name.
-        versions: the versions it loads, ascending, each with the time, in seconds since 1970, since
-            when `models.config` lists it.
-        stable: the version that label `stable` names.
-        canary: the version that label `canary` names.
-        pending: label -> version that it moves to in a later run, once the server loaded it.
-    """
-
-    name: str
-    versions: dict[int, float]
-    stable: int
-    canary: int
-    pending: dict[str, int]
+_SEAL = "# Written by `python cli.py serve-config`; sha256 of the lines above: "
 
 
 def docker_command(models_dir: Path, batching: bool) -> str:
-    """The command that starts the server with the files of `write_files`, for a shell."""
+    """The shell command that starts the server with the files of `write_files`."""
     words = ["docker", "run", "--rm", "-p", "8500:8500", "-p", "8501:8501"]
-    words += ["-v", f"{models_dir.resolve()}:{_INSIDE}:ro", IMAGE, *server_options(batching)]
+    words += ["-v", f"{models_dir.resolve()}:{MOUNTED}:ro", IMAGE, *server_options(batching)]
     return shlex.join(words)
 
 
 def server_options(batching: bool) -> list[str]:
-    """The options of `tensorflow_model_server`, the same for both ways to start it."""
+    """The options of `tensorflow_model_server`, the same in the command and the compose file."""
     options = [
-        f"--model_config_file={_INSIDE}/{MODELS_CONFIG}",
+        f"--model_config_file={MOUNTED}/{MODELS_CONFIG}",
         f"--model_config_file_poll_wait_seconds={POLL_SECONDS}",
-        # Without it the server refuses to start: its labels name versions not loaded yet.
+        # Without this option the server does not start: labels name versions not loaded yet.
         "--allow_version_labels_for_unavailable_models=true",
-        f"--monitoring_config_file={_INSIDE}/{MONITORING}",
+        f"--monitoring_config_file={MOUNTED}/{MONITORING}",
     ]
     if batching:
-        options += ["--enable_batching=true", f"--batching_parameters_file={_INSIDE}/{BATCHING}"]
+        options += ["--enable_batching=true", f"--batching_parameters_file={MOUNTED}/{BATCHING}"]
     return options
-
-
-def models_config(served: list[ServedModel]) -> str:
-    """A `ModelServerConfig` in protobuf's text format."""
-    lines = [
-        "# Which models and versions TensorFlow Serving loads, and which versions the labels",
-        "# `stable` and `canary` name: a ModelServerConfig. Read again while the server runs.",
-        "model_config_list {",
-    ]
-    for model in served:
-        lines += [
-            "  config {",
-            f'    name: "{model.name}"',
-            f'    base_path: "{_INSIDE}/{model.name}"',
-            '    model_platform: "tensorflow"',
-            "    model_version_policy {",
-            "      specific {",
-            *(
-                f"        versions: {v}{LISTED}{_date(since)}"
-                for v, since in model.versions.items()
-            ),
-            "      }",
-            "    }",
-            f'    version_labels {{ key: "stable" value: {model.stable} }}',
-            f'    version_labels {{ key: "canary" value: {model.canary} }}',
-            "  }",
-        ]
-    return "\n".join([*lines, "}", ""])
-
-
-def _date(seconds):
-    return datetime.fromtimestamp(int(seconds), UTC).isoformat()
 
 
 def batching_parameters() -> str:
@@ -107,7 +55,7 @@ def batching_parameters() -> str:
     return f"""\
 # How TensorFlow Serving joins requests that arrive together into one batch: BatchingParameters.
 # In use only after `serve-config --batching`: a malformed request fails all others in its batch,
-# and one without a face is never answered, see docs/serving.md. What is gained was not measured.
+# and one without a face is never answered, see docs/serving.md. The gain was not measured.
 max_batch_size {{ value: {MOST_FACES} }}  # faces in a request; one with more is refused
 enable_large_batch_splitting {{ value: true }}
 max_execution_batch_size {{ value: 32 }}  # faces in a batch; larger requests are split
@@ -120,7 +68,7 @@ num_batch_threads {{ value: 4 }}  # batches at a time: about the cores, or 1 to 
 
 
 def monitoring() -> str:
-    """A `MonitoringConfig` in protobuf's text format."""
+    """`MonitoringConfig` in protobuf's text format."""
     return """\
 # Has TensorFlow Serving show its counters to Prometheus on the REST port: a MonitoringConfig.
 prometheus_config {
@@ -130,23 +78,22 @@ prometheus_config {
 """
 
 
-def compose(served: list[ServedModel], batching: bool) -> str:
-    """A Docker compose file for the folder of models."""
-    names = " ".join(model.name for model in served)
-    # The image has neither curl nor Python, but bash. A model's state comes with HTTP status 200
-    # whatever it is, and for all versions whatever label stands in the address; metadata are those
-    # of the label's version and come when it is loaded.
+def compose(models: list[str], batching: bool) -> str:
+    """A Docker compose file for a folder of these models."""
+    # The image has neither curl nor Python, but bash. The server sends a model's states with HTTP
+    # status 200 whatever they are, and those of all versions whatever label the address has. It
+    # sends metadata of the label's version once that is loaded.
     check = (
         "has() { exec 3<>/dev/tcp/127.0.0.1/8501 && "
         "printf 'GET /v1/models/%s HTTP/1.0\\r\\n\\r\\n' $1 >&3 && grep -q \"$2\" <&3; }; "
-        f"for name in {names}; do "
+        f"for name in {' '.join(models)}; do "
         """has $name '"state": *"AVAILABLE"' && """
         """has $name/labels/stable/metadata '"signature_def":' || exit 1; done"""
     )
     command = "\n".join(f"      - {option}" for option in server_options(batching))
     return f"""\
 # Starts TensorFlow Serving: docker compose -f {COMPOSE} up -d --wait
-# GPU: image {IMAGE}-gpu and `gpus: all`; docs/serving.md says more.
+# GPU: image {IMAGE}-gpu and `gpus: all`; see docs/serving.md.
 services:
   serving:
     image: {IMAGE}
@@ -156,7 +103,7 @@ services:
       - "8500:8500" # gRPC
       - "8501:8501" # REST and monitoring
     volumes:
-      - .:{_INSIDE}:ro
+      - .:{MOUNTED}:ro
     command:
 {command}
     healthcheck: # healthy while the stable version of every model is AVAILABLE
@@ -166,3 +113,32 @@ services:
       retries: 3
       start_period: 600s # large models load and warm up; ready earlier, healthy earlier
 """
+
+
+def read_text(path: Path) -> str:
+    """A file's text; bytes that are no UTF-8 are replaced, so that the file counts as edited."""
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def is_edited(path: Path) -> bool:
+    """Whether somebody changed a file after `write_sealed`."""
+    if not path.is_file():
+        return False
+    text = read_text(path)
+    return text != _sealed(text.partition(_SEAL)[0])
+
+
+def write_sealed(path: Path, text: str) -> None:
+    """Write a text and a last line with its hash, unless the file has both already.
+
+    A file that stays the same keeps its time, which is that of the last change.
+    """
+    sealed = _sealed(text)
+    if path.is_file() and read_text(path) == sealed:
+        return
+    with written_beside(path) as out:
+        out.write(sealed.encode())
+
+
+def _sealed(text):
+    return f"{text}{_SEAL}{hashlib.sha256(text.encode()).hexdigest()}\n"

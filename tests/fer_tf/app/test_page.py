@@ -26,6 +26,7 @@ from fer_tf.app.models import (
 from fer_tf.data.sources.drawn import draw_face, draw_portrait
 from fer_tf.errors import UserError
 from fer_tf.expressions import EXPRESSIONS, PATHS
+from fer_tf.inference.prediction import ModelOutputs
 from fer_tf.occlusion.occlude import occlude
 from fer_tf.records.manifest import NetworkEvaluation
 from fer_tf.serving.rest_client import Server, ServerRefusal, SignatureMissing
@@ -58,14 +59,15 @@ class Fake:
         upper = faces[:, :24].any(axis=(1, 2))
         class_id = np.where(upper, HAPPINESS, SURPRISE)
         count = len(faces)
-        return {
-            "label": np.array([EXPRESSIONS[i].encode() for i in class_id]),
-            "class_id": class_id,
-            "probability": np.full(count, 0.75, np.float32),
-            "path": np.where(upper, b"A", b"C"),
-            "path_probabilities": np.full((count, len(PATHS)), 1 / 3, np.float32),
-            "probabilities": 0.75 * np.eye(len(EXPRESSIONS), dtype=np.float32)[class_id],
-        } | {name: np.array([value] * count) for name, value in self.extra.items()}
+        return ModelOutputs(
+            label=np.array([EXPRESSIONS[i].encode() for i in class_id]),
+            class_id=class_id,
+            probability=np.full(count, 0.75, np.float32),
+            path=np.where(upper, b"A", b"C"),
+            path_probabilities=np.full((count, len(PATHS)), 1 / 3, np.float32),
+            probabilities=0.75 * np.eye(len(EXPRESSIONS), dtype=np.float32)[class_id],
+            **{name: np.array([value] * count) for name, value in self.extra.items()},
+        )
 
     def attention(self, name, faces):
         self.looked = faces
@@ -82,18 +84,18 @@ def two():
 
 
 def test_every_face_is_answered_and_one_of_them_with_each_mask(two):
-    models, seen = Fake(), look_at(two, "two.png")
+    models, picture = Fake(), look_at(two, "two.png")
 
-    predictions, answers = answer(models, "concat_db", seen, chosen=1)
+    predictions, answers = answer(models, "concat_db", picture, chosen=1)
 
-    assert len(seen.faces) == len(predictions) == 2
+    assert len(picture.faces) == len(predictions) == 2
     assert models.sent.shape == (2 + len(MASKS), 48, 48)
     assert [each.mask for each in answers] == ["none", "upper", "lower", "eyes"]
-    face = seen.faces[1][1]
+    face = picture.faces[1][1]
     for each in answers:
         expected = face if each.mask == "none" else occlude(face, each.mask)
         np.testing.assert_array_equal(each.face, expected)
-        assert each.prediction.square == seen.faces[1][0]
+        assert each.prediction.square == picture.faces[1][0]
     labels = [each.prediction.label for each in answers]
     assert labels == ["Happiness", "Surprise", "Happiness", "Happiness"]
 
@@ -108,8 +110,8 @@ def test_the_models_own_occlusion_comes_on_top_with_the_eyes_found_before():
 
 
 def test_the_html_shows_label_path_bars_changes_and_an_extra_output(two):
-    told = np.array([0.1, 0.1, 0.7, 0.1], np.float32)
-    models = Fake("upper", occlusion=b"lower", occlusion_probabilities=told)
+    kinds = np.array([0.1, 0.1, 0.7, 0.1], np.float32)
+    models = Fake("upper", occlusion=b"lower", occlusion_probabilities=kinds)
     html = page.ask(models, "concat_db", look_at(two, "<two>.png"), 0)
 
     assert html.count("<section") == 4 and html.count("<tr") == 4 * len(EXPRESSIONS)
@@ -122,11 +124,11 @@ def test_the_html_shows_label_path_bars_changes_and_an_extra_output(two):
 
 
 def test_each_card_also_shows_the_attention_on_its_own_face(two):
-    models, seen = Fake("upper"), look_at(two, "two.png")
+    models, picture = Fake("upper"), look_at(two, "two.png")
 
-    html = page.ask(models, "concat_db", seen, 1)
+    html = page.ask(models, "concat_db", picture, 1)
 
-    _, answers = answer(Fake("upper"), "concat_db", seen, chosen=1)
+    _, answers = answer(Fake("upper"), "concat_db", picture, chosen=1)
     np.testing.assert_array_equal(models.looked, [each.face for each in answers])
     cards = html.split("<section")[1:]
     for card, each in zip(cards, answers, strict=True):
@@ -170,27 +172,27 @@ def test_a_picture_without_a_face_is_answered_and_says_so(shape):
 
 
 def test_bad_files_are_one_sentence_and_no_upload_stays(tmp_path, monkeypatch, two):
-    def said(name, data):
+    def answered(name, data):
         (tmp_path / name).write_bytes(data)
-        seen, html = page.look(Fake(), "concat_db", tmp_path / name)
+        picture, html = page.look(Fake(), "concat_db", tmp_path / name)
         assert not list(tmp_path.iterdir())
-        assert seen is None or seen.name == name
+        assert picture is None or picture.name == name
         return html
 
-    assert 'class="card"' in said("two.png", two)
+    assert 'class="card"' in answered("two.png", two)
     for name, data in {
         "a.jpg": b"<html>",
         "b.png": b"",
         "c.png": two[:40],
         "d.svg": b"<svg/>",
     }.items():
-        html = said(name, data)
+        html = answered(name, data)
         assert 'role="alert"' in html and name in html and str(tmp_path) not in html
     assert "did not arrive whole" in page.look(Fake(), None, tmp_path / "gone.png")[1]
     monkeypatch.setenv("FER_TF_MAX_PIXELS", "1000")
-    assert "has 320 x 160 pixels" in said("e.png", two)
+    assert "has 320 x 160 pixels" in answered("e.png", two)
     monkeypatch.setattr(page_answers, "MOST_BYTES", 1000)
-    assert "MB are allowed" in said("f.png", two)
+    assert "MB are allowed" in answered("f.png", two)
 
 
 @pytest.fixture
@@ -296,12 +298,13 @@ def test_a_server_is_asked_for_our_names(monkeypatch, two, missing):
         asked.append((model, signature, len(images)))
         if signature == "attention" and missing:
             raise SignatureMissing("Serving signature name: not found")
-        rows = Fake().answer("", images)
+        rows = vars(Fake().answer("", images))
         if signature == "attention":
             rows = {"attention": Fake().attention("", images)}
         return {
             key: [v.decode() if isinstance(v, bytes) else v for v in values.tolist()]
             for key, values in rows.items()
+            if values is not None
         }
 
     monkeypatch.setattr(Server, "request", request)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fer_tf.export import c_api
 from fer_tf.export.contract import MOST_FACES
 from fer_tf.models.folding import PRECISIONS
+from tests import c_api
 from tests.networks import images_for
 from tests.served import SIGNATURES, as_png, as_request, run_python
 
@@ -78,8 +78,8 @@ def answers(model, tmp_path_factory):
     library = c_api.find_library()
     files = [folder / "requests.npz", folder / "answers.npz"]
     run_python([c_api.__file__, library, model, *files])
-    with np.load(files[1], allow_pickle=True) as found:
-        return dict(found)
+    with np.load(files[1], allow_pickle=True) as loaded:
+        return dict(loaded)
 
 
 @pytest.fixture(scope="module")
@@ -99,12 +99,12 @@ def test_answers_equal_those_of_python(precision, signatures, answers, signature
         **{SIGNATURES[signature]: tf.constant(request.tolist(), dtype, request.shape)}
     )
     for name, value in expected.items():
-        found = answers[f"{signature}/{batch}/{name}"]
-        assert found.shape == value.shape and len(found) == len(BATCHES[batch])
-        if found.dtype == object:
-            assert found.tolist() == value.numpy().tolist()
+        answer = answers[f"{signature}/{batch}/{name}"]
+        assert answer.shape == value.shape and len(answer) == len(BATCHES[batch])
+        if answer.dtype == object:
+            assert answer.tolist() == value.numpy().tolist()
         else:
-            np.testing.assert_allclose(found, value, atol=tolerance)
+            np.testing.assert_allclose(answer, value, atol=tolerance)
 
 
 def test_a_picture_of_one_pixel_is_answered_as_a_face_of_its_gray_level(answers):

@@ -14,8 +14,8 @@ from fer_tf.export.signatures import _limited, export
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK
 from fer_tf.faces.face import Square, crop_square
 from fer_tf.faces.preprocessing import to_face
-from fer_tf.inference.predict import predict
 from tests.networks import brightness_router, images_for
+from tests.predictions import predict
 from tests.records import put_manifest
 from tests.served import SIGNATURES, as_example, as_request, run_python
 

@@ -2,12 +2,12 @@ import shutil
 
 import numpy as np
 import pytest
-import tensorflow as tf
-from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from fer_tf.errors import UserError
 from fer_tf.export import warmup
-from fer_tf.export.warmup import WARM_UP, find_images, write_warm_up
+from fer_tf.export.warmup import find_images, write_warm_up
+from tests.c_api import replay_warm_up
 from tests.served import SIGNATURES
 
 
@@ -20,19 +20,8 @@ def version(model, tmp_path_factory):
     return folder
 
 
-def test_the_requests_cover_each_signature(version):
-    loaded = tf.saved_model.load(version).signatures
-    asked = []
-    for record in tf.data.TFRecordDataset(str(version / WARM_UP)).as_numpy_iterator():
-        log = PredictionLog.FromString(record)
-        assert log.WhichOneof("log_type") == "predict_log"
-        request = log.predict_log.request
-        signature = request.model_spec.signature_name
-        asked.append(signature)
-        assert list(request.inputs) == [SIGNATURES[signature]]
-        value = tf.constant(tf.make_ndarray(request.inputs[SIGNATURES[signature]]))
-        assert loaded[signature](**{SIGNATURES[signature]: value})
-    assert sorted(asked) == sorted(SIGNATURES)
+def test_the_requests_cover_each_signature_and_are_answered_as_by_a_server(version):
+    assert sorted(replay_warm_up(version)) == sorted(SIGNATURES)
 
 
 def test_each_signature_is_tried_with_a_face_on_each_path(model, tmp_path, monkeypatch):
@@ -41,13 +30,13 @@ def test_each_signature_is_tried_with_a_face_on_each_path(model, tmp_path, monke
     tried = []
     real = warmup._try
 
-    def record(log, run, way):
-        tried.append((log.predict_log.request.model_spec.signature_name, way))
-        real(log, run, way)
+    def record(log, signatures, route):
+        tried.append((log.predict_log.request.model_spec.signature_name, route))
+        real(log, signatures, route)
 
     monkeypatch.setattr(warmup, "_try", record)
     write_warm_up(version)
-    assert sorted(tried) == sorted((signature, way) for signature in SIGNATURES for way in "ABC")
+    assert sorted(tried) == sorted((signature, path) for signature in SIGNATURES for path in "ABC")
 
 
 def probabilities_by(logit_of_b):
@@ -76,27 +65,38 @@ def test_images_are_varied_until_each_path_is_found():
     assert sum(map(len, drawn)) < 1000
 
 
-def test_without_the_c_library_python_answers_and_says_so(version, monkeypatch):
-    monkeypatch.setattr(warmup, "find_library", lambda: None)
-    with pytest.warns(UserWarning, match="no C library"):
-        assert write_warm_up(version) == ["A", "B", "C"]
-
-
-@pytest.mark.filterwarnings("ignore:TensorFlow's wheel has no C library")
-@pytest.mark.parametrize(
-    "library, reason",
-    [("C", r"image_bytes\[0\] has 48 x 40 pixels.*"), ("Python", "Graph execution error.*")],
-)
-def test_a_request_that_fails_keeps_a_version_back(version, monkeypatch, library, reason):
-    if library == "Python":
-        monkeypatch.setattr(warmup, "find_library", lambda: None)
+def test_a_request_that_fails_keeps_a_version_back(version, monkeypatch):
     whole = warmup._request
 
     def cut(signature, image):
         return whole(signature, image[:, :40] if signature == "serving_bytes" else image)
 
     monkeypatch.setattr(warmup, "_request", cut)
-    with pytest.raises(UserError, match=f"{reason}nothing was published"):
+    with pytest.raises(UserError, match=r"image_bytes\[0\] has 48 x 40 .*nothing was published"):
+        write_warm_up(version)
+
+
+def broken_weights(version):
+    (data,) = version.glob("variables/*.data*")
+    data.write_bytes(data.read_bytes()[:1000])
+
+
+def broken_functions(version):
+    """Strides that do not give the shapes that the functions expect."""
+    path = version / "saved_model.pb"
+    saved = SavedModel.FromString(path.read_bytes())
+    for function in saved.meta_graphs[0].graph_def.library.function:
+        for node in function.node_def:
+            if node.op == "Conv2D":
+                node.attr["strides"].list.i[:] = [1, 7, 7, 1]
+    path.write_bytes(saved.SerializeToString())
+
+
+@pytest.mark.parametrize("damage", [broken_weights, broken_functions])
+def test_a_damaged_version_is_kept_back(model, tmp_path, damage):
+    version = shutil.copytree(model, tmp_path / "1")
+    damage(version)
+    with pytest.raises(UserError, match="cannot be loaded"):
         write_warm_up(version)
 
 

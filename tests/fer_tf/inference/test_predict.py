@@ -50,7 +50,7 @@ def test_no_call_has_more_faces_than_a_model_takes(asked):
     answer = model.answer(faces)
 
     assert batches == [MOST_FACES, 3]
-    assert answer["probability"].shape == (MOST_FACES + 3,) and answer["probability"][-1] == 1
+    assert answer.probability.shape == (MOST_FACES + 3,) and answer.probability[-1] == 1
 
 
 def test_faces_of_several_pictures_go_together_and_return_to_their_own(asked, monkeypatch):
@@ -75,7 +75,7 @@ def test_faces_of_several_pictures_go_together_and_return_to_their_own(asked, mo
 @pytest.mark.parametrize("limit", ["pixels", "live"])
 def test_large_pictures_and_cameras_do_not_wait_for_others(asked, monkeypatch, limit):
     model, batches = asked
-    monkeypatch.setattr(inference, "MOST_PIXELS", 400 if limit == "pixels" else 10**9)
+    monkeypatch.setattr(inference, "WAITING_PIXELS", 400 if limit == "pixels" else 10**9)
     image = np.zeros((20, 20, 3), np.uint8)
 
     list(model.predict(Picture("a", image, live=limit == "live") for _ in range(3)))
@@ -122,7 +122,7 @@ def test_attention_comes_with_the_faces_it_belongs_to_in_parts_as_the_answers_do
     assert all(p.attention is None for _, (p,) in model.predict(pictures, attention=True))
     model._model.signatures["attention"] = look
     assert all(p.attention is None for _, (p,) in model.predict(pictures))
-    found = [p for _, (p,) in model.predict(pictures, attention=True)]
-    for level, prediction in zip(levels, found, strict=True):
+    predictions = [p for _, (p,) in model.predict(pictures, attention=True)]
+    for level, prediction in zip(levels, predictions, strict=True):
         np.testing.assert_allclose(prediction.attention, level / 255)
         assert "attention" not in prediction.as_dict()

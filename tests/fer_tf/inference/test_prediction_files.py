@@ -9,8 +9,8 @@ import pytest
 from fer_tf.errors import UserError
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.faces.pictures import Picture
-from fer_tf.inference.outputs import table
-from fer_tf.inference.predict import Prediction
+from fer_tf.inference.outputs import predictions_table
+from fer_tf.inference.prediction import Prediction
 from fer_tf.inference.prediction_files import AnnotatedFolder, output_file
 from fer_tf.terminal import console
 
@@ -82,6 +82,6 @@ def test_names_are_no_markup(name, capsys, monkeypatch):
     paths, labels = dict.fromkeys(PATHS, 0.0), dict.fromkeys(EXPRESSIONS, 0.0)
     answer = Prediction(name, None, EXPRESSIONS[0], 0, 0.5, "A", paths, labels)
 
-    console().print(table([answer]))
+    console().print(predictions_table([answer]))
 
     assert name in capsys.readouterr().out

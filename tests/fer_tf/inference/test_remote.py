@@ -21,12 +21,13 @@ from fer_tf.errors import UserError
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.faces.face import read_picture
 from fer_tf.faces.pictures import Picture
-from fer_tf.inference.predict import ExpressionModel, faces_of, predict
+from fer_tf.inference.predict import ExpressionModel, faces_of
 from fer_tf.inference.remote import ask, query
 from fer_tf.occlusion.occlude import occlude
 from fer_tf.serving.config import POLL_SECONDS, choose_versions, write_files
 from fer_tf.serving.rest_client import Server, model_path
 from fer_tf.serving.server_errors import SIGNATURES, explain
+from tests.predictions import predict
 from tests.records import put_manifest
 from tests.stand_in_server import ServingError, StandIn, Version
 from tests.tiny_model import copy_tiny_model
@@ -112,7 +113,7 @@ def test_the_page_has_the_same_attention_of_a_server_and_of_a_version(server, ex
     attention = models.attention("concat_db", faces)
 
     assert attention.shape == (2, 48, 48) and attention.std() > 0.01
-    expected = ExpressionModel(exported).attention_covered(faces)
+    expected = ExpressionModel(exported).attention(faces)
     np.testing.assert_allclose(attention, expected, atol=1e-5)
 
 
@@ -123,7 +124,7 @@ def test_a_served_model_without_attention_still_answers_the_page(tmp_path):
         models = ServedModels(Server(stand_in.url))
         faces = np.zeros((2, 48, 48), np.uint8)
         assert models.attention("concat_db", faces) is None
-        assert models.answer("concat_db", faces)["label"] == [EXPRESSIONS[4]] * 2
+        assert models.answer("concat_db", faces).label == [EXPRESSIONS[4]] * 2
     finally:
         stand_in.stop()
 
@@ -322,7 +323,7 @@ def test_https_to_a_plain_port(server, photos):
 
 
 @pytest.mark.parametrize(
-    "options, said",
+    "options, reason",
     [
         ({"name": "bconcat_db"}, "no model of this name is loaded"),
         ({"version": "7"}, "this version is not loaded"),
@@ -331,12 +332,12 @@ def test_https_to_a_plain_port(server, photos):
         ({"occlusion": "mouth"}, "eyes or none is expected"),
     ],
 )
-def test_wrong_names(server, photos, options, said):
-    assert said in failing(photos, server.url, **options)
+def test_wrong_names(server, photos, options, reason):
+    assert reason in failing(photos, server.url, **options)
 
 
 @pytest.mark.parametrize(
-    "version, said",
+    "version, reason",
     [
         (Version("LOADING"), "version 1 LOADING, none AVAILABLE; wait"),
         (Version("END"), "version 1 END, none AVAILABLE; look at the server's log"),
@@ -344,11 +345,11 @@ def test_wrong_names(server, photos, options, said):
         (Version("LOADING", "Data loss"), "(Data loss), none AVAILABLE; look"),
     ],
 )
-def test_a_model_that_is_not_available(server, photos, version, said):
+def test_a_model_that_is_not_available(server, photos, version, reason):
     before = server.models["concat_db"][1]
     server.models["concat_db"][1] = version
     try:
-        assert said in failing(photos, server.url)
+        assert reason in failing(photos, server.url)
     finally:
         server.models["concat_db"][1] = before
 
@@ -389,7 +390,7 @@ SMALL = cut(".png", 1)
 
 
 @pytest.mark.parametrize(
-    "body, said",
+    "body, reason",
     [
         ({"signature_name": "predict_images", "instances": [BLACK]}, "has no such signature"),
         ({"signature_name": "serving_bytes", "instances": [DATA_URI]}, "data:image/png"),
@@ -411,15 +412,15 @@ SMALL = cut(".png", 1)
     ],
 )
 @pytest.mark.parametrize("pretty", [True, False], ids=["JSON", "older"])
-def test_what_a_server_refuses_is_explained(server, body, said, pretty, monkeypatch):
+def test_what_a_server_refuses_is_explained(server, body, reason, pretty, monkeypatch):
     monkeypatch.setattr(server, "pretty_errors", pretty)
     with pytest.raises(UserError) as caught:
         Server(server.url).request("models/concat_db:predict", body)
-    assert said in str(caught.value) and "look at the server's log" not in str(caught.value)
+    assert reason in str(caught.value) and "look at the server's log" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    "message, said",
+    "message, reason",
     [
         ('Serving signature key "x" not found.', "no such signature"),
         ('Serving signature name: "x" not found in signature def', "no such signature"),
@@ -443,8 +444,8 @@ def test_what_a_server_refuses_is_explained(server, body, said, pretty, monkeypa
         ("something new", "look at the server's log"),
     ],
 )
-def test_explanations_of_what_the_stand_in_never_says(message, said):
-    assert said in explain(message)
+def test_explanations_of_what_the_stand_in_never_says(message, reason):
+    assert reason in explain(message)
 
 
 class Other(BaseHTTPRequestHandler):
@@ -473,7 +474,7 @@ def other(request):
 
 
 @pytest.mark.parametrize(
-    "other, said",
+    "other, reason",
     [
         (
             {"status": 502, "body": b"<html><title>502 Bad Gateway</title></html>"},
@@ -488,8 +489,8 @@ def other(request):
     ],
     indirect=["other"],
 )
-def test_somebody_else_answers(photos, other, said):
-    assert said in failing(photos, other, timeout=0.5)
+def test_somebody_else_answers(photos, other, reason):
+    assert reason in failing(photos, other, timeout=0.5)
 
 
 def test_a_model_with_other_outputs_is_named(server, photos, monkeypatch):

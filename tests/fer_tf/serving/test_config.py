@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import cli
 from fer_tf.errors import UserError
 from fer_tf.export.contract import MOST_FACES
-from fer_tf.serving import config as serve_config
+from fer_tf.serving import server_files
 from fer_tf.serving.config import POLL_SECONDS, choose_versions, write_files
 from tests.stand_in_server import StandIn, Version
 
@@ -180,8 +180,8 @@ def test_each_version_waits_from_its_own_listing_on(models, monkeypatch):
 def test_what_an_older_program_listed_waits_from_the_files_time_on(models):
     run(models, stable={"concat_db": 2})
     config = models / "models.config"
-    text = re.sub(" *# listed since .*", "", config.read_text()).partition(serve_config._SEAL)[0]
-    config.write_text(serve_config._sealed(text))
+    text = re.sub(" *# listed since .*", "", config.read_text()).partition(server_files._SEAL)[0]
+    config.write_text(server_files._sealed(text))
     run(models, canary={"concat_db": 2}, settled=False)
     assert parsed(models)["concat_db"] == ([2, 10], {"stable": 2, "canary": 2})
     config.write_text(re.sub(" *# listed since .*", "", config.read_text()))
@@ -209,10 +209,10 @@ def test_a_stable_version_that_is_gone_is_an_error_not_a_silent_change(models):
 
 
 @pytest.mark.parametrize(
-    "stable, said", [({"concat": 1}, "not 'concat'"), ({"eye_cdb": 7}, "eye_cdb holds 1")]
+    "stable, reason", [({"concat": 1}, "not 'concat'"), ({"eye_cdb": 7}, "eye_cdb holds 1")]
 )
-def test_unknown_models_and_versions_are_named(models, stable, said):
-    with pytest.raises(UserError, match=said):
+def test_unknown_models_and_versions_are_named(models, stable, reason):
+    with pytest.raises(UserError, match=reason):
         run(models, stable=stable)
 
 
@@ -248,6 +248,15 @@ def test_nothing_is_written_when_models_config_was_edited(models):
     assert parsed(models)["concat_db"] == ([10], {"stable": 10, "canary": 10})
 
 
+@pytest.mark.parametrize("change", [("{", "["), ("since 2", "since X"), ("name", "title")])
+def test_a_file_that_cannot_be_parsed_is_named(models, change):
+    run(models)
+    config = models / "models.config"
+    config.write_text(config.read_text().replace(*change))
+    with pytest.raises(UserError, match="models.config cannot be read as a ModelServerConfig"):
+        run(models, replace=True)
+
+
 def test_a_file_that_stays_the_same_keeps_its_time(models):
     run(models)
     before = (models / "models.config").stat().st_mtime_ns
@@ -268,9 +277,10 @@ def test_who_turns_batching_on_is_told_what_would_stop_the_server(models):
     options = ["serve-config", "--models-dir", str(models)]
     assert "without a face" not in CliRunner().invoke(cli.app, options).stdout
     for option in ([], ["--batching"], []):
-        said = CliRunner().invoke(cli.app, [*options, *option]).stdout
-        on = "--enable_batching" in said
-        assert on == ("Note: with batching on, a request without a face is never answered" in said)
+        output = CliRunner().invoke(cli.app, [*options, *option]).stdout
+        on = "--enable_batching" in output
+        note = "Note: with batching on, a request without a face is never answered"
+        assert on == (note in output)
     assert on and "without a face" in (models / "batching_parameters.txt").read_text()
 
 
@@ -322,9 +332,9 @@ def test_compose_is_yaml_that_starts_the_same_server(models):
 
 def test_the_command_says_what_is_served_and_prints_how_to_start_it(models):
     options = ["serve-config", "--models-dir", str(models)]
-    said = CliRunner().invoke(cli.app, [*options, "--stable", "concat_db=2"]).stdout.splitlines()
-    assert said[0] == "concat_db: loads 2, 10; stable 2, canary 10"
-    assert said[-1].startswith("Next: docker run ") and "Wrote " in said[-2]
+    lines = CliRunner().invoke(cli.app, [*options, "--stable", "concat_db=2"]).stdout.splitlines()
+    assert lines[0] == "concat_db: loads 2, 10; stable 2, canary 10"
+    assert lines[-1].startswith("Next: docker run ") and "Wrote " in lines[-2]
     add_version(models, "concat_db", 11)
     done = CliRunner().invoke(cli.app, options)
     assert done.exit_code == 0

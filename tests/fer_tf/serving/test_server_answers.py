@@ -10,6 +10,7 @@ from fer_tf.app.answers import look_at
 from fer_tf.app.models import ServedModels
 from fer_tf.errors import UserError
 from fer_tf.export.contract import ATTENTION
+from fer_tf.inference.prediction import ModelOutputs
 from fer_tf.inference.remote import ask
 from fer_tf.serving.rest_client import Server
 from tests.helpers import encode_picture
@@ -47,7 +48,7 @@ def test_a_right_answer_passes(server):
 
 
 @pytest.mark.parametrize(
-    "answer, said",
+    "answer, reason",
     [
         ({"predictions": [ROW]}, "1 rows for 2 faces"),
         ({"predictions": [ROW] * 3}, "3 rows for 2 faces"),
@@ -87,11 +88,11 @@ def test_a_right_answer_passes(server):
         ),
     ],
 )
-def test_a_wrong_answer_is_one_sentence(server, answer, said):
+def test_a_wrong_answer_is_one_sentence(server, answer, reason):
     server.answer = answer
     with pytest.raises(UserError) as caught:
         server.predict("models/m", "serving_default", FACES)
-    assert said in str(caught.value) and str(caught.value).endswith("--name.")
+    assert reason in str(caught.value) and str(caught.value).endswith("--name.")
     assert len(str(caught.value)) < 600
 
 
@@ -155,7 +156,7 @@ class Unchecked:
 
     def answer(self, name, faces):
         row = ROW | {"label": SCRIPT, "path": "A"}
-        return {key: [value] * len(faces) for key, value in row.items()}
+        return ModelOutputs(**{key: [value] * len(faces) for key, value in row.items()})
 
     def attention(self, name, faces):
         return None

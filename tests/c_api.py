@@ -1,7 +1,8 @@
-"""Loads and runs a SavedModel through TensorFlow's C library alone: as a server does it.
+"""Loads and runs a SavedModel through TensorFlow's C library alone, as a server does.
 
-`combine` answers a version's warm-up requests by it, in the process that exported it. Run as a
-program it needs NumPy and the library's file, and imports no TensorFlow:
+It reads what `tf.saved_model.load` does not: the main graph, the operation that restores the
+variables and the tensors that signatures name. Run as a program it needs NumPy and the library's
+file, and imports no TensorFlow:
 
     python c_api.py LIBRARY MODEL REQUESTS.npz ANSWERS.npz
 
@@ -21,7 +22,6 @@ import numpy as np
 UINT8, FLOAT, INT32, STRING = 4, 1, 3, 7  # TF_DataType
 NUMBERS = {UINT8: np.uint8, FLOAT: np.float32, INT32: np.int32}
 STRING_SIZE = 24  # sizeof(TF_TString)
-
 
 _RETURNED = {
     ctypes.c_void_p: "TF_NewStatus TF_NewGraph TF_NewSessionOptions TF_LoadSessionFromSavedModel "
@@ -48,13 +48,12 @@ class Model:
     Args:
         library: the file of `find_library`.
         folder: the version's folder.
-        config: a serialized `ConfigProto` for the session.
 
     Raises:
         Failed: if it cannot be loaded.
     """
 
-    def __init__(self, library: Path | str, folder: Path | str, config: bytes = b""):
+    def __init__(self, library: Path | str, folder: Path | str):
         self.tf = ctypes.CDLL(str(library))
         for returned, names in _RETURNED.items():
             for name in names.split():
@@ -62,8 +61,6 @@ class Model:
         self.status = ctypes.c_void_p(self.tf.TF_NewStatus())
         self.graph = ctypes.c_void_p(self.tf.TF_NewGraph())
         options = ctypes.c_void_p(self.tf.TF_NewSessionOptions())
-        self.tf.TF_SetConfig(options, config, ctypes.c_size_t(len(config)), self.status)
-        self.check()
         self.session = ctypes.c_void_p(
             self.tf.TF_LoadSessionFromSavedModel(
                 options,
@@ -122,9 +119,9 @@ class Model:
     def output(self, name):
         """The `Output` of a tensor's name, such as "serving_default_image:0"."""
         operation, index = name.split(":")
-        found = self.tf.TF_GraphOperationByName(self.graph, operation.encode())
-        assert found, f"the graph has no operation {operation}"
-        return Output(found, int(index))
+        pointer = self.tf.TF_GraphOperationByName(self.graph, operation.encode())
+        assert pointer, f"the graph has no operation {operation}"
+        return Output(pointer, int(index))
 
     def to_tensor(self, array):
         """A new TF_Tensor of an array."""
@@ -160,11 +157,9 @@ class Model:
         return values.reshape(shape)
 
 
-def find_library() -> Path | None:
-    """TensorFlow's C library in the installed wheel, None where there is none, as on Windows."""
-    spec = find_spec("tensorflow")
-    found = Path(spec.origin).parent.glob("libtensorflow_cc.*") if spec else ()
-    return next(iter(sorted(found)), None)
+def find_library() -> Path:
+    """TensorFlow's C library in the installed wheel, which has none on Windows."""
+    return min(Path(find_spec("tensorflow").origin).parent.glob("libtensorflow_cc.*"))
 
 
 def tensor_names(version: Path) -> dict:
@@ -185,10 +180,34 @@ def tensor_names(version: Path) -> dict:
     return names
 
 
+def replay_warm_up(version: Path) -> list[str]:
+    """Answer a version's warm-up requests, as a server does before it takes the version.
+
+    Returns:
+        The signatures that the requests ask.
+
+    Raises:
+        Failed: if the version cannot be loaded, or answers a request with an error.
+    """
+    import tensorflow as tf
+    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+    model, names, signatures = Model(find_library(), version), tensor_names(version), []
+    requests = version / "assets.extra" / "tf_serving_warmup_requests"
+    for record in tf.data.TFRecordDataset(str(requests)).as_numpy_iterator():
+        request = PredictionLog.FromString(record).predict_log.request
+        signatures.append(request.model_spec.signature_name)
+        tensors = names[signatures[-1]]
+        (value,) = map(tf.make_ndarray, request.inputs.values())
+        model.run(tensors["input"], value, list(tensors["outputs"].values()))
+    model.close()
+    return signatures
+
+
 def _answer(library, folder, requests, answers):
     """The program described above."""
     model = Model(library, folder)
-    found = {}
+    answered = {}
     with np.load(requests, allow_pickle=True) as requests:
         signatures = json.loads(str(requests["signatures"]))
         for key in requests.files:
@@ -198,11 +217,11 @@ def _answer(library, folder, requests, answers):
             names, tensors = zip(*signature["outputs"].items(), strict=True)
             try:
                 values = model.run(signature["input"], requests[key], tensors)
-                found |= {f"{key}/{n}": v for n, v in zip(names, values, strict=True)}
+                answered |= {f"{key}/{n}": v for n, v in zip(names, values, strict=True)}
             except Failed as error:
-                found[f"{key}/error"] = np.array(str(error))
+                answered[f"{key}/error"] = np.array(str(error))
     assert "tensorflow" not in sys.modules
-    np.savez(answers, **found)
+    np.savez(answers, **answered)
 
 
 if __name__ == "__main__":
