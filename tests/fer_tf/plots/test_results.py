@@ -49,11 +49,11 @@ def test_a_curve_is_drawn_before_and_after(tmp_path, figures):
 
 @pytest.mark.parametrize(
     ("predicted", "colour", "title"),
-    [(0, _RIGHT, "Anger 0.50 (A)"), (6, _WRONG, "Surprise 0.50 (A)\ntrue: Anger")],
+    [(0, _RIGHT, "Happiness 0.50 (A)"), (6, _WRONG, "Surprise 0.50 (A)\ntrue: Happiness")],
 )
 def test_right_answers_are_green_and_wrong_ones_red(tmp_path, figures, predicted, colour, title):
-    anger = EXPRESSIONS.index("Anger")
-    panel = Panel(draw_face(0, 0, 0), anger, predicted, 0.5, "A")
+    happiness = EXPRESSIONS.index("Happiness")
+    panel = Panel(draw_face(0, 0, 0), happiness, predicted, 0.5, "A")
     plot_predictions([[panel, None, panel], [panel]], tmp_path / "p.png")
     (figure,) = figures
     panels = [axis for axis in figure.axes if axis.images]
@@ -72,6 +72,6 @@ def test_maps_stand_below_the_faces(tmp_path, figures):
     assert lower[0].get_ylabel() == "BeginNet"
     for column, (above, below) in enumerate(zip(upper, lower, strict=True)):
         for axis in (above, below):
-            np.testing.assert_array_equal(axis.images[0].get_array(), faces[column])
+            np.testing.assert_array_equal(axis.images[0].get_array(), faces[column, ..., 0])
         assert len(above.images) == 1
         np.testing.assert_array_equal(below.images[1].get_array().filled(np.nan), maps[column])
