@@ -10,11 +10,10 @@ from fer_tf.training.run_folder import (
     beside,
     is_finished,
     locked,
-    open_run,
     run_name,
 )
 from tests.networks import TINY_RECIPE
-from tests.tiny_training import KEY, read_run_file, train
+from tests.tiny_training import KEY, begin_run, read_run_file, train
 
 
 @pytest.fixture
@@ -23,21 +22,15 @@ def folder(tmp_path):
     return KEY.folder(tmp_path, "subnet_y")
 
 
-def opened(folder, key=KEY, **options):
-    """Opens a run; returns what its `run.json` then contains."""
-    open_run(folder, key.as_dict("subnet_y"), **options)
-    return read_run_file(folder)
-
-
 def test_a_run_that_is_begun_records_what_it_is_made_of_and_what_began_it(folder):
-    run = opened(folder)
+    run = begin_run(folder)
     assert not run["finished"] and not is_finished(folder)
     assert (run["database"], run["config"], run["network"]) == ("concat_db", "drawn", "subnet_y")
     assert (run["seed"], run["occlusion"], run["recipe"]["name"]) == (0, "upper", "tiny")
     assert run["packages"]["keras"] and run["python"] and run["begun"]
-    assert opened(folder) == run
+    assert begin_run(folder) == run
     write_json(folder / RUN_FILE, run | {"finished": True})
-    assert is_finished(folder) and opened(folder)["finished"]
+    assert is_finished(folder) and begin_run(folder)["finished"]
 
 
 @pytest.mark.parametrize(
@@ -50,65 +43,65 @@ def test_a_run_that_is_begun_records_what_it_is_made_of_and_what_began_it(folder
     ],
 )
 def test_a_run_of_something_else_is_refused_and_kept(folder, changes, message):
-    run = opened(folder)
+    run = begin_run(folder)
     if recipe := changes.get("recipe"):
         changes = {"recipe": dataclasses.replace(TINY_RECIPE, **recipe)}
     other = dataclasses.replace(KEY, **changes)
     with pytest.raises(UserError, match=f"{message}; train again with --restart"):
-        opened(folder, other)
+        begin_run(folder, other)
     assert read_run_file(folder) == run
     (folder / STATE).touch()
-    assert opened(folder, other, restart=True)["begun"] >= run["begun"]
+    assert begin_run(folder, other, restart=True)["begun"] >= run["begun"]
     assert [path.name for path in folder.iterdir()] == [RUN_FILE]
 
 
 def test_a_run_of_another_partition_is_refused(folder, monkeypatch):
-    opened(folder)
+    begin_run(folder)
     other = {"A": ("Happiness", "Normal", "Sadness"), "B": ("Anger", "Fear"), "C": ("Surprise",)}
     monkeypatch.setattr("fer_tf.training.run_folder.PATHS", other)
     with pytest.raises(UserError, match="with paths.C"):
-        opened(folder)
+        begin_run(folder)
 
 
 def test_an_unfinished_run_goes_on_with_the_backend_that_it_was_begun_with(folder):
-    run = opened(folder) | {"backend": "jax"}
+    run = begin_run(folder) | {"backend": "jax"}
     write_json(folder / RUN_FILE, run)
     with pytest.raises(UserError, match="backend jax, now it is tensorflow.*KERAS_BACKEND=jax"):
-        opened(folder)
+        begin_run(folder)
     write_json(folder / RUN_FILE, run | {"finished": True})
-    assert opened(folder)["backend"] == "jax"
+    assert begin_run(folder)["backend"] == "jax"
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]"])
 def test_a_damaged_run_file_is_named(folder, content):
     folder.mkdir(parents=True)
     (folder / RUN_FILE).write_text(content)
-    for read in (is_finished, opened):
+    for read in (is_finished, begin_run):
         with pytest.raises(UserError, match="run.json .* train again with --restart"):
             read(folder)
-    assert not opened(folder, restart=True)["finished"]
+    assert not begin_run(folder, restart=True)["finished"]
 
 
 def test_a_run_file_of_another_program_is_refused(folder):
     folder.mkdir(parents=True)
     (folder / RUN_FILE).write_text("{}")
     with pytest.raises(UserError, match="with --restart"):
-        opened(folder)
+        begin_run(folder)
 
 
 def test_a_restart_that_was_killed_does_not_go_on_from_what_it_threw_away(folder):
-    opened(folder)
+    begin_run(folder)
     (folder / STATE).touch()
     (folder / RUN_FILE).unlink()  # It goes first.
-    opened(folder)
+    begin_run(folder)
     assert [path.name for path in folder.iterdir()] == [RUN_FILE]
 
 
 def test_what_a_killed_write_leaves_is_removed_when_the_run_goes_on(folder):
-    run = opened(folder)
+    run = begin_run(folder)
     (folder / STATE).touch()
     (folder / "writing-best.keras").touch()
-    assert opened(folder) == run
+    assert begin_run(folder) == run
     assert sorted(path.name for path in folder.iterdir()) == [RUN_FILE, STATE]
 
 
