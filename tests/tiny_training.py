@@ -1,12 +1,12 @@
 """Trains tiny networks in the process of the tests."""
 
-import json
+import dataclasses
 
 import numpy as np
 
-from fer_tf.files import write_json
+from fer_tf.records.run import write_run
 from fer_tf.training.checkpoint import load_best
-from fer_tf.training.run_folder import RUN_FILE, RunKey, open_run
+from fer_tf.training.run_folder import RunKey, open_run
 from fer_tf.training.train import train_network
 from tests.networks import TINY_RECIPE
 
@@ -22,25 +22,15 @@ def split(count, seed=0):
 
 
 def train(runs_dir, key=KEY, network="subnet_y", **options):
-    """Train on 40 images; returns what `run.json` then contains."""
-    train_network(network, key, split(40), split(10, 1), runs_dir, verbose=0, **options)
-    return read_run_file(key.folder(runs_dir, network))
-
-
-def begin_run(folder, key=KEY, network="subnet_y", **options):
-    """Open a run's folder; returns what `run.json` then contains."""
-    open_run(folder, key.as_dict(network), **options)
-    return read_run_file(folder)
+    """Train on 40 images; returns the run."""
+    return train_network(network, key, split(40), split(10, 1), runs_dir, verbose=0, **options)
 
 
 def finish_run(runs_dir, key, network, **changes):
     """Leave the `run.json` of a finished run, with other changes, and no network."""
     folder = key.folder(runs_dir, network)
-    write_json(folder / RUN_FILE, begin_run(folder, key, network) | {"finished": True} | changes)
-
-
-def read_run_file(folder):
-    return json.loads((folder / RUN_FILE).read_text())
+    run = open_run(folder, key.setup(network))
+    write_run(folder, dataclasses.replace(run, **{"finished": True} | changes))
 
 
 def weights(runs_dir, key=KEY, network="subnet_y"):

@@ -15,7 +15,7 @@ from fer_tf.evaluation.run_set import (
     other_seeds,
     predict_logits,
 )
-from fer_tf.training.checkpoint import BEST
+from fer_tf.training.run_folder import BEST
 from tests.networks import TINY_RECIPE
 from tests.tiny_training import KEY, finish_run
 

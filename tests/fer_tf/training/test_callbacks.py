@@ -99,7 +99,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_epoch(int
             train(interrupted)
     assert f"Epoch 1, the last finished one, stays in {folder}" in str(error.value)
     assert "--learning-rate 0.0125 --restart" in str(error.value)
-    assert train(interrupted)["epochs_done"] == 2
+    assert train(interrupted).epochs_done == 2
     assert all(np.isfinite(array).all() for array in weights(interrupted))
 
 

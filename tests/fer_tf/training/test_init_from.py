@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from fer_tf.errors import UserError
-from fer_tf.training.checkpoint import BEST, Checkpoint, checkpoint_sha256, load_best
-from fer_tf.training.recipes import Schedule
+from fer_tf.records.run import read_run
+from fer_tf.training.checkpoint import Checkpoint, load_best
+from fer_tf.training.recipe import Schedule
+from fer_tf.training.run_folder import BEST, checkpoint_sha256
 from tests.networks import TINY_RECIPE
-from tests.tiny_training import KEY, read_run_file, train
+from tests.tiny_training import KEY, train
 
 SLOW = Schedule(epochs=1, batch_size=16, learning_rate=1e-12)
 FROM_FLAT = dataclasses.replace(
@@ -49,7 +51,7 @@ def test_a_network_starts_from_the_weights_of_another(from_flat, tmp_path):
     with pytest.raises(UserError, match="flat was trained on other faces than concat_db/drawn"):
         train(from_flat, dataclasses.replace(FROM_FLAT, fingerprint="other"), "subnet_z")
     run = train(from_flat, FROM_FLAT)
-    assert run["started_from"] == checkpoint_sha256(FROM_FLAT.folder(from_flat, "flat"))
+    assert run.init_sha256 == checkpoint_sha256(FROM_FLAT.folder(from_flat, "flat"))
     flat, subnet = (load_best(FROM_FLAT.folder(from_flat, name)) for name in ("flat", "subnet_y"))
     kernels = [
         (layer.get_weights()[0], subnet.get_layer(layer.name).get_weights()[0])
@@ -76,14 +78,14 @@ def test_the_first_network_starts_from_that_of_another_database_the_others_share
     )
     with pytest.raises(UserError, match="train flat --database mixed/drawn --recipe tiny` first"):
         train(tmp_path, key, "flat")
-    assert not train(tmp_path, mixed, "flat").get("started_from")
+    assert not train(tmp_path, mixed, "flat").init_sha256
     other = dataclasses.replace(key, origin_fingerprint="other")
     with pytest.raises(UserError, match="flat was trained on other faces than mixed/drawn"):
         train(tmp_path, other, "flat", restart=True)
     run = train(tmp_path, key, "flat", restart=True)
-    assert run["started_from"] == checkpoint_sha256(mixed.folder(tmp_path, "flat"))
+    assert run.init_sha256 == checkpoint_sha256(mixed.folder(tmp_path, "flat"))
     run = train(tmp_path, key)
-    assert run["started_from"] == checkpoint_sha256(key.folder(tmp_path, "flat"))
+    assert run.init_sha256 == checkpoint_sha256(key.folder(tmp_path, "flat"))
     flat, subnet = (load_best(key.folder(tmp_path, network)) for network in ("flat", "subnet_y"))
     kept = {
         layer.name
@@ -112,7 +114,7 @@ def test_a_network_is_not_kept_beside_another_than_it_started_from(from_flat):
     with pytest.raises(UserError, match="subnet_y started from a flat that is gone.*--restart"):
         train(from_flat, FROM_FLAT)
     again = train(from_flat, FROM_FLAT, restart=True)
-    assert again["started_from"] != run["started_from"]
+    assert again.init_sha256 != run.init_sha256
 
 
 def test_a_run_that_goes_on_keeps_where_it_started(from_flat, tmp_path, monkeypatch):
@@ -129,11 +131,11 @@ def test_a_run_that_goes_on_keeps_where_it_started(from_flat, tmp_path, monkeypa
     monkeypatch.setattr(Checkpoint, "_save", killed)
     with pytest.raises(KeyboardInterrupt):
         train(from_flat, key)
-    assert read_run_file(subnet)["started_from"] == started_from
+    assert read_run(subnet).init_sha256 == started_from
     monkeypatch.setattr(Checkpoint, "_save", save)
     kept = (origin / BEST).read_bytes()
     train_anew(origin)
     with pytest.raises(UserError, match="subnet_y started from a flat that is gone"):
         train(from_flat, key)
     (origin / BEST).write_bytes(kept)
-    assert train(from_flat, key)["started_from"] == started_from
+    assert train(from_flat, key).init_sha256 == started_from

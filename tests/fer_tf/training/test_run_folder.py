@@ -3,17 +3,11 @@ import dataclasses
 import pytest
 
 from fer_tf.errors import UserError
-from fer_tf.files import write_json
+from fer_tf.records.run import RUN_FILE, is_finished, read_run, write_run
 from fer_tf.training.checkpoint import STATE
-from fer_tf.training.run_folder import (
-    RUN_FILE,
-    beside,
-    is_finished,
-    locked,
-    run_name,
-)
+from fer_tf.training.run_folder import beside, locked, open_run, run_name
 from tests.networks import TINY_RECIPE
-from tests.tiny_training import KEY, begin_run, read_run_file, train
+from tests.tiny_training import KEY, train
 
 
 @pytest.fixture
@@ -22,15 +16,19 @@ def folder(tmp_path):
     return KEY.folder(tmp_path, "subnet_y")
 
 
+def begin_run(folder, key=KEY, **options):
+    return open_run(folder, key.setup("subnet_y"), **options)
+
+
 def test_a_run_that_is_begun_records_what_it_is_made_of_and_what_began_it(folder):
     run = begin_run(folder)
-    assert not run["finished"] and not is_finished(folder)
-    assert (run["database"], run["config"], run["network"]) == ("concat_db", "drawn", "subnet_y")
-    assert (run["seed"], run["occlusion"], run["recipe"]["name"]) == (0, "upper", "tiny")
-    assert run["packages"]["keras"] and run["python"] and run["begun"]
+    assert not run.finished and not is_finished(folder)
+    assert (run.database, run.config, run.network) == ("concat_db", "drawn", "subnet_y")
+    assert (run.seed, run.occlusion, run.recipe.name) == (0, "upper", "tiny")
+    assert run.packages["keras"] and run.python and run.begun
     assert begin_run(folder) == run
-    write_json(folder / RUN_FILE, run | {"finished": True})
-    assert is_finished(folder) and begin_run(folder)["finished"]
+    write_run(folder, dataclasses.replace(run, finished=True))
+    assert is_finished(folder) and begin_run(folder).finished
 
 
 @pytest.mark.parametrize(
@@ -49,9 +47,9 @@ def test_a_run_of_something_else_is_refused_and_kept(folder, changes, message):
     other = dataclasses.replace(KEY, **changes)
     with pytest.raises(UserError, match=f"{message}; train again with --restart"):
         begin_run(folder, other)
-    assert read_run_file(folder) == run
+    assert read_run(folder) == run
     (folder / STATE).touch()
-    assert begin_run(folder, other, restart=True)["begun"] >= run["begun"]
+    assert begin_run(folder, other, restart=True).begun >= run.begun
     assert [path.name for path in folder.iterdir()] == [RUN_FILE]
 
 
@@ -64,12 +62,12 @@ def test_a_run_of_another_partition_is_refused(folder, monkeypatch):
 
 
 def test_an_unfinished_run_goes_on_with_the_backend_that_it_was_begun_with(folder):
-    run = begin_run(folder) | {"backend": "jax"}
-    write_json(folder / RUN_FILE, run)
+    run = dataclasses.replace(begin_run(folder), backend="jax")
+    write_run(folder, run)
     with pytest.raises(UserError, match="backend jax, now it is tensorflow.*KERAS_BACKEND=jax"):
         begin_run(folder)
-    write_json(folder / RUN_FILE, run | {"finished": True})
-    assert begin_run(folder)["backend"] == "jax"
+    write_run(folder, dataclasses.replace(run, finished=True))
+    assert begin_run(folder).backend == "jax"
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]"])
@@ -79,7 +77,7 @@ def test_a_damaged_run_file_is_named(folder, content):
     for read in (is_finished, begin_run):
         with pytest.raises(UserError, match="run.json .* train again with --restart"):
             read(folder)
-    assert not begin_run(folder, restart=True)["finished"]
+    assert not begin_run(folder, restart=True).finished
 
 
 def test_a_run_file_of_another_program_is_refused(folder):

@@ -9,15 +9,17 @@ import pytest
 from fer_tf.errors import UserError
 from fer_tf.files import write_json
 from fer_tf.occlusion.kinds import RECOGNISED
+from fer_tf.records.run import RUN_FILE, read_run, write_run
 from fer_tf.training import callbacks as reports
 from fer_tf.training import train as training
 from fer_tf.training.callbacks import HISTORY
-from fer_tf.training.checkpoint import BEST, STATE, load_best
-from fer_tf.training.recipes import Schedule, strong
-from fer_tf.training.run_folder import RUN_FILE
+from fer_tf.training.checkpoint import STATE, load_best
+from fer_tf.training.recipe import Schedule
+from fer_tf.training.recipes import strong
+from fer_tf.training.run_folder import BEST
 from fer_tf.training.train import train_network
 from tests.networks import TINY_RECIPE
-from tests.tiny_training import KEY, read_run_file, split, train, weights
+from tests.tiny_training import KEY, split, train, weights
 
 
 def one_epoch(**changes):
@@ -34,12 +36,12 @@ def test_leaves_a_run_folder(finished_run):
     history = list(csv.DictReader(open(folder / "history.csv")))
     assert [row["epoch"] for row in history] == ["0", "1"]
     best = min(history, key=lambda row: float(row["val_loss"]))
-    run = read_run_file(folder)
-    assert run["best_epoch"] == int(best["epoch"]) + 1
-    assert run["best_validation_loss"] == pytest.approx(float(best["val_loss"]), rel=1e-5)
-    assert run["classes"] == ["Anger", "Fear"] and run["finished"]
-    assert run["packages"]["tensorflow"] and run["data_fingerprint"] == "fingerprint"
-    assert run["backend"] == "tensorflow"
+    run = read_run(folder)
+    assert run.best_epoch == int(best["epoch"]) + 1
+    assert run.best_validation_loss == pytest.approx(float(best["val_loss"]), rel=1e-5)
+    assert run.classes == ["Anger", "Fear"] and run.finished
+    assert run.packages["tensorflow"] and run.data_fingerprint == "fingerprint"
+    assert run.backend == "tensorflow"
 
 
 def test_an_epoch_is_all_images_the_last_smaller_batch_too(tmp_path, monkeypatch):
@@ -49,20 +51,20 @@ def test_an_epoch_is_all_images_the_last_smaller_batch_too(tmp_path, monkeypatch
     )
     monkeypatch.setattr(reports, "reports", lambda *_: [counter])
     run = train(tmp_path, dataclasses.replace(KEY, recipe=one_epoch()))
-    assert run["training_images"] == 40 and steps == [0, 1, 2]  # Batches of 16, 16 and 8.
+    assert run.training_images == 40 and steps == [0, 1, 2]  # Batches of 16, 16 and 8.
 
 
 def test_a_finished_run_is_not_trained_again_unless_asked(finished):
     folder = KEY.folder(finished, "subnet_y")
-    first, state = read_run_file(folder), (folder / STATE).read_bytes()
+    first, state = read_run(folder), (folder / STATE).read_bytes()
     assert train(finished) == first and (folder / STATE).read_bytes() == state
-    assert train(finished, restart=True)["begun"] >= first["begun"]
+    assert train(finished, restart=True).begun >= first.begun
     assert len((folder / "history.csv").read_text().splitlines()) == 3
 
 
 def test_an_interrupted_run_goes_on_from_the_last_finished_epoch(finished_run, interrupted):
     run = train(interrupted)
-    assert run["epochs_done"] == 2
+    assert run.epochs_done == 2
     history = (KEY.folder(interrupted, "subnet_y") / "history.csv").read_text()
     assert [line.split(",")[0] for line in history.splitlines()] == ["epoch", "0", "1"]
     for ours, theirs in zip(weights(interrupted), weights(finished_run), strict=True):
@@ -72,9 +74,9 @@ def test_an_interrupted_run_goes_on_from_the_last_finished_epoch(finished_run, i
 def test_an_interrupted_run_of_other_package_versions_goes_on_with_a_note(interrupted):
     """Its last report was cut short, too."""
     folder = KEY.folder(interrupted, "subnet_y")
-    run = read_run_file(folder)
-    run["packages"]["numpy"] = "1.0"
-    write_json(folder / RUN_FILE, run)
+    run = read_run(folder)
+    packages = run.packages | {"numpy": "1.0"}
+    write_run(folder, dataclasses.replace(run, packages=packages))
     with open(folder / HISTORY, "a") as file:
         file.write("1,0.5,0.5,0.5,0.5\n2,0.")
     notes = []
@@ -87,16 +89,17 @@ def test_an_interrupted_run_of_other_package_versions_goes_on_with_a_note(interr
 def test_a_run_begun_before_there_was_a_choice_is_continued(interrupted):
     path = KEY.folder(interrupted, "subnet_y") / RUN_FILE
     run = json.loads(path.read_text())
-    del run["paths"], run["training_precision"], run["recipe"]["init_from"]
+    del run["paths"], run["training_precision"]
+    run["recipe"]["start_from"] = None  # The field's name at that time.
     for name in ("expansion", "bottleneck", "batch_norm_momentum"):
         del run["recipe"]["backbone"][name]
     write_json(path, run)
-    assert train(interrupted)["epochs_done"] == 2
+    assert train(interrupted).epochs_done == 2
 
 
 def test_a_run_of_another_seed_stands_beside(finished):
-    assert train(finished, dataclasses.replace(KEY, seed=1))["seed"] == 1
-    assert read_run_file(KEY.folder(finished, "subnet_y"))["seed"] == 0
+    assert train(finished, dataclasses.replace(KEY, seed=1)).seed == 1
+    assert read_run(KEY.folder(finished, "subnet_y")).seed == 0
     parent = finished / "concat_db" / "drawn"
     assert sorted(path.name for path in parent.iterdir()) == ["tiny", "tiny-seed1"]
 
@@ -111,7 +114,7 @@ def test_an_empty_split_is_refused_by_name(tmp_path):
 def test_label_smoothing_and_cosine_decay_train(tmp_path):
     recipe = one_epoch(label_smoothing=0.1, warmup_epochs=0)
     run = train(tmp_path, dataclasses.replace(KEY, recipe=recipe))
-    assert np.isfinite(run["best_validation_loss"])
+    assert np.isfinite(run.best_validation_loss)
 
 
 @pytest.mark.parametrize(("balanced", "expected"), [(False, 0.1), (True, 0.5)])
@@ -139,13 +142,13 @@ def test_mixed_precision_leaves_a_float32_network(tmp_path, precision, monkeypat
         recipe = one_epoch(backbone=dataclasses.replace(TINY_RECIPE.backbone, groups=1))
     key = dataclasses.replace(KEY, precision=precision, recipe=recipe)
     run = train(tmp_path, key)
-    assert run["training_precision"] == precision and np.isfinite(run["best_validation_loss"])
+    assert run.training_precision == precision and np.isfinite(run.best_validation_loss)
     network = load_best(key.folder(tmp_path, "subnet_y"))
     assert {layer.compute_dtype for layer in network.layers} == {"float32"}
     images, classes = split(10, 1)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     measured = float(loss(classes, network.predict(images, verbose=0)))
-    assert measured == pytest.approx(run["best_validation_loss"], rel=0.1)
+    assert measured == pytest.approx(run.best_validation_loss, rel=0.1)
     with pytest.raises(UserError, match=f"with training_precision {precision}, now it is float32"):
         train(tmp_path, dataclasses.replace(key, precision="float32"))
     assert keras.config.dtype_policy().name == "float32"
@@ -164,7 +167,7 @@ def test_eyes_are_also_covered_where_they_usually_are(tmp_path):
     for rate in (0.0, 1.0):
         key = dataclasses.replace(KEY, occlusion="eyes", recipe=one_epoch(usual_eyes=rate))
         run = train(tmp_path / str(rate), key)
-        assert run["recipe"]["usual_eyes"] == rate
+        assert run.recipe.usual_eyes == rate
         trained[rate] = np.concatenate([w.ravel() for w in weights(tmp_path / str(rate), key)])
     assert not np.allclose(trained[0.0], trained[1.0], atol=1e-6)
 

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from fer_tf.errors import UserError
+from fer_tf.records.run import RUN_FILE
 from fer_tf.training import workers
-from fer_tf.training.run_folder import RUN_FILE
 from fer_tf.training.workers import chiefs_value, is_chief, open_for_all, worker_count
 from tests.tiny_training import KEY
 
@@ -66,7 +66,7 @@ def shared(monkeypatch):
 
 def opened(folder, index, key=KEY, restart=False):
     strategy = process(TWO_WORKERS, "worker", index)
-    return open_for_all(folder, key.as_dict("subnet_y"), restart, strategy)
+    return open_for_all(folder, key.setup("subnet_y"), restart, strategy)
 
 
 def test_the_chief_begins_a_run_and_the_others_read_it(shared, tmp_path):
