@@ -11,6 +11,11 @@ DEMO := --data-dir build/demo/tfds
 RUNS := --runs-dir build/demo/runs
 MODELS := --models-dir build/demo/saved_models
 
+# Tests run in a process for each core, at most four: each needs about 1.5 GB, and TensorFlow's
+# threads use the other cores. worksteal leaves most tests of a module, which may share what is
+# expensive, in one process.
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
+
 # Of training the model that comes with fer_tf. On CPUs without bfloat16: make pretrained PRECISION=
 PRECISION ?= --mixed-precision bfloat16
 
@@ -49,11 +54,11 @@ pretrained: .venv/runtime
 	cp -r saved_models/any_occlusion/"$$(ls saved_models/any_occlusion | grep -x '[0-9]*' | sort -n | tail -1)" fer_tf/pretrained/any_occlusion/
 
 test: .venv/dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 	$(MAKE) lint
 
 test-all: .venv/all
-	$(BIN)/python -m pytest
+	$(PYTEST)
 	$(MAKE) lint
 
 bench: .venv/runtime .venv-bench/ready

@@ -24,19 +24,23 @@ def start(options, **environment):
 
 @contextlib.contextmanager
 def two_workers(options):
-    """Begins two workers on loopback; what is still running in the end is killed."""
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in (one, other)]
-    workers = []
-    for index in range(2):
-        task = {"type": "worker", "index": index}
-        config = json.dumps({"cluster": {"worker": addresses}, "task": task})
-        workers.append(start(options | {"strategy": "multi-worker"}, TF_CONFIG=config))
-    try:
+    """Begins two workers on loopback; what is still running in the end is killed.
+
+    Their ports stay taken all the while, so no other program gets one before its worker has it.
+    """
+    with contextlib.ExitStack() as stack:
+        addresses, workers = [], []
+        for _ in range(2):
+            place = stack.enter_context(socket.socket())
+            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            place.bind(("127.0.0.1", 0))
+            addresses.append(f"127.0.0.1:{place.getsockname()[1]}")
+        for index in range(2):
+            task = {"type": "worker", "index": index}
+            config = json.dumps({"cluster": {"worker": addresses}, "task": task})
+            environment = {"TF_CONFIG": config, "TF_GRPC_REUSE_PORT": "true"}
+            worker = start(options | {"strategy": "multi-worker"}, **environment)
+            stack.callback(worker.communicate)
+            stack.callback(worker.kill)
+            workers.append(worker)
         yield workers
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.communicate()

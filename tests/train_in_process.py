@@ -1,8 +1,9 @@
 """Trains tiny networks in a process of its own: python train_in_process.py OPTIONS-AS-JSON.
 
 Options: runs_dir, strategy, cpus (logical devices), count (images), networks, epochs, augmented,
-precision, die_in_write (the epoch in whose checkpoint the process kills itself), and those of
-`train_network`. Prints one line after each epoch.
+precision, die_in_write (the epoch in whose checkpoint the process kills itself), also (another
+runs_dir, in which the same is trained afterwards), and those of `train_network`. Prints one line
+after each epoch.
 """
 
 import dataclasses
@@ -24,14 +25,7 @@ from fer_tf.training.run_folder import RunKey
 from fer_tf.training.strategies import make_strategy
 from fer_tf.training.train import train_network
 from tests.networks import TINY_RECIPE
-
-
-def split(count):
-    """Two classes that brightness tells apart."""
-    rng = np.random.default_rng(0)
-    classes = rng.integers(0, 2, count).astype(np.int32)
-    images = rng.integers(0, 100, (count, 48, 48, 1)) + 120 * classes[:, None, None, None]
-    return images.astype(np.uint8), classes
+from tests.tiny_training import split
 
 
 def recipe_of(epochs, augmented, balanced=False):
@@ -68,6 +62,7 @@ def main(
     precision="float32",
     balanced=False,
     die_in_write=None,
+    also=None,
     **options,
 ):
     cpu = tf.config.list_physical_devices("CPU")[0]
@@ -84,10 +79,11 @@ def main(
     Checkpoint._save = and_tell
     if die_in_write:
         np.savez = dying_savez(die_in_write)
-    for network in networks:
-        data = split(count)
-        train_network(network, key, data, data, Path(runs_dir), scope, verbose=0, **options)
-        print("finished:", network, flush=True)
+    data = split(count)
+    for folder in filter(None, (runs_dir, also)):
+        for network in networks:
+            train_network(network, key, data, data, Path(folder), scope, verbose=0, **options)
+            print("finished:", network, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,7 @@
-import functools
-
 import pytest
 
-from fer_tf.export.contract import ExportOptions
-from fer_tf.export.signatures import export
 from tests.served import tiny_networks
+from tests.tiny_model import tiny_model
 
 
 @pytest.fixture(scope="session")
@@ -14,16 +11,9 @@ def networks():
 
 
 @pytest.fixture(scope="session")
-def model_in(networks, tmp_path_factory):
+def model_in():
     """Function of a precision: the four combined, a version's folder that no test may change."""
-
-    @functools.cache
-    def made(precision):
-        folder = tmp_path_factory.mktemp("model") / "1"
-        export(networks, "upper", folder, ExportOptions(precision))
-        return folder
-
-    return made
+    return tiny_model
 
 
 @pytest.fixture(scope="session")

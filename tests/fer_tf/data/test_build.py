@@ -3,6 +3,7 @@
 A build of its own process group stands for the user's terminal.
 """
 
+import contextlib
 import fcntl
 import functools
 import json
@@ -24,6 +25,7 @@ from fer_tf.data import build as building
 from fer_tf.data.build import build
 from fer_tf.data.database import find_database
 from fer_tf.data.face_cache import cached_faces
+from fer_tf.data.near_duplicates import cached_near_duplicates
 from fer_tf.data.tfds_builder import origin
 from fer_tf.data.tfds_configs import config_for
 from fer_tf.errors import UserError
@@ -75,6 +77,7 @@ def test_a_second_build_finds_everything_ready_without_tensorflow(raw_dir, data_
 import sys
 from pathlib import Path
 from fer_tf.data.build import build
+from fer_tf.data.near_duplicates import cached_near_duplicates
 from fer_tf.data.tfds_builder import origin
 from fer_tf.data.tfds_configs import config_for
 config = config_for(["fer2013"])
@@ -163,7 +166,20 @@ def start(raw_dir, data_dir, **options):
     )
 
 
-def wait_for(condition, seconds=120):
+@contextlib.contextmanager
+def databases_begun_only(raw_dir, data_dir):
+    """Meanwhile builds begin to write their databases and then wait for the near duplicates."""
+    faces = cached_faces(["fer2013"], raw_dir, data_dir / "faces")
+    folder = data_dir / "faces" / "near_duplicates"
+    cached_near_duplicates(faces.images, folder)
+    (path,) = folder.glob("*.lock")
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def wait_for(condition, seconds=600):
+    """Waits; the limit is for what hangs, on a machine that does other work too."""
     ended = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ended, "waited in vain"
@@ -186,11 +202,12 @@ def processes_of(group: int) -> list[int]:
 def killed(raw_dir, tmp_path_factory):
     """A data directory whose build was killed while databases were being written."""
     data_dir = tmp_path_factory.mktemp("killed") / "tfds"
-    process = start(raw_dir, data_dir)
-    wait_for(lambda: any((data_dir / ".writing").glob("*/fer2013/incomplete*")))
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    wait_for(lambda: not processes_of(process.pid))  # None goes on without its parent.
+    with databases_begun_only(raw_dir, data_dir):
+        process = start(raw_dir, data_dir)
+        wait_for(lambda: any((data_dir / ".writing").glob("*/fer2013/incomplete*")))
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        wait_for(lambda: not processes_of(process.pid))  # None goes on without its parent.
     return data_dir
 
 
@@ -217,13 +234,14 @@ def test_ctrl_c_ends_with_a_sentence_and_leaves_no_process(raw_dir, tmp_path):
     data_dir = tmp_path / "tfds"
     # Tests run in a shell's background inherit that Ctrl-C is ignored.
     heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    process = start(raw_dir, data_dir, preexec_fn=heed)
-    wait_for(lambda: list((data_dir / ".writing").glob("*/fer2013/incomplete*")))
-    os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    with databases_begun_only(raw_dir, data_dir):
+        process = start(raw_dir, data_dir, preexec_fn=heed)
+        wait_for(lambda: any((data_dir / ".writing").glob("*/fer2013/incomplete*")))
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=600)
     assert process.returncode == 130
     assert errors.strip() == "Interrupted. The same command goes on with what is missing."
-    wait_for(lambda: not processes_of(process.pid), seconds=20)  # Python's own tracker ends last.
+    wait_for(lambda: not processes_of(process.pid))  # Python's own tracker ends last.
     assert names(data_dir) == {".lock", "faces"}
 
 

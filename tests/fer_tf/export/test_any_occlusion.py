@@ -62,14 +62,18 @@ def version(networks, tmp_path_factory):
     return combine_any_occlusion(own, folders, place / "models" / "any_occlusion")
 
 
-def test_every_signature_tells_the_occlusion_beside_what_the_others_tell(version):
-    loaded = tf.saved_model.load(version)
+@pytest.fixture(scope="module")
+def signatures(version):
+    return tf.saved_model.load(version).signatures
+
+
+def test_every_signature_tells_the_occlusion_beside_what_the_others_tell(signatures):
     kinds = ["upper", "none", "eyes", "lower", "upper", "none", "eyes"]
     images = faces_of_kinds(kinds)
     answers = {}
     for signature in ("serving_default", "serving_bytes", "all_paths"):
         request = tf.constant(as_request(signature, images))
-        ask = loaded.signatures[signature]
+        ask = signatures[signature]
         answer = {k: v.numpy() for k, v in ask(**{SIGNATURES[signature]: request}).items()}
         assert [kind.decode() for kind in answer["occlusion"]] == kinds
         told = answer["occlusion_probabilities"]
@@ -92,8 +96,8 @@ def test_every_signature_tells_the_occlusion_beside_what_the_others_tell(version
 
 
 @pytest.mark.parametrize("signature", SIGNATURES)
-def test_no_face_at_all_is_answered(version, signature):
-    ask = tf.saved_model.load(version).signatures[signature]
+def test_no_face_at_all_is_answered(signatures, signature):
+    ask = signatures[signature]
     request = as_request(signature, faces_of_kinds([]))
     kind = tf.uint8 if SIGNATURES[signature] == "image" else tf.string
     values = request if kind == tf.uint8 else request.tolist()

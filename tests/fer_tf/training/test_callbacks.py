@@ -1,14 +1,19 @@
 import io
+from unittest import mock
 
+import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fer_tf.errors import UserError
+from fer_tf.training import callbacks
 from fer_tf.training.callbacks import HISTORY, read_history, reports
-from fer_tf.training.checkpoint import Checkpoint
 from fer_tf.training.progress import Progress
-from tests.fer_tf.training.test_train import KEY, train
+from fer_tf.training.replicated_model import ReplicatedModel
+from tests.tiny_training import KEY, train, weights
 
 
 def watched(runs_dir):
@@ -34,24 +39,14 @@ def test_a_run_says_what_its_history_says(tmp_path):
     assert again == done
 
 
-def test_after_a_kill_between_report_and_checkpoint_each_epoch_stands_once(tmp_path, monkeypatch):
-    save, saved = Checkpoint._save, []
-
-    def killed(self):
-        if saved:
-            raise KeyboardInterrupt
-        saved.append(save(self))
-
-    monkeypatch.setattr(Checkpoint, "_save", killed)
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path)
-    monkeypatch.setattr(Checkpoint, "_save", save)
-    history = KEY.folder(tmp_path, "subnet_y") / HISTORY
-    first, *reported = read_history(history.parent)
-    assert len(reported) == 1
-    begin, *epochs, done = watched(tmp_path)
+def test_after_a_kill_between_report_and_checkpoint_each_epoch_stands_once(interrupted):
+    folder = KEY.folder(interrupted, "subnet_y")
+    (first,) = read_history(folder)
+    with open(folder / HISTORY, "a") as file:
+        file.write("1,0.5,0.5,0.5,0.5\n")
+    begin, *epochs, done = watched(interrupted)
     assert "goes on after epoch 1 of 2" in begin and len(epochs) == 1
-    rows = read_history(history.parent)
+    rows = read_history(folder)
     assert [row["epoch"] for row in rows] == [0, 1] and rows[0] == first
 
 
@@ -78,9 +73,8 @@ def test_an_empty_history_is_begun_anew(tmp_path):
     assert read_history(tmp_path) == []
 
 
-def test_tensorboard_has_losses_accuracies_and_the_learning_rate(tmp_path):
-    train(tmp_path)
-    folder = KEY.folder(tmp_path, "subnet_y")
+def test_tensorboard_has_losses_accuracies_and_the_learning_rate(finished_run):
+    folder = KEY.folder(finished_run, "subnet_y")
     rows = read_history(folder)
     for split, prefix in (("train", ""), ("validation", "val_")):
         events = EventAccumulator(str(folder / "tensorboard" / split)).Reload()
@@ -90,6 +84,45 @@ def test_tensorboard_has_losses_accuracies_and_the_learning_rate(tmp_path):
     events = EventAccumulator(str(folder / "tensorboard" / "train")).Reload()
     rates = scalars(events, "epoch_learning_rate")
     assert rates[0] > rates[1] >= 0  # The cosine falls.
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_epoch(interrupted):
+    class Spoil(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            weight = self.model.trainable_variables[-1]
+            weight.assign(weight * np.nan)
+
+    folder = KEY.folder(interrupted, "subnet_y")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(callbacks, "reports", lambda *_: [Spoil()])
+        with pytest.raises(UserError, match="nan in step 1 of epoch 2 at learning rate") as error:
+            train(interrupted)
+    assert f"Epoch 1, the last finished one, stays in {folder}" in str(error.value)
+    assert "--learning-rate 0.0125 --restart" in str(error.value)
+    assert train(interrupted).epochs_done == 2
+    assert all(np.isfinite(array).all() for array in weights(interrupted))
+
+
+def test_memory_that_runs_out_names_a_batch_size_to_try(tmp_path, monkeypatch):
+    def no_memory(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(ReplicatedModel, "train_step", no_memory)
+    with pytest.raises(UserError, match="--batch-size 8 --learning-rate 0.025 --restart"):
+        train(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("RESOURCE_EXHAUSTED: events.v2: No space left on device"),
+        OSError(28, "No space left on device"),
+    ],
+)
+def test_a_full_disk_is_not_taken_for_full_memory(tmp_path, monkeypatch, error):
+    monkeypatch.setattr("fer_tf.training.train._fit", mock.Mock(side_effect=error))
+    with pytest.raises(UserError, match="disk is full.*make room.*without --restart"):
+        train(tmp_path)
 
 
 def scalars(events, tag):

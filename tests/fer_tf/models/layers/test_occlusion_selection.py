@@ -27,6 +27,16 @@ def layer(request):
     return OcclusionSelection(corner_net(), {kind: selection(i) for i, kind in enumerate(kinds)})
 
 
+@pytest.fixture(scope="module")
+def answer(layer):
+    """The layer as a graph for any number of faces; tracing it takes seconds."""
+    return as_graph(layer)
+
+
+def as_graph(layer):
+    return tf.function(layer.call, input_signature=[tf.TensorSpec([None, 48, 48, 1], tf.uint8)])
+
+
 def expected(layer, images, kinds):
     """What the multi-network of each face's kind says, one face after the other."""
     rows = []
@@ -37,10 +47,10 @@ def expected(layer, images, kinds):
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
-def test_each_face_is_answered_by_the_multi_network_of_its_occlusion(layer):
+def test_each_face_is_answered_by_the_multi_network_of_its_occlusion(layer, answer):
     kinds = ["eyes", "none", "upper", "lower", "lower", "none", "eyes", "upper", "upper"]
     images = faces_of_kinds(kinds)
-    outputs = tf.function(layer)(tf.constant(images))
+    outputs = answer(images)
     told = [RECOGNISED[i] for i in np.argmax(outputs["occlusion_probabilities"], axis=-1)]
     assert told == kinds
     np.testing.assert_allclose(np.sum(outputs["occlusion_probabilities"], axis=-1), 1, atol=1e-6)
@@ -49,9 +59,8 @@ def test_each_face_is_answered_by_the_multi_network_of_its_occlusion(layer):
 
 
 @pytest.mark.parametrize("kinds", [[], ["none"], ["eyes"], ["lower", "lower"]])
-def test_some_kinds_may_be_missing(layer, kinds):
-    images = faces_of_kinds(kinds)
-    outputs = tf.function(layer)(tf.constant(images))
+def test_some_kinds_may_be_missing(answer, kinds):
+    outputs = answer(faces_of_kinds(kinds))
     shapes = {name: values.shape for name, values in outputs.items()}
     count = len(kinds)
     assert shapes == {
@@ -73,8 +82,9 @@ def test_no_convolution_ever_sees_an_empty_batch():
 
     layer = OcclusionSelection(net, {kind: selection(0) for kind in OCCLUSIONS})
     object.__setattr__(layer, "occlusion_net", call)
+    answer = as_graph(layer)
     for count in (0, 2):
-        outputs = tf.function(layer.call)(tf.constant(faces_of_kinds(["none"] * count)))
+        outputs = answer(faces_of_kinds(["none"] * count))
         assert len(outputs["probabilities"]) == count
     assert seen == [2]
 
@@ -100,11 +110,11 @@ def test_networks_that_are_not_needed_are_not_evaluated():
     # Keras would track and refuse what is no layer.
     with_counts = OcclusionSelection(corner_net(), {kind: selection(0) for kind in OCCLUSIONS})
     object.__setattr__(with_counts, "selections", {kind: counting(kind) for kind in OCCLUSIONS})
-    tf.function(with_counts.call)(tf.constant(faces_of_kinds(["lower", "upper", "lower"])))
+    as_graph(with_counts)(faces_of_kinds(["lower", "upper", "lower"]))
     assert counted == {"upper": 1, "lower": 2}
 
 
-def test_what_is_recognised_is_blackened(layer):
+def test_what_is_recognised_is_blackened(answer):
     """Whatever stands in the covered part, the answer is the same."""
     kinds = ["upper", "lower", "eyes"]
     images = faces_of_kinds(kinds)
@@ -112,7 +122,7 @@ def test_what_is_recognised_is_blackened(layer):
     for image, kind in zip(changed, kinds, strict=True):
         image[~visible_pixels(kind)] = 77
         image[:4, :4] = faces_of_kinds([kind])[0, :4, :4]  # What the kind is told by.
-    one, other = layer(images), layer(changed)
+    one, other = answer(images), answer(changed)
     np.testing.assert_allclose(one["probabilities"], other["probabilities"], atol=1e-6)
 
 
