@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from fer_tf.data.input_pipeline import Database, Split
+from fer_tf.data.database import Database
+from fer_tf.data.tfrecords import Split
 from fer_tf.errors import UserError
 from fer_tf.evaluation import run_set
 from fer_tf.evaluation.ensembles import FLAT_LONGER, FLAT_NO_ATTENTION
