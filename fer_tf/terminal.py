@@ -3,9 +3,11 @@
 What is printed may hold file names, in which every character counts: none of them is markup.
 """
 
+import contextlib
 import io
 import os
 import sys
+from collections.abc import Iterator
 from typing import IO
 
 from rich.console import Console
@@ -34,6 +36,19 @@ def is_read() -> bool:
 def console(stderr: bool = False) -> Console:
     """A console that prints text as it is: `[a].jpg` is no markup and `:smile:.jpg` no emoji."""
     return Console(stderr=stderr, markup=False, emoji=False)
+
+
+@contextlib.contextmanager
+def silent_stderr() -> Iterator[None]:
+    """Lead standard error to the null device, also for libraries that are not written in Python."""
+    stderr = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def lead_nowhere(file: IO) -> None:

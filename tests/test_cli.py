@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import cli
+import fer_tf.cli
 from fer_tf.data.sources.drawn import draw_portrait
 from fer_tf.data.tfrecords import StoredImages
 from fer_tf.errors import UserError
@@ -126,10 +127,10 @@ def test_a_format_that_fails_leaves_the_versions_of_all_databases(place, trained
     def fail(version, kind):
         raise UserError(f"{version} cannot be converted to {kind}: too large.")
 
-    monkeypatch.setattr("fer_tf.export.convert.convert", fail)
+    monkeypatch.setattr("fer_tf.export.combine_models.convert", fail)
     monkeypatch.setattr("fer_tf.export.combine.combine", lambda _, folder, *a: folder / "1")
     manifest = put_manifest(place / "unused", warm_up_paths=["A", "B"])
-    monkeypatch.setattr("fer_tf.records.manifest.read_manifest", lambda _: manifest)
+    monkeypatch.setattr("fer_tf.export.combine_models.read_manifest", lambda _: manifest)
     monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: TINY_RECIPE)
     options = ["--recipe", "tiny", "--format", "litert"]
     arguments = ["combine", "concat_db", "eye_cdb", *options, "--data-dir", str(place / "data")]
@@ -265,19 +266,17 @@ def test_parallel_on_one_device_says_that_it_would_not_help(place, trained, told
 def test_parallel_trains_each_network_in_a_process_of_its_own(place, trained, told, monkeypatch):
     started = {}
     monkeypatch.setattr(training_jobs, "visible_gpus", lambda: ["0", "1"])
-    monkeypatch.setattr(
-        training_jobs, "run_on_devices", lambda commands, *_: started.update(commands)
-    )
+    monkeypatch.setattr(training_jobs, "run_on_gpus", lambda commands, *_: started.update(commands))
     given = ("--recipe", "tiny", "--database", "concat_db", "--parallel", "--batch-size", "8")
     run(place, "train", "all", *given)  # And combines what was trained before.
     assert [name.split()[1] for name in started] == ["begin", "subnet_x", "subnet_y", "subnet_z"]
     command = started["concat_db/fer2013 subnet_y"]
-    assert command[2:4] == ["train", "subnet_y"] and "--parallel" not in command
+    assert command[1:5] == ["-m", "fer_tf.cli", "train", "subnet_y"] and "--parallel" not in command
     assert command[command.index("--batch-size") + 1] == "8"
     assert command[command.index("--strategy") + 1] == "one"
     with pytest.MonkeyPatch.context() as patch:  # The command line takes that command.
-        patch.setattr(sys, "argv", command[1:])
-        assert CliRunner().invoke(cli.app, command[2:]).exception is None
+        patch.setattr(sys, "argv", command[2:])
+        assert CliRunner().invoke(cli.app, command[3:]).exception is None
     assert [(call[0], call[1].database) for call in told] == [("subnet_y", "concat_db")]
 
 
@@ -286,9 +285,7 @@ def test_parallel_trains_first_what_others_init_from(place, trained, told, monke
     monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: recipe)
     started = []
     monkeypatch.setattr(training_jobs, "visible_gpus", lambda: ["0", "1"])
-    monkeypatch.setattr(
-        training_jobs, "run_on_devices", lambda commands, *_: started.append(commands)
-    )
+    monkeypatch.setattr(training_jobs, "run_on_gpus", lambda commands, *_: started.append(commands))
     run(place, "train", "all", "--recipe", "tiny", "--database", "concat_db", "--parallel")
     assert [[name.split()[1] for name in part] for part in started] == [
         ["flat"],
@@ -329,7 +326,7 @@ def test_a_mistake_is_one_sentence_on_stderr(tmp_path):
     ],
 )
 def test_what_the_system_refuses_is_one_sentence(monkeypatch, capsys, error, said):
-    monkeypatch.setattr(cli, "app", mock.Mock(side_effect=error))
+    monkeypatch.setattr(fer_tf.cli, "app", mock.Mock(side_effect=error))
     with pytest.raises(SystemExit, match="1"):
         cli.main()
     printed = capsys.readouterr().err

@@ -13,8 +13,8 @@ import cli
 ROOT = Path(cli.__file__).parent
 
 TELL = """
-import cli
-cli._import_tensorflow()
+from fer_tf.cli.common import load_tensorflow
+load_tensorflow()
 import keras
 print(keras.backend.backend(), keras.config.floatx(), keras.config.image_data_format(),
       keras.config.epsilon(), keras.config.max_epochs(), keras.config.max_steps_per_epoch())

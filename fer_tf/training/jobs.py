@@ -1,46 +1,88 @@
 """Trains the networks that one command names: in turn on one device, or side by side on GPUs."""
 
 import contextlib
-import os
-import queue
-import subprocess
-import threading
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from fer_tf.data import occluder_dataset
 from fer_tf.data.database import MIXED, UNCOVERED, Database
-from fer_tf.data.occluder_dataset import draw_split
-from fer_tf.errors import UserError
 from fer_tf.expressions import TASKS
 from fer_tf.models.networks import OCCLUSION_NET
 from fer_tf.occlusion.kinds import RECOGNISED
 from fer_tf.records.run import is_finished
-from fer_tf.training.run_folder import RunKey
+from fer_tf.training.gpu_processes import run_on_gpus, visible_gpus
+from fer_tf.training.options import ALL, TrainOptions
+from fer_tf.training.strategies import make_strategy
+
+TRAIN = (sys.executable, "-m", "fer_tf.cli", "train")
+"""The command that trains one network in a process of its own."""
+
+
+@dataclass(frozen=True)
+class TrainedNetworks:
+    """What a training leaves of one database.
+
+    Attributes:
+        database: on which the networks were trained.
+        run_folders: network -> the folder of its run.
+        figure: the validation losses, drawn where all networks were trained; else None.
+        accuracies: occlusion -> share of the validation images with this occlusion for which
+            OcclusionNet recognises it; empty for the networks of expressions.
+    """
+
+    database: Database
+    run_folders: dict[str, Path]
+    figure: Path | None = None
+    accuracies: dict[str, float] = field(default_factory=dict)
+
+
+def train_networks(
+    options: TrainOptions, load_tensorflow: Callable[[], None], note: Callable[[str], None] = print
+) -> list[TrainedNetworks]:
+    """Trains what the options name, and resumes what was interrupted.
+
+    Args:
+        options: which networks are trained, on what, and how.
+        load_tensorflow: imports TensorFlow; called once the databases have been found.
+        note: is given each sentence for the user.
+
+    Returns:
+        What was trained on each database; nothing for all but the first of several workers.
+
+    Raises:
+        UserError: if a database is not prepared; see also `make_strategy` and
+            `fer_tf.training.train.train_network`.
+    """
+    databases = options.find_databases()
+    load_tensorflow()
+    from fer_tf.training.workers import is_chief
+
+    gpus = visible_gpus() if options.parallel else []
+    if len(gpus) > 1:
+        train_side_by_side(options, databases, gpus, note)
+    else:
+        if options.parallel:
+            note("Note: --parallel would not help on one device; one network after the other.")
+        strategy = make_strategy(options.strategy)
+        for database in databases:
+            train_in_turn(options, database, strategy, note)
+        if not is_chief(strategy):
+            return []
+    return [_summarise(options, database) for database in databases]
 
 
 def train_in_turn(
-    networks: Sequence[str],
-    database: Database,
-    key: RunKey,
-    runs_dir: Path,
-    strategy=None,
-    restart: bool = False,
-    deterministic: bool = False,
-    stream: bool | None = None,
-    note: Callable[[str], None] = print,
+    options: TrainOptions, database: Database, strategy, note: Callable[[str], None] = print
 ) -> None:
-    """Trains one network after the other; the first of several workers shows how they come along.
+    """Trains one network after the other; the first of several workers shows their progress.
 
     Args:
-        networks: names in `TASKS`, those first that others start from; or OcclusionNet alone.
-        database: what they are trained and validated on.
-        key: what the runs are made of.
-        runs_dir: where runs live.
-        strategy: a `tf.distribute.Strategy`, or None for none.
-        restart: begin anew.
-        deterministic: see `fer_tf.training.train.train_network`.
-        stream: whether images stay on disk, see `Database.read`.
-        note: is told what takes minutes before training begins.
+        options: which networks are trained, and how.
+        database: on which they are trained and validated.
+        strategy: a `tf.distribute.Strategy`, or None.
+        note: is given a sentence on what takes minutes before training begins.
 
     Raises:
         UserError: see `fer_tf.training.train.train_network`.
@@ -49,79 +91,98 @@ def train_in_turn(
     from fer_tf.training.train import train_network
     from fer_tf.training.workers import is_chief
 
-    if OCCLUSION_NET in networks:
-        done = not restart and is_finished(key.folder(runs_dir, OCCLUSION_NET))
-        splits_of = _drawn(database, key.seed, done, note)
+    key = options.key(database)
+    if options.is_occlusion_net:
+        splits_of = _occluder_splits(options, database, note)
     else:
-        splits_of = _splits_of(database, key, runs_dir, stream, note)
+        splits_of = _expression_splits(options, database, note)
     title = f"{database}, recipe {key.recipe.name}"
-    shown = Progress(title, networks) if is_chief(strategy) else contextlib.nullcontext()
+    shown = Progress(title, options.networks) if is_chief(strategy) else contextlib.nullcontext()
     with shown as progress:
-        for network in networks:
+        for network in options.networks:
             train_network(
                 network,
                 key,
                 *splits_of(network),
-                runs_dir,
+                options.runs_dir,
                 strategy,
-                restart,
+                options.restart,
                 verbose=0,
                 progress=progress,
-                deterministic=deterministic,
+                deterministic=options.deterministic,
             )
 
 
 def train_side_by_side(
-    networks: Sequence[str],
+    options: TrainOptions,
     databases: Sequence[Database],
-    first: str | None,
-    command: Sequence[str],
-    options: dict[str, object],
     gpus: Sequence[str],
     note: Callable[[str], None] = print,
 ) -> None:
     """Trains one network per GPU at a time, each by a command of its own.
 
+    The network that the others are initialised from is trained before them.
+
     Args:
-        networks: names in `TASKS`.
-        databases: what they are trained on.
-        first: the network that the others start from and wait for; None where they need nothing
-            of each other.
-        command: program and arguments to which a network's name is added.
-        options: option -> its value; True is a flag, and what is None or False is left out.
+        options: which networks are trained, and how.
+        databases: on which each of them is trained.
         gpus: as CUDA_VISIBLE_DEVICES names them.
         note: is given each line that a command prints.
 
     Raises:
         UserError: if commands failed, when all have ended.
     """
-    shared = []
-    for option, value in options.items():
-        if value is not None and value is not False:
-            shared += [option] if value is True else [option, str(value)]
-    for part in ([n for n in networks if n == first], [n for n in networks if n != first]):
+    first = [network for network in options.networks if network == options.recipe.init_from]
+    others = [network for network in options.networks if network not in first]
+    for networks in filter(None, (first, others)):
         commands = {
-            f"{database} {network}": [
-                *(*command, network, "--database", str(database), "--strategy", "one", *shared)
-            ]
+            f"{database} {network}": [*TRAIN, *options.arguments(database, network)]
             for database in databases
-            for network in part
+            for network in networks
         }
-        if commands:
-            run_on_devices(commands, gpus, note)
+        run_on_gpus(commands, gpus, note)
 
 
-def _splits_of(database, key, runs_dir, stream, note):
-    """Function of an expression network: what it is trained and validated on."""
+def _summarise(options, database):
+    """Draws or measures what a user wants to see of a training that has ended."""
+    folders = options.run_folders(database)
+    if options.is_occlusion_net:
+        accuracies = _validation_accuracies(database, folders[OCCLUSION_NET], options.seed)
+        return TrainedNetworks(database, folders, accuracies=accuracies)
+    if options.network != ALL:
+        return TrainedNetworks(database, folders)
+    from fer_tf.plots.faces import plot_losses
+    from fer_tf.training.callbacks import validation_losses
+
+    figure = options.runs_dir / database.name / database.config / options.run_name / "losses.png"
+    plot_losses(validation_losses(folders), figure, f"{database}, recipe {options.run_name}")
+    return TrainedNetworks(database, folders, figure)
+
+
+def _validation_accuracies(database, folder, seed):
+    """Occlusion -> share of its validation images for which OcclusionNet recognises it."""
+    from fer_tf.data.input_pipeline import evaluation_batches
+    from fer_tf.training.checkpoint import load_best
+
+    images, classes = occluder_dataset.draw_split(database, "validation", seed)
+    logits = load_best(folder).predict(evaluation_batches(images, classes), verbose=0)
+    is_right = logits.argmax(axis=1) == classes
+    return {
+        kind: float(is_right[classes == number].mean()) for number, kind in enumerate(RECOGNISED)
+    }
+
+
+def _expression_splits(options, database, note):
+    """Returns a function: network -> the splits on which it is trained and validated."""
     from fer_tf.training.distillation import soft_targets
 
-    recipe = key.recipe
-    validation = database.read("validation", stream)
+    recipe = options.key(database).recipe
+    validation = database.read("validation", options.stream)
     if recipe.covers_anew:
         train = database.beside(MIXED).with_eye_masks("train")
     else:
-        train = database.read("train", stream)
-    logits = _teachers(database, recipe, runs_dir, train, note) if recipe.distillation else None
+        train = database.read("train", options.stream)
+    logits = _teacher_logits(options, database, train, note) if recipe.distillation else None
 
     def splits(network):
         task = TASKS[network]
@@ -135,103 +196,29 @@ def _splits_of(database, key, runs_dir, stream, note):
     return splits
 
 
-def _teachers(database, recipe, runs_dir, train, note):
-    """What each teacher of a recipe says of the training faces, which it sees uncovered."""
+def _teacher_logits(options, database, train, note):
+    """The logits of each of the recipe's teachers for the training faces, uncovered."""
     from fer_tf.training.distillation import teacher_logits
 
-    uncovered = database.beside(UNCOVERED)
+    recipe, uncovered = options.recipe, database.beside(UNCOVERED)
     faces = train.images[..., :1] if recipe.covers_anew else uncovered.read("train").images
-    note("Asking the teachers what they see in the uncovered faces, about a minute each")
-    parent = runs_dir / UNCOVERED / database.config
+    note("The teachers classify the uncovered faces, about a minute each")
+    parent = options.runs_dir / UNCOVERED / database.config
     return [
         teacher_logits(parent / name / "flat", faces, uncovered.fingerprint())
         for name in recipe.distillation.teachers
     ]
 
 
-def _drawn(database, seed, done, note):
-    """The same of OcclusionNet: uncovered faces, into which occluders are drawn.
+def _occluder_splits(options, database, note):
+    """Returns the same function for OcclusionNet: faces into which occluders are drawn.
 
-    Of a run that is done no training image is looked at, so none is drawn.
+    A finished run looks at no training image, so none is drawn for it.
     """
-    from fer_tf.data.occluder_dataset import draw_split
-
-    validation = draw_split(database, "validation", seed)
-    if done:
+    validation = occluder_dataset.draw_split(database, "validation", options.seed)
+    folder = options.run_folders(database)[OCCLUSION_NET]
+    if not options.restart and is_finished(folder):
         return lambda _: [validation, validation]
     note("Drawing masks, glasses, headsets and hands into the faces, some minutes")
-    train = draw_split(database, "train", seed)
+    train = occluder_dataset.draw_split(database, "train", options.seed)
     return lambda _: [train, validation]
-
-
-def visible_gpus() -> list[str]:
-    """The GPUs of this process, as CUDA_VISIBLE_DEVICES names them."""
-    import tensorflow as tf
-
-    count = len(tf.config.list_physical_devices("GPU"))
-    named = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
-    return (named or [str(number) for number in range(count)])[:count]
-
-
-def run_on_devices(
-    commands: dict[str, list[str]], devices: Sequence[str], echo: Callable[[str], None] = print
-) -> None:
-    """Runs commands side by side, each seeing one GPU; the next begins where one has ended.
-
-    Args:
-        commands: name -> program and arguments, in the order in which they begin.
-        devices: GPUs as CUDA_VISIBLE_DEVICES names them; as many commands run at a time.
-        echo: is given each line that a command prints, with its name before it.
-
-    Raises:
-        UserError: if commands failed, when all have ended; the others are not disturbed.
-    """
-    free = queue.SimpleQueue()
-    for device in devices:
-        free.put(device)
-    failed, threads = [], []
-
-    def run(name, device):
-        process = subprocess.Popen(
-            commands[name],
-            env=os.environ | {"CUDA_VISIBLE_DEVICES": device},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for line in process.stdout:
-            echo(f"[{name}] {line.rstrip()}")
-        if process.wait():
-            failed.append(name)
-        free.put(device)
-
-    try:
-        for name in commands:
-            thread = threading.Thread(target=run, args=(name, free.get()))
-            thread.start()
-            threads.append(thread)
-    finally:  # Ctrl-C reaches the processes too: they end by themselves.
-        for thread in threads:
-            thread.join()
-    if failed:
-        raise UserError(
-            f"{', '.join(failed)} did not finish, see above; the same command, without --restart, "
-            "goes on with what is missing."
-        )
-
-
-def validation_accuracies(database: Database, folder: Path, seed: int) -> dict[str, float]:
-    """Kind -> share of the validation images of this kind that a trained run recognises.
-
-    Args:
-        database: the uncovered faces.
-        folder: of the run.
-        seed: of the drawings, the run's.
-    """
-    from fer_tf.data.input_pipeline import evaluation_batches
-    from fer_tf.training.checkpoint import load_best
-
-    images, classes = draw_split(database, "validation", seed)
-    logits = load_best(folder).predict(evaluation_batches(images, classes), verbose=0)
-    right = logits.argmax(axis=1) == classes
-    return {kind: float(right[classes == number].mean()) for number, kind in enumerate(RECOGNISED)}

@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 
 import joblib
-import keras
 
 import fer_tf
 from fer_tf.errors import UserError
@@ -125,6 +124,8 @@ def open_run(folder: Path, setup: RunSetup, restart: bool = False) -> Run:
 
     if restart:
         (folder / RUN_FILE).unlink(missing_ok=True)
+    import keras
+
     backend = keras.backend.backend()
     run = read_run(folder)
     if run is None:

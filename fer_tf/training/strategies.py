@@ -1,7 +1,8 @@
-"""How training is spread over devices and machines: one `tf.distribute.Strategy` per process."""
+"""The one `tf.distribute.Strategy` of a process: training spread over devices and machines."""
 
 import json
 import os
+import sys
 
 from fer_tf.errors import UserError
 
@@ -9,9 +10,9 @@ STRATEGIES = ("auto", "one", "mirrored", "multi-worker")
 
 
 def make_strategy(name: str):
-    """The one distribution strategy of this process; call it before anything else of TensorFlow.
+    """Make the one distribution strategy of this process, before anything else of TensorFlow.
 
-    With GPUs, none of this was run so far.
+    No strategy has been run on GPUs so far. "multi-worker" blocks until all workers have started.
 
     Args:
         name: "one"; "mirrored", all local GPUs (without any, the logical CPU devices);
@@ -20,7 +21,7 @@ def make_strategy(name: str):
             more GPUs, else one.
 
     Returns:
-        A `tf.distribute.Strategy`, its GPUs giving memory as it is needed.
+        A `tf.distribute.Strategy`; memory of GPUs is allocated as it is needed.
 
     Raises:
         UserError: for another name, or for "multi-worker" without a TF_CONFIG of several workers.
@@ -42,7 +43,7 @@ def make_strategy(name: str):
 
 
 def grow_memory() -> int:
-    """Lets GPUs give memory as it is needed rather than all at once; returns how many there are."""
+    """Have the memory of GPUs allocated as it is needed, not all at once; return their number."""
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -52,9 +53,9 @@ def grow_memory() -> int:
 
 
 def make_deterministic() -> None:
-    """From now on TensorFlow takes only operations that give the same bits each time.
+    """Restrict TensorFlow, for the rest of the process, to operations that give the same bits.
 
-    On JAX nothing is changed.
+    JAX is left as it is.
     """
     import keras
 
@@ -67,12 +68,14 @@ def make_deterministic() -> None:
 def _multi_worker():
     import tensorflow as tf
 
-    if not listed_workers():
+    workers = listed_workers()
+    if not workers:
         raise UserError(
             "--strategy multi-worker needs TF_CONFIG in the environment of each worker, e.g. "
             'TF_CONFIG=\'{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": '
             '{"type": "worker", "index": 0}}\', the index being the worker\'s own.'
         )
+    print(f"Waiting until all {len(workers)} workers have started", file=sys.stderr, flush=True)
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except (tf.errors.OpError, RuntimeError) as error:
@@ -84,7 +87,7 @@ def _multi_worker():
 
 
 def listed_workers() -> list[str]:
-    """The addresses in TF_CONFIG where it lists several, else nothing.
+    """The addresses of the workers in TF_CONFIG, empty if it has fewer than two.
 
     Raises:
         UserError: if TF_CONFIG is not what TensorFlow expects.

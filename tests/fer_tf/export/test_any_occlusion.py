@@ -176,7 +176,7 @@ def test_predict_tells_what_is_covered(version, tmp_path):
 def prepared(monkeypatch):
     """Databases that are prepared as far as anything looks."""
     monkeypatch.setattr(
-        "fer_tf.data.database.find_database",
+        "fer_tf.export.combine_models.find_database",
         lambda name, folder: Database(name.partition("/")[0], "drawn", folder),
     )
 

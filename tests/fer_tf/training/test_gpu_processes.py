@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from fer_tf.errors import UserError
-from fer_tf.training.jobs import run_on_devices, visible_gpus
+from fer_tf.training.gpu_processes import run_on_gpus, visible_gpus
 
 TELL = "import os, sys; print(os.environ['CUDA_VISIBLE_DEVICES'], sys.argv[1])"
 
@@ -16,7 +16,7 @@ def command(code, *arguments):
 def test_each_network_sees_one_gpu_and_its_lines_are_named():
     lines = []
     commands = {name: command(TELL, name) for name in "abcd"}
-    run_on_devices(commands, ["2", "5"], lines.append)
+    run_on_gpus(commands, ["2", "5"], lines.append)
     told = sorted(line.split() for line in lines)
     assert [(name, word) for name, _, word in told] == [(f"[{n}]", n) for n in "abcd"]
     assert {device for _, device, _ in told} == {"2", "5"}
@@ -29,14 +29,14 @@ def test_two_run_at_a_time(tmp_path):
     )
     write = "import pathlib, sys; pathlib.Path(sys.argv[1]).touch()"
     file = str(tmp_path / "written")
-    run_on_devices({"a": command(wait, file), "b": command(write, file)}, ["0", "1"])
+    run_on_gpus({"a": command(wait, file), "b": command(write, file)}, ["0", "1"])
 
 
 def test_one_that_fails_is_named_and_the_others_go_on():
     lines = []
     commands = {"bad": command("import sys; sys.exit('no')"), "good": command("print('yes')")}
     with pytest.raises(UserError, match="bad did not finish.*without --restart"):
-        run_on_devices(commands, ["0"], lines.append)
+        run_on_gpus(commands, ["0"], lines.append)
     assert lines == ["[bad] no", "[good] yes"]
 
 
