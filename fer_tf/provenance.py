@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import joblib
-
 PACKAGES = (
     "tensorflow",
     "keras",
@@ -75,6 +73,8 @@ def commit() -> str:
 
 
 def _machine() -> str:
+    import joblib  # Takes longer to import than all that answers photographs.
+
     cores = joblib.cpu_count()
     parts = [f"{cores} {'core' if cores == 1 else 'cores'} of {_processor()}"]
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:

@@ -11,7 +11,7 @@ from fer_tf.errors import UserError
 from fer_tf.export.contract import ATTENTION
 from fer_tf.export.model_card import accuracy_sentence, sources_of
 from fer_tf.export.model_store import newest_versions
-from fer_tf.inference.predict import ExpressionModel
+from fer_tf.inference.predict import ExpressionModel, check_runtime
 from fer_tf.inference.prediction import ModelOutputs
 from fer_tf.inference.remote import ask
 from fer_tf.occlusion.kinds import ANY_OCCLUSION, DATABASES
@@ -80,6 +80,10 @@ class LocalModels:
                 "your own."
             )
         return sorted(names, key=lambda name: (name != ANY_OCCLUSION, name not in DATABASES))
+
+    def need_tensorflow(self) -> bool:
+        """Whether one of the models is answered by TensorFlow."""
+        return any(check_runtime(version) for version in newest_versions(self._folder).values())
 
     def describe(self, name: str) -> list[str]:
         """See `Models`."""

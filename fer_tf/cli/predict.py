@@ -47,6 +47,15 @@ def predict(
         typer.Option(min=1, help="Look at so many frames of a camera, not until Ctrl-C."),
     ] = None,
     models_dir: ModelsDir = MODELS_DIR,
+    runtime: Annotated[
+        str,
+        typer.Option(
+            metavar="litert|tensorflow",
+            help="What runs the networks; by default LiteRT, which needs no TensorFlow, where the "
+            "model has a file for it.",
+            show_default=False,
+        ),
+    ] = "auto",
 ):
     """Find the faces in photographs, videos or before a camera and name their expressions."""
     from fer_tf.inference.predict_photos import PredictOptions, predict_photos
@@ -62,6 +71,7 @@ def predict(
         camera=camera,
         frames=frames,
         models_dir=models_dir,
+        runtime=runtime,
     )
     summary = predict_photos(options, load_tensorflow)
     for sentence in summary.sentences:

@@ -119,7 +119,7 @@ def open_page(
     models = ServedModels(Server(url)) if url else LocalModels(models_dir)
     models.names()  # Missing models and packages are refused before anything is loaded.
     import_gradio()
-    if not url:
+    if not url and models.need_tensorflow():
         load_tensorflow()
     serve(models, host, port, typer.echo)
 

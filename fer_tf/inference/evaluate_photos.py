@@ -20,7 +20,7 @@ from fer_tf.inference.photo_folders import (
     panels,
     sentences,
 )
-from fer_tf.inference.predict import ExpressionModel, find_model
+from fer_tf.inference.predict import ExpressionModel, check_runtime, find_model
 from fer_tf.inference.prediction_files import output_file
 from fer_tf.plots.results import plot_predictions
 
@@ -54,8 +54,8 @@ def evaluate_photos(
         figure: a PNG file for the faces with the answers, outside `folder`; or None.
         name: of the model, see `fer_tf.inference.predict.find_model`.
         models_dir: where models are found.
-        load_tensorflow: imports TensorFlow; called once the photographs and the model have been
-            found.
+        load_tensorflow: imports TensorFlow; called where the model needs it, once the photographs
+            and the model have been found.
 
     Raises:
         UserError: if there is no such folder or model, the figure cannot be written, or no
@@ -69,7 +69,8 @@ def evaluate_photos(
         raise UserError(f"--figure {figure} lies among the photographs; name another place.")
     version = find_model(name, models_dir)
     with output_file(figure) if figure else contextlib.nullcontext() as out:
-        load_tensorflow()
+        if check_runtime(version):
+            load_tensorflow()
         with progress_bar(list(photos), False) as bar:
             pictures = read_files(bar.track(photos, description="Files"), 1, failures)
             answers = add_labels(photos, ExpressionModel(version).predict(pictures))

@@ -55,16 +55,15 @@ class LiteRTModel:
             self._blackened = "none" if manifest.occlusion == "eyes" else manifest.occlusion
 
     @property
-    def signatures(self) -> set[str]:
-        """The signatures of the SavedModel that `ask` can answer."""
-        has_attention = any(name.endswith("/attention") for name in self._names)
-        return {"serving_default", ALL_PATHS} | ({ATTENTION} if has_attention else set())
+    def has_attention(self) -> bool:
+        """Whether the version has the signature `attention`."""
+        return any(name.endswith("/attention") for name in self._names)
 
     def ask(self, signature: str, faces: np.ndarray) -> dict[str, np.ndarray]:
         """The outputs of a signature whose input is `image`, see `fer_tf.export.signatures`.
 
         Args:
-            signature: one of `signatures`.
+            signature: "serving_default", "all_paths", or "attention" where the version has it.
             faces: uint8 [N, 48, 48, 1], N at least 1.
         """
         with self._lock:  # An interpreter runs one request at a time.

@@ -1,4 +1,4 @@
-"""From pictures to predictions by a combined SavedModel."""
+"""From pictures to predictions by a combined model."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from fer_tf.errors import UserError
-from fer_tf.export.contract import ATTENTION, MOST_FACES
-from fer_tf.export.model_store import is_pretrained, load_version, newest_versions
+from fer_tf.export.contract import ATTENTION, LITERT_NETWORKS
+from fer_tf.export.model_store import is_pretrained, newest_versions
 from fer_tf.faces.detector import detect_faces
 from fer_tf.faces.face import Square, centred_square, crop_square
 from fer_tf.faces.pictures import Picture
@@ -17,6 +17,9 @@ from fer_tf.inference.prediction import ModelOutputs, Prediction
 from fer_tf.occlusion.kinds import ANY_OCCLUSION
 from fer_tf.occlusion.occlude import occlude
 from fer_tf.records.manifest import read_manifest
+
+AUTO, LITERT, TENSORFLOW = "auto", "litert", "tensorflow"
+"""The runtimes of a model."""
 
 FACES_TOGETHER = 32
 """Pictures wait until they have so many faces, which then go through the networks together."""
@@ -51,22 +54,53 @@ def find_model(name: str | None, models_dir: Path) -> Path:
     return versions[name]
 
 
+def check_runtime(version: Path, runtime: str = AUTO) -> bool:
+    """Whether a version is to be answered by TensorFlow.
+
+    Args:
+        version: a version's folder.
+        runtime: `LITERT`, `TENSORFLOW`, or `AUTO`: LiteRT where the version has its networks for
+            it, which versions that compute in bfloat16 and those of earlier programs lack.
+
+    Raises:
+        UserError: if there is no such runtime, or the version lacks the networks for LiteRT.
+    """
+    if runtime not in (AUTO, LITERT, TENSORFLOW):
+        raise UserError(f"No runtime is named {runtime!r}; choose {LITERT} or {TENSORFLOW}.")
+    has_networks = (version / LITERT_NETWORKS).is_file()
+    if runtime == LITERT and not has_networks:
+        raise UserError(
+            f"{version} has no {LITERT_NETWORKS.name} for LiteRT; leave out --runtime, or make the "
+            "model again with `python cli.py combine`, without --precision bfloat16."
+        )
+    return runtime == TENSORFLOW or not has_networks
+
+
 class ExpressionModel:
-    """A combined SavedModel, loaded once, that answers for pictures.
+    """A combined model, loaded once, that answers for pictures.
 
     Its methods take faces as uint8 [N, 48, 48], N at least 1, with the eyes covered where the model
     was trained on covered eyes; the model blackens a half itself.
 
     Args:
         version: a version's folder, see `find_model`.
+        runtime: see `check_runtime`.
 
     Raises:
         UserError: if it cannot be loaded, as when a file is damaged or was copied in part.
     """
 
-    def __init__(self, version: Path):
-        self._occlusion = read_manifest(version).occlusion
-        self._model = load_version(version)  # Its signatures do not keep it alive.
+    def __init__(self, version: Path, runtime: str = AUTO):
+        manifest = read_manifest(version)
+        self._occlusion = manifest.occlusion
+        if check_runtime(version, runtime):
+            from fer_tf.inference.tensorflow_model import TensorFlowModel
+
+            self._model = TensorFlowModel(version)
+        else:
+            from fer_tf.inference.litert_model import LiteRTModel
+
+            self._model = LiteRTModel(version, manifest)
 
     def answer(self, faces: np.ndarray) -> ModelOutputs:
         """The outputs of the signature serving_default."""
@@ -79,7 +113,7 @@ class ExpressionModel:
         Models of networks without attention lack it, and those that an older version of this
         program combined.
         """
-        return ATTENTION in self._model.signatures
+        return self._model.has_attention
 
     def attention(self, faces: np.ndarray) -> np.ndarray | None:
         """What the subnet on each face's path looks at.
@@ -91,14 +125,7 @@ class ExpressionModel:
 
     def ask(self, signature: str, faces: np.ndarray) -> dict[str, np.ndarray]:
         """The outputs, by name, of a signature whose input is `image`."""
-        import tensorflow as tf
-
-        function = self._model.signatures[signature]
-        parts = [
-            function(image=tf.constant(faces[start : start + MOST_FACES, ..., np.newaxis]))
-            for start in range(0, len(faces), MOST_FACES)
-        ]
-        return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
+        return self._model.ask(signature, faces[..., np.newaxis])
 
     def predict(
         self, pictures: Iterable[Picture], attention: bool = False

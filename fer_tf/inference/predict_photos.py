@@ -9,7 +9,7 @@ from fer_tf.export.model_card import named_with_accuracy
 from fer_tf.faces import pictures
 from fer_tf.faces.picture_files import find_files, left_out
 from fer_tf.inference.outputs import Outputs, progress_bar
-from fer_tf.inference.predict import ExpressionModel, find_model
+from fer_tf.inference.predict import AUTO, ExpressionModel, check_runtime, find_model
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class PredictOptions:
         camera: its number, or None for files.
         frames: how many frames of a camera are predicted; None: until Ctrl-C.
         models_dir: where models are found.
+        runtime: see `fer_tf.inference.predict.check_runtime`.
 
     Raises:
         UserError: if two options exclude each other, or one needs another.
@@ -42,6 +43,7 @@ class PredictOptions:
     camera: int | None
     frames: int | None
     models_dir: Path
+    runtime: str = AUTO
 
     def __post_init__(self):
         if bool(self.photos) == (self.camera is not None):
@@ -72,7 +74,8 @@ def predict_photos(
 
     Args:
         options: which pictures, by which model, and where the predictions go.
-        load_tensorflow: imports TensorFlow; called once the files and the model have been found.
+        load_tensorflow: imports TensorFlow; called where the model needs it, once the files and
+            the model have been found.
 
     Raises:
         UserError: if there is no such model, a named file does not exist, or an output cannot be
@@ -81,8 +84,10 @@ def predict_photos(
     failures, skipped = {}, []
     files = find_files(options.photos, skipped)
     version = find_model(options.name, options.models_dir)
+    needs_tensorflow = check_runtime(version, options.runtime)
     with Outputs(options.as_json, options.csv, options.annotated, files) as outputs:
-        load_tensorflow()
+        if needs_tensorflow:
+            load_tensorflow()
         with progress_bar(files, options.as_json) as bar:
             if options.camera is None:
                 tracked = bar.track(files, description="Files")
@@ -91,7 +96,7 @@ def predict_photos(
                 images = pictures.read_camera(
                     options.camera, options.frames, options.every, failures
                 )
-            model = ExpressionModel(version)
+            model = ExpressionModel(version, options.runtime)
             interrupted = outputs.take(model.predict(images, options.attention))
     sentences = [
         f"Answered by {named_with_accuracy(version)}",
