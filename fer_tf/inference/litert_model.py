@@ -4,6 +4,7 @@ The routes are those of the SavedModel's signatures: OcclusionNet where the vers
 occlusion, then BeginNet, then for each face its path's subnet. One test asks both the same.
 """
 
+import os
 import threading
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class LiteRTModel:
 
         path = version / LITERT_NETWORKS
         try:
-            self._interpreter = Interpreter(str(path), num_threads=threads)
+            self._interpreter = Interpreter(str(path), num_threads=threads or usable_cores())
         except (ValueError, RuntimeError) as error:
             raise UserError(
                 f"{path} cannot be loaded ({error}): copy the version again, or make it again with "
@@ -124,6 +125,13 @@ class LiteRTModel:
     def _run(self, name, inputs):
         runner = self._interpreter.get_signature_runner(name)
         return runner(inputs=np.ascontiguousarray(inputs))["outputs"]
+
+
+def usable_cores() -> int:
+    """Number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _softmax(logits):
