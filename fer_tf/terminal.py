@@ -1,6 +1,6 @@
-"""Standard output and error as a program finds them: closed, left by their reader, in any encoding.
+"""Standard output and standard error, also where they are closed or their reader has left.
 
-What is printed may hold file names, in which every character counts: none of them is markup.
+What is printed may contain file names, in which every character counts: none of them is markup.
 """
 
 import contextlib
@@ -14,22 +14,22 @@ from rich.console import Console
 
 
 def prepare_streams() -> None:
-    """Makes sure that no command fails because of the streams that it was started with.
+    """Make sure that no command fails because of the streams that it was started with.
 
-    A closed stream is opened on the null device, lest a file take its number. A character that the
-    encoding lacks is escaped. Where the reader of a pipe leaves, as `head` does, the rest goes to
-    the null device, see `is_read`.
+    A closed stream is opened on the null device, so that no file gets its number. A character that
+    the encoding lacks is escaped. If the reader of a pipe leaves, as `head` does, the rest of the
+    output goes to the null device, see `is_read`.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # It gets the lowest number that is free: this one.
+            os.open(os.devnull, os.O_RDWR)  # The lowest free number is this one.
     sys.stdout, sys.stderr = _Stream(sys.stdout, 1), _Stream(sys.stderr, 2)
 
 
 def is_read() -> bool:
-    """Whether standard output still has a reader, as far as is known."""
+    """Whether no write to standard output has found its reader gone."""
     return not getattr(sys.stdout, "has_lost_reader", False)
 
 
@@ -52,7 +52,7 @@ def silent_stderr() -> Iterator[None]:
 
 
 def lead_nowhere(file: IO) -> None:
-    """Lets an open pipe whose reader has left end on the null device."""
+    """Redirect a pipe whose reader has left to the null device."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, file.fileno())
     os.close(nowhere)
@@ -62,8 +62,8 @@ class _Stream(io.TextIOWrapper):
     """A standard stream whose reader may leave and which takes every character.
 
     Args:
-        stream: that it replaces; None where it was closed.
-        number: its file descriptor.
+        stream: the stream that this one replaces; None if it was closed.
+        number: the file descriptor.
     """
 
     has_lost_reader = False

@@ -96,7 +96,8 @@ def test_evaluate_in_a_process_of_its_own_writes_its_numbers(place, trained):
     assert [row["images"] for row in rows] == [7, 3, 2, 2, 7]
     version = place / "models" / "concat_db" / "1"
     assert f"Wrote the accuracies into {version / MODEL_CARD}" in done.stdout
-    assert [plain(row) for row in read_manifest(version).evaluation.results] == rows
+    recorded = [plain(row) for row in read_manifest(version).evaluation.results]
+    assert json.loads(json.dumps(recorded)) == rows
 
 
 def test_reproduce_makes_the_tables_of_what_was_trained(place, trained):

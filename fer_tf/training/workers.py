@@ -1,4 +1,4 @@
-"""Several processes that train one network together: who writes, and what all must know."""
+"""Several processes that train one network together: which of them writes, and what they share."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ def is_chief(strategy) -> bool:
     """Whether this process is the one that writes run folders.
 
     Args:
-        strategy: of this process, or None.
+        strategy: the strategy of this process, or None.
     """
     resolver = strategy and strategy.cluster_resolver
     if not resolver or resolver.task_type is None:
@@ -22,7 +22,7 @@ def is_chief(strategy) -> bool:
 
 
 def worker_count(strategy) -> int:
-    """How many processes train together, this one among them."""
+    """The number of processes that train together, this one included."""
     resolver = strategy and strategy.cluster_resolver
     if not resolver or resolver.task_type is None:
         return 1
@@ -30,35 +30,35 @@ def worker_count(strategy) -> int:
 
 
 def chiefs_value(strategy, value: int) -> int:
-    """Tells all workers an integer of the chief, and waits until all have come here.
+    """Send an integer of the chief to all workers, and wait until all of them have called this.
 
     Args:
-        strategy: of this process.
-        value: what the chief tells; other workers' values do not count.
+        strategy: the strategy of this process.
+        value: the integer; that of any other worker than the chief is ignored.
     """
     import tensorflow as tf
 
     def share():
         context = tf.distribute.get_replica_context()
-        # Each of the chief's replicas holds it; the highest counts.
-        mine = value if is_chief(strategy) else -(2**31)
-        gathered = context.all_gather(tf.constant([mine], tf.int32), axis=0)
+        # Each of the chief's replicas has the value; the other replicas have less.
+        shared = value if is_chief(strategy) else -(2**31)
+        gathered = context.all_gather(tf.constant([shared], tf.int32), axis=0)
         return tf.reduce_max(gathered)
 
     return int(strategy.experimental_local_results(strategy.run(tf.function(share)))[0])
 
 
 def open_for_all(folder: Path, setup: RunSetup, restart: bool, strategy) -> Run:
-    """The chief opens the run; the other workers wait and see that they read the same.
+    """Open a run in the chief; check that the other workers read the same from its folder.
 
     Args:
-        folder: of the run.
+        folder: the run's folder.
         setup: what the run is made of.
-        restart: throw away what the folder holds.
-        strategy: of this process, or None.
+        restart: whether the folder is emptied first.
+        strategy: the strategy of this process, or None.
 
     Raises:
-        UserError: if the folder holds a run that was made of something else, or if the workers
+        UserError: if the folder has a run that is made of something else, or if the workers
             do not see the same folder.
     """
     from fer_tf.training.checkpoint import epochs_done
@@ -77,13 +77,13 @@ def open_for_all(folder: Path, setup: RunSetup, restart: bool, strategy) -> Run:
     if error:
         raise error
     if state == refused:
-        raise UserError("The first worker refused to train; it says why.")
+        raise UserError("The first worker refused to train; its message has the reason.")
     if is_chief(strategy):
         return run
     run = read_run(folder) or Run(**vars(setup))
     if state != (finished if run.finished else epochs_done(folder)):
         raise UserError(
-            f"{folder} does not hold here what it holds for the first worker; --runs-dir must be a "
-            "folder that all workers share."
+            f"{folder} is not the folder that the first worker reads; --runs-dir must be a folder "
+            "that all workers share."
         )
     return run
