@@ -91,8 +91,8 @@ def test_every_signature_answers_and_none_needs_a_face(model, version):
 
 def test_its_card_says_what_it_was_made_of_and_what_it_is_not_for(version):
     manifest = read_manifest(version)
-    assert set(manifest["measured"]["kinds"]) == set(RECOGNISED)
-    assert manifest["weights"] == "float16"
+    assert set(manifest.measured.kinds) == set(RECOGNISED)
+    assert manifest.weights == "float16"
     card = (version / MODEL_CARD).read_text()
     for words in ("FER2013", "European Union", "Disgust", "balanced", "Known failures"):
         assert words in card
