@@ -1,4 +1,5 @@
 import dataclasses
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -119,7 +120,8 @@ def test_each_network_answers_all_images_of_each_split(tmp_path):
 
 def test_images_of_a_person_and_near_duplicates_are_one_group(monkeypatch):
     ids = ["a", "b", "c", "d", "e", "f"]
-    report = {"near_duplicates": {"groups": [["b", "c"], ["e", "z"]]}}  # z is in another split.
+    groups = [["b", "c"], ["e", "z"]]  # z is in another split.
+    report = SimpleNamespace(near_duplicates=SimpleNamespace(groups=groups))
     monkeypatch.setattr(run_set, "read_inspection", lambda folder: report)
     data = Split(np.zeros((6, 48, 48, 1)), np.zeros(6, int), ids, ["p", "p", "", "", "", ""])
     groups = groups_of(DATABASE, data)
