@@ -33,8 +33,8 @@ from fer_tf.export.signatures import export
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK
 from fer_tf.models.folding import PRECISIONS, fold
 from fer_tf.provenance import provenance
+from fer_tf.training.network import build_network
 from fer_tf.training.recipes import paper
-from fer_tf.training.train import build_network
 
 THREADS = 2
 TOLERANCE = 1e-4  # In the peers' logits, whose order of magnitude is 1.

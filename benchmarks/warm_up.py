@@ -34,8 +34,8 @@ from fer_tf.models.networks import OCCLUSION_NET
 from fer_tf.occlusion.kinds import RECOGNISED
 from fer_tf.occlusion.occlude import visible_pixels
 from fer_tf.provenance import provenance
+from fer_tf.training.network import build_network
 from fer_tf.training.recipes import RECOGNISER, get_recipe
-from fer_tf.training.train import build_network
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.c_api import Model, find_library, tensor_names  # noqa: E402

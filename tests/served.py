@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from fer_tf.expressions import MULTI_NETWORK
-from fer_tf.training.train import build_network
+from fer_tf.training.network import build_network
 from tests.networks import TINY_RECIPE, brightness_router
 
 SIGNATURES = {

@@ -236,7 +236,7 @@ def test_options_of_training_reach_it(place, trained, told):
     ((network, key, given),) = told
     schedule = key.recipe.schedules["begin"]
     assert (network, schedule.batch_size, schedule.learning_rate) == ("begin", 8, 0.01)
-    assert (key.precision, key.seed, given["deterministic"]) == ("bfloat16", 3, True)
+    assert (key.precision, key.seed, given["session"].deterministic) == ("bfloat16", 3, True)
 
 
 def test_another_network_without_attention_and_another_seed_have_runs_of_their_own(

@@ -7,6 +7,7 @@ import numpy as np
 from fer_tf.records.run import write_run
 from fer_tf.training.checkpoint import load_best
 from fer_tf.training.run_folder import RunKey, open_run
+from fer_tf.training.session import TrainingSession
 from fer_tf.training.train import train_network
 from tests.networks import TINY_RECIPE
 
@@ -23,7 +24,8 @@ def split(count, seed=0):
 
 def train(runs_dir, key=KEY, network="subnet_y", **options):
     """Train on 40 images; returns the run."""
-    return train_network(network, key, split(40), split(10, 1), runs_dir, verbose=0, **options)
+    session = TrainingSession(verbose=0, **options)
+    return train_network(network, key, split(40), split(10, 1), runs_dir, session)
 
 
 def finish_run(runs_dir, key, network, **changes):

@@ -2,7 +2,7 @@
 
 Options: runs_dir, strategy, cpus (logical devices), count (images), networks, epochs, augmented,
 precision, die_in_write (the epoch in whose checkpoint the process kills itself), also (another
-runs_dir, in which the same is trained afterwards), and those of `train_network`. Prints one line
+runs_dir, in which the same is trained afterwards), and those of `TrainingSession`. Prints one line
 after each epoch.
 """
 
@@ -22,6 +22,7 @@ import tensorflow as tf
 from fer_tf.errors import UserError
 from fer_tf.training.checkpoint import Checkpoint
 from fer_tf.training.run_folder import RunKey
+from fer_tf.training.session import TrainingSession
 from fer_tf.training.strategies import make_strategy
 from fer_tf.training.train import train_network
 from tests.networks import TINY_RECIPE
@@ -80,9 +81,10 @@ def main(
     if die_in_write:
         np.savez = dying_savez(die_in_write)
     data = split(count)
+    session = TrainingSession(scope, verbose=0, **options)
     for folder in filter(None, (runs_dir, also)):
         for network in networks:
-            train_network(network, key, data, data, Path(folder), scope, verbose=0, **options)
+            train_network(network, key, data, data, Path(folder), session)
             print("finished:", network, flush=True)
 
 

@@ -23,6 +23,7 @@ from fer_tf.training.callbacks import validation_losses
 from fer_tf.training.checkpoint import load_best
 from fer_tf.training.recipes import get_recipe
 from fer_tf.training.run_folder import RunKey
+from fer_tf.training.session import TrainingSession
 from fer_tf.training.train import train_network
 
 
@@ -46,11 +47,20 @@ def main():
         keys = {"recipe": RunKey.of(database, recipe), "other": RunKey.of(database, other)}
         parts = [split.for_task(TASKS[network]) for split in splits]
         # First the recipe's own, which refuses a start that is not trained or of other faces.
-        train_network(network, keys["recipe"], *parts, arguments.runs_dir, verbose=2)
+        train_network(
+            network, keys["recipe"], *parts, arguments.runs_dir, TrainingSession(verbose=2)
+        )
         start = None
         if recipe.init_from not in (None, network):
             start = load_best(keys["recipe"].folder(arguments.runs_dir, recipe.init_from))
-        train_network(network, keys["other"], *parts, arguments.runs_dir, verbose=2, start=start)
+        train_network(
+            network,
+            keys["other"],
+            *parts,
+            arguments.runs_dir,
+            TrainingSession(verbose=2),
+            start=start,
+        )
         folders = {name: key.folder(arguments.runs_dir, network) for name, key in keys.items()}
         losses = validation_losses(folders)
         numbers["networks"][network] = {

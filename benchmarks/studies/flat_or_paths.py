@@ -40,6 +40,7 @@ from fer_tf.records.run import read_run
 from fer_tf.training.checkpoint import load_best
 from fer_tf.training.recipes import get_recipe, with_changes
 from fer_tf.training.run_folder import RunKey
+from fer_tf.training.session import TrainingSession
 from fer_tf.training.train import train_network
 
 
@@ -61,7 +62,7 @@ def main():
         key = RunKey.of(database, variant)
         for network in networks:
             parts = (split.for_task(TASKS[network]) for split in splits.values())
-            train_network(network, key, *parts, arguments.runs_dir, verbose=2)
+            train_network(network, key, *parts, arguments.runs_dir, TrainingSession(verbose=2))
         if name == "full" and recipe.init_from:
             train_longer(database, recipe, splits, arguments.runs_dir)
         parent = key.folder(arguments.runs_dir, FLAT).parent
@@ -82,7 +83,9 @@ def train_longer(database, recipe, splits, runs_dir):
     schedules = recipe.schedules | {FLAT: recipe.schedules["begin"]}
     longer = dataclasses.replace(recipe, name=f"{recipe.name}{LONGER}", schedules=schedules)
     parts = (split.for_task(TASKS[FLAT]) for split in splits.values())
-    train_network(FLAT, RunKey.of(database, longer), *parts, runs_dir, verbose=2, start=start)
+    train_network(
+        FLAT, RunKey.of(database, longer), *parts, runs_dir, TrainingSession(verbose=2), start=start
+    )
 
 
 def measure(database, evaluations: dict[str, EvaluatedSplit], weights) -> dict:

@@ -45,10 +45,10 @@ from fer_tf.expressions import MULTI_NETWORK, TASKS
 from fer_tf.files import write_json
 from fer_tf.provenance import provenance
 from fer_tf.training.checkpoint import load_best
+from fer_tf.training.network import augmentation_of, begin_from, build_network
 from fer_tf.training.optimizer import make_optimizer
 from fer_tf.training.recipes import get_recipe
 from fer_tf.training.run_folder import RunKey
-from fer_tf.training.train import augmentation_of, begin_from, build_network
 
 AGAIN = "again"
 

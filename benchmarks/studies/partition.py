@@ -52,6 +52,7 @@ def train(arguments):
     from fer_tf.evaluation.evaluate import evaluate
     from fer_tf.training.recipes import get_recipe
     from fer_tf.training.run_folder import RunKey
+    from fer_tf.training.session import TrainingSession
     from fer_tf.training.train import train_network
 
     database = find_database(arguments.database, arguments.data_dir)
@@ -62,7 +63,7 @@ def train(arguments):
     splits = [database.read(name) for name in ("train", "validation")]
     for network in expressions.MULTI_NETWORK:
         parts = (split.for_task(expressions.TASKS[network]) for split in splits)
-        train_network(network, key, *parts, runs_dir, verbose=2)
+        train_network(network, key, *parts, runs_dir, TrainingSession(verbose=2))
     evaluation = evaluate(database, flat.parent)
     write_record(arguments.answers.with_suffix(".json"), evaluation.numbers)
     np.savez(arguments.answers, **evaluation.answers)

@@ -25,9 +25,11 @@ from fer_tf.expressions import TASKS
 from fer_tf.files import write_json
 from fer_tf.provenance import provenance
 from fer_tf.training.checkpoint import load_best
+from fer_tf.training.network import build_network
 from fer_tf.training.recipes import from_scratch
 from fer_tf.training.run_folder import RunKey
-from fer_tf.training.train import build_network, train_network
+from fer_tf.training.session import TrainingSession
+from fer_tf.training.train import train_network
 
 ROUNDS, STEPS, BATCH = 5, 10, 64
 
@@ -52,7 +54,12 @@ def main():
     for name, recipe in recipes.items():
         key = RunKey.of(database, recipe)
         run = train_network(
-            arguments.network, key, train, validation, arguments.runs_dir, verbose=2
+            arguments.network,
+            key,
+            train,
+            validation,
+            arguments.runs_dir,
+            TrainingSession(verbose=2),
         )
         net = load_best(key.folder(arguments.runs_dir, arguments.network))
         logits = net.predict(evaluation_batches(*test), verbose=0)

@@ -1,16 +1,12 @@
 """One network of the multi-network: a face in, a logit per class out."""
 
-from collections.abc import Sequence
-
 import keras
 import numpy as np
 from keras import layers, ops
 
-from fer_tf.expressions import EXPRESSIONS
 from fer_tf.faces.face import FACE_SIZE
 from fer_tf.models.backbone import Backbone
 from fer_tf.models.layers.attention_map import AttentionMap
-from fer_tf.models.layers.class_logits import ClassLogits
 from fer_tf.models.layers.spatial_attention import SpatialAttention
 from fer_tf.models.resnext import resnext
 
@@ -26,7 +22,6 @@ def expression_net(
     rows: tuple[int, int] = (0, FACE_SIZE),
     dropout: float = 0.0,
     name: str = "expression_net",
-    expressions: Sequence[Sequence[int]] | None = None,
 ) -> keras.Model:
     """Builds BeginNet, a subnet or the flat network (the paper's Fig. 4).
 
@@ -45,8 +40,6 @@ def expression_net(
             others are black, leaving them out halves the work.
         dropout: rate of dropout before the dense layer.
         name: name of the model.
-        expressions: for each class its labels: the dense layer then has a logit for each of the
-            seven expressions, and `ClassLogits` follows it. None: it has one for each class.
     """
     images = layers.Input((FACE_SIZE, FACE_SIZE, 1), dtype="uint8", name="image")
     start, stop = rows
@@ -64,10 +57,7 @@ def expression_net(
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     if dropout:
         x = layers.Dropout(dropout, name="dropout")(x)
-    units = len(EXPRESSIONS) if expressions else classes
-    logits = layers.Dense(units, dtype="float32", name=LOGITS)(x)
-    if expressions:
-        logits = ClassLogits(expressions, dtype="float32", name="class_logits")(logits)
+    logits = layers.Dense(classes, dtype="float32", name=LOGITS)(x)
     return keras.Model(images, logits, name=name)
 
 

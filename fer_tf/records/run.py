@@ -25,7 +25,8 @@ class RecipeRecord:
     """The hyperparameters of one network's training; see `fer_tf.training.recipes.Recipe`.
 
     A field that a recipe of an earlier version did not have has that version's only value as its
-    default. `backbone` and the items of `augmentation` are plain values by their names.
+    default. `backbone` and the items of `augmentation` are plain values by their names. No recipe
+    has `label_smoothing` any more.
     """
 
     name: str

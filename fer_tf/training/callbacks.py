@@ -45,15 +45,14 @@ def reports(folder: Path, epochs_done: int) -> list[keras.callbacks.Callback]:
 
 
 class Watch(keras.callbacks.Callback):
-    """Tells a `Progress` how one network's training goes.
+    """Displays one network's training with a `Progress`.
 
     Args:
-        progress: whom to tell.
+        progress: the display.
         network: a name in `fer_tf.models.networks.NETWORKS`.
-        checkpoint: of the run, restored if it goes on.
+        checkpoint: of the run, restored if the run continues.
         images: in an epoch.
-        batch_size: images per step at most, over all replicas.
-        epochs: of the whole run.
+        schedule: the network's.
     """
 
     def __init__(
@@ -62,16 +61,15 @@ class Watch(keras.callbacks.Callback):
         network: str,
         checkpoint: Checkpoint,
         images: int,
-        batch_size: int,
-        epochs: int,
+        schedule: Schedule,
     ):
         super().__init__()
         self._progress = progress
         self._network = network
         self._images = images
-        self._steps = -(-images // batch_size)
+        self._steps = -(-images // schedule.batch_size)
         last = read_history(checkpoint.folder)[-1:]
-        progress.begin(network, images, epochs, checkpoint.epochs_done, *last)
+        progress.begin(network, images, schedule.epochs, checkpoint.epochs_done, *last)
 
     def on_train_batch_end(self, batch, logs=None):
         """Counts the batch."""

@@ -88,6 +88,7 @@ def train_in_turn(
         UserError: see `fer_tf.training.train.train_network`.
     """
     from fer_tf.training.progress import Progress
+    from fer_tf.training.session import TrainingSession
     from fer_tf.training.train import train_network
     from fer_tf.training.workers import is_chief
 
@@ -99,18 +100,11 @@ def train_in_turn(
     title = f"{database}, recipe {key.recipe.name}"
     shown = Progress(title, options.networks) if is_chief(strategy) else contextlib.nullcontext()
     with shown as progress:
+        session = TrainingSession(
+            strategy, options.restart, options.deterministic, verbose=0, progress=progress
+        )
         for network in options.networks:
-            train_network(
-                network,
-                key,
-                *splits_of(network),
-                options.runs_dir,
-                strategy,
-                options.restart,
-                verbose=0,
-                progress=progress,
-                deterministic=options.deterministic,
-            )
+            train_network(network, key, *splits_of(network), options.runs_dir, session=session)
 
 
 def train_side_by_side(

@@ -55,23 +55,14 @@ def make_optimizer(key: RunKey, schedule: Schedule, steps: int):
     return keras.optimizers.LossScaleOptimizer(optimizer) if half else optimizer
 
 
-def make_loss(recipe: Recipe, classes: int):
-    """Cross-entropy of classes int32 [B] and logits float32 [B, classes].
+def make_loss(recipe: Recipe) -> keras.losses.Loss:
+    """Returns the cross-entropy of classes int32 [B] and logits float32 [B, classes].
 
-    A recipe with teachers also gives it the targets of `distillation.soft_targets`.
+    With a recipe that has teachers, the loss also takes `distillation.soft_targets`.
     """
     if recipe.distillation:
         return DistillationLoss(recipe.distillation.weight, recipe.distillation.temperature)
-    if not recipe.label_smoothing:
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-    def smoothed_cross_entropy(labels, logits):
-        one_hot = keras.ops.one_hot(keras.ops.reshape(labels, (-1,)), classes)
-        return keras.losses.categorical_crossentropy(
-            one_hot, logits, from_logits=True, label_smoothing=recipe.label_smoothing
-        )
-
-    return smoothed_cross_entropy
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 @keras.saving.register_keras_serializable(package="fer_tf")

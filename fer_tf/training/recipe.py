@@ -74,7 +74,6 @@ class Recipe:
         momentum: of SGD.
         nesterov: whether SGD's momentum is Nesterov's.
         weight_decay: decoupled, per step and times the learning rate.
-        label_smoothing: of the cross-entropy.
         warmup_epochs: epochs of linear warm-up.
         cosine_decay: whether the learning rate falls to 0 along a cosine.
         keeps: "best" keeps the network of the epoch with the lowest validation loss, "last" that of
@@ -103,7 +102,6 @@ class Recipe:
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float = 0.0
-    label_smoothing: float = 0.0
     warmup_epochs: float = 0.0
     cosine_decay: bool = False
     keeps: str = "best"

@@ -9,9 +9,9 @@ from fer_tf.data.sources.drawn import draw_face
 from fer_tf.errors import UserError
 from fer_tf.occlusion.kinds import RECOGNISED
 from fer_tf.occlusion.occluders import draw as occluders
+from fer_tf.training.network import build_network
 from fer_tf.training.recipes import recogniser
 from fer_tf.training.run_folder import RunKey
-from fer_tf.training.train import build_network
 
 FACES = np.stack([draw_face(subject, 0, 0) for subject in range(3)])
 

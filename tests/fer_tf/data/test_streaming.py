@@ -24,6 +24,7 @@ from fer_tf.expressions import TASKS
 from fer_tf.data.tfrecords import Split, index_records
 from fer_tf.training.run_folder import RunKey
 from fer_tf.training.strategies import make_strategy
+from fer_tf.training.session import TrainingSession
 from fer_tf.training.train import train_network
 from tests.networks import TINY_RECIPE
 from tests.record_files import write_records
@@ -39,10 +40,10 @@ balanced = dataclasses.replace(TINY_RECIPE.schedules["subnet_z"], balanced=True)
 recipe = dataclasses.replace(TINY_RECIPE, schedules={"subnet_z": balanced})
 key = RunKey("concat_db", "drawn", "fingerprint", "upper", recipe)
 for strategy in ("one", "mirrored"):
-    scope = make_strategy(strategy)
+    session = TrainingSession(make_strategy(strategy), verbose=0)
     for name, split in (("disk", disk), ("memory", memory)):
         data = split.for_task(TASKS["subnet_z"])
-        train_network("subnet_z", key, data, data, folder / strategy / name, scope, verbose=0)
+        train_network("subnet_z", key, data, data, folder / strategy / name, session)
 """
 
 

@@ -21,8 +21,8 @@ from fer_tf.files import write_json
 from fer_tf.provenance import Provenance
 from fer_tf.records.evaluation import EVALUATION, TrainingSummary, read_evaluation
 from fer_tf.records.run import RUN_FILE, RecipeRecord
+from fer_tf.training.network import build_network
 from fer_tf.training.run_folder import BEST
-from fer_tf.training.train import build_network
 from tests.networks import TINY_RECIPE
 from tests.records import put_run
 

@@ -13,7 +13,7 @@ from fer_tf.expressions import MULTI_NETWORK, SUBNETS
 from fer_tf.models.expression_net import attention_maps
 from fer_tf.occlusion.kinds import RECOGNISED
 from fer_tf.occlusion.occlude import visible_pixels
-from fer_tf.training.train import build_network
+from fer_tf.training.network import build_network
 from tests.networks import TINY_RECIPE, brightness_router, corner_net, faces_of_kinds, images_for
 
 PATHS = [0, 2, 1, 1, 0, 2, 2]

@@ -28,6 +28,7 @@ from fer_tf.training.checkpoint import load_best
 from fer_tf.expressions import TASKS
 from fer_tf.models.layers.path_selection import PathSelection
 from fer_tf.training.run_folder import RunKey
+from fer_tf.training.session import TrainingSession
 from fer_tf.training.train import train_network
 from tests.networks import TINY_RECIPE
 assert keras.backend.backend() == "jax"
@@ -37,7 +38,8 @@ images = np.random.default_rng(0).integers(0, 256, (20, 48, 48, 1)).astype("uint
 outputs, networks = {}, {}
 for name, task in TASKS.items():
     classes = (np.arange(20) % len(task.classes)).astype("int32")
-    run = train_network(name, key, (images, classes), (images, classes), folder, verbose=0)
+    data = images, classes
+    run = train_network(name, key, data, data, folder, TrainingSession(verbose=0))
     assert run.finished and run.best_validation_loss < 100 and run.backend == "jax"
     networks[name] = load_best(key.folder(folder, name))
     outputs[name] = networks[name].predict(images, verbose=0)

@@ -7,7 +7,7 @@ import pytest
 from fer_tf.expressions import MULTI_NETWORK
 from fer_tf.models.folding import fold
 from fer_tf.models.shared_trunk import cut
-from fer_tf.training.train import begin_from, build_network
+from fer_tf.training.network import begin_from, build_network
 from tests.networks import TINY_RECIPE, images_for
 
 

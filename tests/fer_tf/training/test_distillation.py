@@ -15,6 +15,7 @@ from fer_tf.training.distillation import (
 )
 from fer_tf.training.recipe import Distillation, Schedule
 from fer_tf.training.run_folder import RunKey
+from fer_tf.training.session import TrainingSession
 from fer_tf.training.train import train_network
 from tests.networks import TINY_RECIPE
 
@@ -75,7 +76,7 @@ def teacher(tmp_path_factory):
     recipe = dataclasses.replace(TINY_RECIPE, name="teacher", schedules={"flat": schedule})
     key = RunKey("uncovered", "drawn", "fingerprint", "none", recipe)
     split = faces(14), np.arange(14, dtype=np.int32) % 7
-    train_network("flat", key, split, split, runs_dir, verbose=0)
+    train_network("flat", key, split, split, runs_dir, TrainingSession(verbose=0))
     return key.folder(runs_dir, "flat")
 
 
@@ -118,7 +119,9 @@ def test_a_network_is_trained_with_teachers_and_saved_without(teacher, tmp_path)
     logits[:, 3:5] = answers
     targets = soft_targets(TASKS["subnet_y"], classes, [logits], 2.0)
     validation = images, np.arange(40, dtype=np.int32) % 2
-    run = train_network("subnet_y", key, (images, targets), validation, tmp_path, verbose=0)
+    run = train_network(
+        "subnet_y", key, (images, targets), validation, tmp_path, TrainingSession(verbose=0)
+    )
     assert run.recipe.distillation["weight"] == 1.0
     net = checkpoint.load_best(key.folder(tmp_path, "subnet_y"))
     # All labels are 0; only teachers tell bright from dark.

@@ -19,7 +19,7 @@ def test_paper_is_section_4():
         "flat": (64, 0.2, 100),
     }
     assert (recipe.image_size, recipe.momentum, recipe.attention) == (224, 0.9, True)
-    assert not (recipe.weight_decay or recipe.label_smoothing or recipe.cosine_decay)
+    assert not (recipe.weight_decay or recipe.cosine_decay)
     assert not (recipe.nesterov or recipe.visible_rows or recipe.dropout or recipe.warmup_epochs)
     assert (recipe.backbone.blocks, recipe.backbone.groups) == ((3, 4, 6, 3), 32)
     assert [list(layer) for layer in recipe.record("begin").augmentation] == [["RandomFlip"]]

@@ -11,12 +11,14 @@ from fer_tf.files import write_json
 from fer_tf.occlusion.kinds import RECOGNISED
 from fer_tf.records.run import RUN_FILE, read_run, write_run
 from fer_tf.training import callbacks as reports
-from fer_tf.training import train as training
+from fer_tf.training import requirements
 from fer_tf.training.callbacks import HISTORY
 from fer_tf.training.checkpoint import STATE, load_best
+from fer_tf.training.network import augmentation_of
 from fer_tf.training.recipe import Schedule
 from fer_tf.training.recipes import strong
 from fer_tf.training.run_folder import BEST
+from fer_tf.training.session import TrainingSession
 from fer_tf.training.train import train_network
 from tests.networks import TINY_RECIPE
 from tests.tiny_training import KEY, split, train, weights
@@ -111,9 +113,8 @@ def test_an_empty_split_is_refused_by_name(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_label_smoothing_and_cosine_decay_train(tmp_path):
-    recipe = one_epoch(label_smoothing=0.1, warmup_epochs=0)
-    run = train(tmp_path, dataclasses.replace(KEY, recipe=recipe))
+def test_cosine_decay_without_warm_up_trains(tmp_path):
+    run = train(tmp_path, dataclasses.replace(KEY, recipe=one_epoch(warmup_epochs=0)))
     assert np.isfinite(run.best_validation_loss)
 
 
@@ -127,7 +128,9 @@ def test_a_balanced_loss_does_not_give_up_the_rare_class(tmp_path, balanced, exp
         KEY, recipe=dataclasses.replace(TINY_RECIPE, schedules={"subnet_y": schedule})
     )
     data = images, classes
-    train_network("subnet_y", key, data, (images[:80], classes[:80]), tmp_path, verbose=0)
+    train_network(
+        "subnet_y", key, data, (images[:80], classes[:80]), tmp_path, TrainingSession(verbose=0)
+    )
     logits = load_best(key.folder(tmp_path, "subnet_y")).predict(images[:1], verbose=0)
     assert float(keras.ops.softmax(logits)[0, 1]) == pytest.approx(expected, abs=0.1)
 
@@ -138,7 +141,7 @@ def test_mixed_precision_leaves_a_float32_network(tmp_path, precision, monkeypat
     if precision == "float16":  # For GPUs; a CPU trains in it only without groups.
         with pytest.raises(UserError, match="float16 needs a GPU"):
             train(tmp_path, dataclasses.replace(KEY, precision=precision))
-        monkeypatch.setattr(training, "_refuse_cpu", lambda: None)
+        monkeypatch.setattr(requirements, "refuse_float16_on_cpu", lambda _: None)
         recipe = one_epoch(backbone=dataclasses.replace(TINY_RECIPE.backbone, groups=1))
     key = dataclasses.replace(KEY, precision=precision, recipe=recipe)
     run = train(tmp_path, key)
@@ -158,7 +161,7 @@ def test_faces_are_covered_after_they_are_moved():
     recipe = dataclasses.replace(strong(), usual_eyes=0.25)
     for occlusion, kinds in (("upper", ("upper",)), ("mixed", RECOGNISED)):
         key = dataclasses.replace(KEY, recipe=recipe, occlusion=occlusion)
-        *_, last = training.augmentation_of(key)
+        *_, last = augmentation_of(key)
         assert (last.kinds, last.usual_eyes) == (kinds, 0.25)
 
 
@@ -175,7 +178,7 @@ def test_eyes_are_also_covered_where_they_usually_are(tmp_path):
 def test_other_occlusions_do_not_cover_the_usual_eyes():
     with_eyes = dataclasses.replace(TINY_RECIPE, usual_eyes=1.0)
     layers = [
-        [layer.get_config() for layer in training.augmentation_of(key)]
+        [layer.get_config() for layer in augmentation_of(key)]
         for key in (KEY, dataclasses.replace(KEY, recipe=with_eyes))
     ]
     assert [len(configs) for configs in layers] == [len(TINY_RECIPE.augmentation())] * 2

@@ -6,7 +6,7 @@ import pytest
 from fer_tf.expressions import TASKS
 from fer_tf.models.expression_net import LOGITS
 from fer_tf.models.layers.class_logits import ClassLogits
-from fer_tf.training.train import begin_from, build_network
+from fer_tf.training.network import begin_from, build_network
 from tests.networks import TINY_RECIPE, images_for
 
 

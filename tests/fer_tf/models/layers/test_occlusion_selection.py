@@ -10,8 +10,8 @@ from fer_tf.models.networks import OCCLUSION_NET
 from fer_tf.occlusion.eyes import USUAL_EYES
 from fer_tf.occlusion.kinds import OCCLUSIONS, RECOGNISED
 from fer_tf.occlusion.occlude import visible_pixels
+from fer_tf.training.network import build_network
 from fer_tf.training.recipes import RECOGNISER, get_recipe
-from fer_tf.training.train import build_network
 from tests.networks import TINY_RECIPE, brightness_router, corner_net, faces_of_kinds
 
 

@@ -6,7 +6,7 @@ from fer_tf.expressions import MULTI_NETWORK, SUBNETS
 from fer_tf.models.expression_net import attention_maps, attention_model
 from fer_tf.models.layers.path_attention import PathAttention
 from fer_tf.models.layers.path_selection import PathSelection
-from fer_tf.training.train import build_network
+from fer_tf.training.network import build_network
 from tests.networks import TINY_RECIPE, images_for
 
 
