@@ -31,7 +31,7 @@ from fer_tf.data.sources.drawn import draw_face
 from fer_tf.export.contract import ExportOptions
 from fer_tf.export.signatures import export
 from fer_tf.expressions import EXPRESSIONS, MULTI_NETWORK
-from fer_tf.models.folding import PRECISIONS, fold
+from fer_tf.models.folding import INFERENCE_PRECISIONS, fold
 from fer_tf.provenance import provenance
 from fer_tf.training.network import build_network
 from fer_tf.training.recipes import paper
@@ -89,7 +89,7 @@ class Worker:
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peers-python", default=".venv-bench/bin/python")
-    parser.add_argument("--precision", default="float32", choices=PRECISIONS)
+    parser.add_argument("--precision", default="float32", choices=INFERENCE_PRECISIONS)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--quick", action="store_true", help="96 pixels, batches 1 and 8, 3 rounds")
     parser.add_argument("--json", type=Path, help="also write the numbers here")

@@ -18,7 +18,7 @@ from fer_tf.data.database import find_database
 from fer_tf.data.input_pipeline import EVALUATION_BATCH
 from fer_tf.evaluation.metrics import Bootstrap, compare
 from fer_tf.expressions import MULTI_NETWORK, TASKS
-from fer_tf.models.folding import PRECISIONS, fold
+from fer_tf.models.folding import INFERENCE_PRECISIONS, fold
 from fer_tf.provenance import provenance
 from fer_tf.training.checkpoint import load_best
 
@@ -35,7 +35,7 @@ def main():
     for network in arguments.network or MULTI_NETWORK:
         images, classes = test.for_task(TASKS[network])
         trained = load_best(folder / network)
-        logits = [answers(fold(trained, precision), images) for precision in PRECISIONS]
+        logits = [answers(fold(trained, precision), images) for precision in INFERENCE_PRECISIONS]
         exact, rough = (each.argmax(-1) == classes for each in logits)
         row = {"test_images": len(classes), "float32": exact.mean(), "bfloat16": rough.mean()}
         row |= vars(compare(rough, exact, Bootstrap(np.arange(len(classes)))))

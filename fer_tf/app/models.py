@@ -6,10 +6,11 @@ from typing import Protocol
 
 import numpy as np
 
+from fer_tf.data.config_names import sources_of
 from fer_tf.data.sources.drawn import NAME as DRAWN
 from fer_tf.errors import UserError
 from fer_tf.export.contract import ATTENTION
-from fer_tf.export.model_card import accuracy_sentence, sources_of
+from fer_tf.export.model_card import accuracy_sentence
 from fer_tf.export.model_store import newest_versions
 from fer_tf.inference.predict import ExpressionModel, check_runtime
 from fer_tf.inference.prediction import ModelOutputs

@@ -5,10 +5,9 @@ from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from fer_tf.data.database import Database
+from fer_tf.data.face_groups import connected_groups
 from fer_tf.data.input_pipeline import evaluation_batches
 from fer_tf.data.inspection_report import read_inspection
 from fer_tf.data.tfrecords import Split
@@ -129,19 +128,19 @@ def predict_logits(folders: Mapping[str, Path], *splits: Split) -> list[dict[str
 
 
 def groups_of(database: Database, data: Split) -> np.ndarray:
-    """Which images a `Bootstrap` draws together, int [N]: those of a person, and near duplicates.
+    """Numbers the groups that a `Bootstrap` resamples: images of a person, and near duplicates.
+
+    Returns:
+        int [N].
 
     Raises:
         UserError: if the database was built without an inspection.
     """
     count = len(data.ids)
-    place = {name: row for row, name in enumerate(data.ids)}
+    row_of = {name: row for row, name in enumerate(data.ids)}
     _, person = np.unique(np.array(data.subjects, object).astype(str), return_inverse=True)
     edges = [(row, count + person[row]) for row, subject in enumerate(data.subjects) if subject]
-    node = 2 * count
-    for names in read_inspection(database.folder).near_duplicates.groups:
-        edges += [(place[name], node) for name in names if name in place]
-        node += 1
-    ends = np.array(edges, int).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(edges), bool), tuple(ends)), shape=(node, node))
-    return connected_components(graph, directed=False)[1][:count]
+    duplicates = read_inspection(database.folder).near_duplicates.groups
+    for node, names in enumerate(duplicates, start=2 * count):
+        edges += [(row_of[name], node) for name in names if name in row_of]
+    return connected_groups(count, np.array(edges, int).reshape(-1, 2))

@@ -126,13 +126,15 @@ def combine_models(
 
 
 def _check_export(options):
-    from fer_tf.models.folding import PRECISIONS, WEIGHTS
+    from fer_tf.models.folding import INFERENCE_PRECISIONS, WEIGHTS
 
     for kind in options.formats:
         check_format(kind)
     precision, weights = options.export.precision, options.export.weights
-    if precision not in PRECISIONS:
-        raise UserError(f"No precision is named {precision!r}; choose {', '.join(PRECISIONS)}.")
+    if precision not in INFERENCE_PRECISIONS:
+        raise UserError(
+            f"No precision is named {precision!r}; choose {', '.join(INFERENCE_PRECISIONS)}."
+        )
     if weights not in WEIGHTS:
         raise UserError(f"--weights is {weights!r}; choose {' or '.join(WEIGHTS)}.")
 

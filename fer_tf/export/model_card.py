@@ -1,9 +1,8 @@
 """The model card: what a version is, what it is for, and what it is not, for its users."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from fer_tf.data.sources import OFFICIAL_SOURCES
+from fer_tf.data.config_names import sources_of
 from fer_tf.export.model_store import is_pretrained
 from fer_tf.export.warmup import routes
 from fer_tf.expressions import EXPRESSIONS
@@ -133,12 +132,6 @@ def named_with_accuracy(version: Path) -> str:
     if is_pretrained(version):
         name = f"{version.parent.name}, version {version.name}, which comes with fer_tf"
     return f"{name}. {sentence}" if sentence else name
-
-
-def sources_of(config: str) -> Sequence[str]:
-    """The sources of a config by its name, e.g. "fer2013+kdef-leakfree"."""
-    name = config.split("-")[0]
-    return OFFICIAL_SOURCES if name == "paper" else name.split("+")
 
 
 def _form(manifest):

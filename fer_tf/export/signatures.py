@@ -78,29 +78,15 @@ def export_any_occlusion(
 
 
 def write_saved_model(layers: dict, folder: Path) -> None:
-    """Writes a SavedModel that names the expressions of faces; needs neither Keras nor fer_tf.
+    """Writes a SavedModel with the signatures that docs/serving.md lists.
 
-    | signature | input | evaluates |
-    |---|---|---|
-    | `serving_default` | `image` uint8 [N, 48, 48, 1] | for each image the selected subnet only |
-    | `serving_bytes` | `image_bytes` string [N], JPEG or PNG face squares | the same |
-    | `all_paths` | `image` uint8 [N, 48, 48, 1] | all four networks |
-    | `classify` | `inputs` string [N], tf.Example with `image/encoded` | the selected subnet only |
-    | `attention` | `image` uint8 [N, 48, 48, 1] | BeginNet, of the selected subnet its attention |
-
-    The first three return `label` string [N], `class_id` int32 [N], `probability` float32 [N],
-    `path` string [N], `path_probabilities` float32 [N, 3] and `probabilities` float32 [N, 7], and
-    where the occlusion is recognised `occlusion` string [N] and `occlusion_probabilities` float32
-    [N, 4], in the order of `fer_tf.occlusion.kinds.RECOGNISED`; `classify` returns `classes` string
-    [N, 7] and `scores` float32 [N, 7]. `attention`, which is there where the networks have
-    attention, returns `path` and `attention` float32 [N, 48, 48], see `PathAttention`. N may be 0
-    and is at most `MOST_FACES`. A larger one, a tensor of another shape and a file that
-    `to_face_tf` refuses fail the request, all of it.
+    It needs neither Keras nor fer_tf. A request with more than `MOST_FACES` faces, with a tensor of
+    another shape or with a file that `to_face_tf` refuses fails as a whole.
 
     Args:
         layers: one of `FORMS` -> a function of images uint8 [N, 48, 48, 1], made of Keras layers,
             that returns a dict like `PathSelection`, `PathAttention` or `OcclusionSelection`; the
-            last form may be missing.
+            form `ATTENTION` may be missing.
         folder: where to write; must not exist.
     """
     import keras

@@ -7,11 +7,11 @@ import tensorflow as tf
 from fer_tf.models.layers.grouped_conv2d import GroupedConv2D
 from fer_tf.models.layers.pointwise_conv2d import PointwiseConv2D
 
-PRECISIONS = ("float32", "bfloat16")
-"""In which convolutions may compute."""
+INFERENCE_PRECISIONS = ("float32", "bfloat16")
+"""The types in which convolutions can compute."""
 
 WEIGHTS = ("float32", "float16")
-"""In which their weights may be stored."""
+"""The types in which weights can be stored."""
 
 _BETWEEN = (
     keras.layers.Add,
@@ -45,10 +45,10 @@ def fold(network: keras.Model, precision: str = "float32", weights: str = "float
         saved as a Keras file.
 
     Raises:
-        ValueError: if the precision is none of `PRECISIONS`, or the weights none of `WEIGHTS`.
+        ValueError: if the precision or the weights are unknown.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"fold takes a precision of {PRECISIONS}, got {precision!r}")
+    if precision not in INFERENCE_PRECISIONS:
+        raise ValueError(f"fold takes a precision of {INFERENCE_PRECISIONS}, got {precision!r}")
     if weights not in WEIGHTS:
         raise ValueError(f"fold takes weights of {WEIGHTS}, got {weights!r}")
     norms = _norms_behind_convolutions(network)

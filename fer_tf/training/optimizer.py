@@ -11,7 +11,7 @@ from fer_tf.training.run_folder import RunKey
 
 @contextlib.contextmanager
 def computing_in(precision: str):
-    """Layers made in this context compute in a precision of `PRECISIONS`, with float32 weights."""
+    """Context in which new layers compute in one of `TRAINING_PRECISIONS`, with float32 weights."""
     before = keras.config.dtype_policy()
     if precision != "float32":
         keras.config.set_dtype_policy(f"mixed_{precision}")

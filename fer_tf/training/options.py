@@ -11,7 +11,7 @@ from fer_tf.models.networks import NETWORKS, OCCLUSION_NET
 from fer_tf.occlusion.kinds import DATABASES
 from fer_tf.training.recipe import Recipe
 from fer_tf.training.recipes import RECOGNISER, get_recipe, with_changes
-from fer_tf.training.run_folder import PRECISIONS, RunKey, run_name
+from fer_tf.training.run_folder import TRAINING_PRECISIONS, RunKey, run_name
 
 ALL = "all"
 """Instead of a network's name: the four networks and the one that initialises them."""
@@ -67,10 +67,10 @@ class TrainOptions:
             raise UserError(
                 f"No network is named {self.network!r}; choose {ALL}, {', '.join(NETWORKS)}."
             )
-        if self.mixed_precision not in (None, *PRECISIONS[1:]):
+        if self.mixed_precision not in (None, *TRAINING_PRECISIONS[1:]):
             raise UserError(
                 f"--mixed-precision is {self.mixed_precision!r}; choose "
-                f"{' or '.join(PRECISIONS[1:])}."
+                f"{' or '.join(TRAINING_PRECISIONS[1:])}."
             )
         if self.parallel and self.strategy not in ("auto", "one"):
             raise UserError(

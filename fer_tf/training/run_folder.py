@@ -24,8 +24,8 @@ from fer_tf.training.recipe import Recipe
 RUN_FILE = "run.json"
 SEED = "-seed"
 """Between the recipe's name and the seed in the name of a folder, where the seed is not 0."""
-PRECISIONS = ("float32", "float16", "bfloat16")
-"""In which a network may compute while it is trained; weights are float32 always."""
+TRAINING_PRECISIONS = ("float32", "float16", "bfloat16")
+"""The types in which a network can compute while it is trained; its weights are always float32."""
 
 
 BEST = "best.keras"
@@ -42,7 +42,7 @@ class RunKey:
         occlusion: "upper", "lower", "eyes" or "none".
         recipe: the recipe.
         seed: of everything random.
-        precision: one of `PRECISIONS`.
+        precision: one of `TRAINING_PRECISIONS`.
         origin_fingerprint: the fingerprint of the database on which the network was trained from
             which the others begin; None where it is the same database.
     """

@@ -3,7 +3,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.python.tools import saved_model_cli, saved_model_utils
 
-from fer_tf.models.folding import PRECISIONS
+from fer_tf.models.folding import INFERENCE_PRECISIONS
 from tests.graph_scan import findings
 
 
@@ -62,7 +62,7 @@ def test_finds_operations_that_tensorflow_does_not_have(tmp_path):
     assert findings(tmp_path) == {"the operation AddMine, which TensorFlow does not have"}
 
 
-@pytest.fixture(scope="module", params=PRECISIONS)
+@pytest.fixture(scope="module", params=INFERENCE_PRECISIONS)
 def model(request, model_in):
     return model_in(request.param)
 

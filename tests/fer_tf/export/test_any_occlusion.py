@@ -26,6 +26,7 @@ from fer_tf.records.manifest import read_manifest
 from fer_tf.records.run import RUN_FILE, read_run, write_run
 from fer_tf.training.recipes import RECOGNISER, get_recipe
 from fer_tf.training.run_folder import BEST, RunKey, checkpoint_sha256
+from tests.c_api import replay_warm_up
 from tests.fer_tf.export.test_combine import RESULT, ROW, evaluation
 from tests.networks import TINY_RECIPE, corner_net, faces_of_kinds
 from tests.records import put_run
@@ -116,6 +117,7 @@ def test_a_version_tells_what_it_is_made_of(version, networks):
     folder = runs / "eye_cdb" / "drawn" / "tiny" / "subnet_z"
     assert manifest.networks["eye_cdb/subnet_z"].sha256 == checkpoint_sha256(folder)
     assert set(manifest.warm_up_paths) <= set(routes(True))
+    assert sorted(replay_warm_up(version)) == sorted(SIGNATURES)
     card = (version / MODEL_CARD).read_text()
     assert "none by eye_cdb" in card and "| bconcat_db: SubnetY |" in card
     assert "| OcclusionNet |" in card

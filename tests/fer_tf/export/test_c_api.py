@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from fer_tf.export.contract import MOST_FACES
-from fer_tf.models.folding import PRECISIONS
+from fer_tf.models.folding import INFERENCE_PRECISIONS
 from tests import c_api
 from tests.networks import images_for
 from tests.served import SIGNATURES, as_png, as_request, run_python
@@ -55,7 +55,7 @@ GOOD = {
 }
 
 
-@pytest.fixture(scope="module", params=PRECISIONS)
+@pytest.fixture(scope="module", params=INFERENCE_PRECISIONS)
 def precision(request):
     return request.param
 
