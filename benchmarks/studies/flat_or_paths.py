@@ -38,7 +38,8 @@ from fer_tf.files import write_json
 from fer_tf.provenance import provenance
 from fer_tf.records.run import read_run
 from fer_tf.training.checkpoint import load_best
-from fer_tf.training.recipes import get_recipe, with_changes
+from fer_tf.training.recipe_changes import with_changes
+from fer_tf.training.recipes import get_recipe
 from fer_tf.training.run_folder import RunKey
 from fer_tf.training.session import TrainingSession
 from fer_tf.training.train import train_network

@@ -23,7 +23,7 @@ from fer_tf.training.compatibility import (
     refuse_other_origin,
     refuse_partition,
 )
-from fer_tf.training.recipes import NO_ATTENTION
+from fer_tf.training.recipe_changes import NO_ATTENTION
 from fer_tf.training.run_folder import SEED, beside
 
 LONGER = "-longer"

@@ -5,27 +5,28 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Backbone:
-    """The shape of a ResNeXt, without importing Keras; the defaults are ResNeXt-50 32x4d.
+    """The shape of a ResNeXt; the defaults are ResNeXt-50 32x4d.
 
     Attributes:
         blocks: number of blocks in each stage; every stage but the first halves the resolution.
-        pool_stages: whether a max pooling halves it, before the stage's first block; else that
-            block's 3x3 convolution has stride 2, as in the papers. On CPUs the former trains two
-            to three times as fast.
+        pool_stages: whether a max pooling before the stage's first block halves the resolution;
+            otherwise that block's 3x3 convolution has stride 2, as in the papers. On CPUs a network
+            with poolings trains two to three times as fast.
         groups: cardinality, the number of groups of the 3x3 convolutions.
         group_width: channels of a group in the first stage; doubles with each stage.
         widths: channels of each stage's 3x3 convolutions, or None for `groups * group_width`,
             doubled with each stage.
-        expansion: a stage's blocks put out so many times its channels.
-        bottleneck: whether a block reduces, convolves 3x3 and expands; else it is two 3x3
-            convolutions, and its `expansion` 1.
+        expansion: output channels of a block divided by the channels of its 3x3 convolution.
+        bottleneck: whether a block reduces, convolves 3x3 and expands; otherwise it consists of two
+            3x3 convolutions, and `expansion` is 1.
         stem_filters: channels of the stem's convolution.
         stem_kernel: its kernel size.
         stem_strides: its stride.
-        stem_pool: whether a max pooling of stride 2 follows it. ImageNet networks have a 7x7
-            convolution and the pooling; for small images a 3x3 convolution alone does.
-        batch_norm_momentum: what the moving statistics keep of themselves at each step. With small
-            batches a higher one makes them, and so every answer, less noisy.
+        stem_pool: whether a max pooling of stride 2 follows the stem's convolution. ImageNet
+            networks have a 7x7 convolution and the pooling; small images need only a 3x3
+            convolution.
+        batch_norm_momentum: share of the moving statistics that each step keeps. With small batches
+            a larger share makes the statistics, and so the predictions, less noisy.
     """
 
     blocks: tuple[int, ...] = (3, 4, 6, 3)
@@ -42,14 +43,30 @@ class Backbone:
     pool_stages: bool = False
 
 
+def pooling_backbone(blocks: tuple[int, ...], widths: tuple[int, ...]) -> Backbone:
+    """Returns a backbone of plain 3x3 convolutions and poolings, which CPUs train fastest."""
+    return Backbone(
+        blocks,
+        groups=1,
+        widths=widths,
+        expansion=1,
+        bottleneck=False,
+        stem_filters=widths[0] // 2,
+        stem_kernel=3,
+        stem_pool=False,
+        pool_stages=True,
+        batch_norm_momentum=0.99,
+    )
+
+
 BACKBONES = {
     "resnet18": Backbone((2, 2, 2, 2), 1, 64, expansion=1, bottleneck=False),
     "resnet101": Backbone((3, 4, 23, 3), 1, 64, expansion=4),
     "resnet152": Backbone((3, 8, 36, 3), 1, 64, expansion=4),
     "wide_resnet101_2": Backbone((3, 4, 23, 3), 1, 128),
 }
-"""The networks of the paper's Table 2, which a recipe may have in place of its ResNeXt.
+"""The networks of the paper's Table 2, which can replace a recipe's ResNeXt.
 
-With three input channels and a thousand classes they have the 11,689,512, 44,549,160, 60,192,808
+With three input channels and a thousand classes the networks have the 11,689,512, 44,549,160, 60,192,808
 and 126,886,696 weights of torchvision's.
 """

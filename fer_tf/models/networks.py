@@ -1,6 +1,6 @@
-"""What each network tells apart: the expression networks of `TASKS`, and OcclusionNet beside them.
+"""Names, classes and titles of all networks: those of `TASKS`, and OcclusionNet.
 
-OcclusionNet is no task of the paper: its classes are kinds of occlusion, not expressions.
+OcclusionNet is not one of the paper's networks: its classes are kinds of occlusion.
 """
 
 from fer_tf.expressions import TASKS
@@ -10,14 +10,14 @@ OCCLUSION_NET = "occlusion_net"
 """Name of OcclusionNet on the command line and on disk."""
 
 COMBINED = "combined"
-"""Title of path selection among the results of networks, as the SavedModel answers."""
+"""The title of path selection among the results of networks."""
 
 NETWORKS = (*TASKS, OCCLUSION_NET)
 """Every network that can be trained."""
 
 
 def classes_of(network: str) -> tuple[str, ...]:
-    """A network's class names, in the order of its logits.
+    """Returns a network's class names, in the order of its logits.
 
     Args:
         network: one of `NETWORKS`.
@@ -26,7 +26,7 @@ def classes_of(network: str) -> tuple[str, ...]:
 
 
 def title_of(network: str) -> str:
-    """A network's name in the paper or like those; a name that is not known stays as it is."""
+    """Returns a network's title, as in the paper; an unknown name is returned unchanged."""
     if network == OCCLUSION_NET:
         return "OcclusionNet"
     return TASKS[network].title if network in TASKS else network

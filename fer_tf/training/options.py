@@ -10,7 +10,8 @@ from fer_tf.errors import UserError
 from fer_tf.models.networks import NETWORKS, OCCLUSION_NET
 from fer_tf.occlusion.kinds import DATABASES
 from fer_tf.training.recipe import Recipe
-from fer_tf.training.recipes import RECOGNISER, get_recipe, with_changes
+from fer_tf.training.recipe_changes import with_changes
+from fer_tf.training.recipes import RECOGNISER, get_recipe
 from fer_tf.training.run_folder import TRAINING_PRECISIONS, RunKey, run_name
 
 ALL = "all"

@@ -12,14 +12,14 @@ from fer_tf.records.run import RecipeRecord
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast one network learns.
+    """How long and how fast one network is trained.
 
     Attributes:
-        epochs: passes over its training split.
+        epochs: passes over the training split.
         batch_size: images per step over all replicas.
-        learning_rate: of the optimizer; the highest one where a warm-up or a decay is on.
-        balanced: whether the loss weighs each class by the inverse of its share, so that a rare
-            one (one in eight of SubnetZ's images is Disgust) is not given up.
+        learning_rate: of the optimizer; with a warm-up or a decay, the highest one.
+        balanced: whether the loss weighs each class by the inverse of its share. Otherwise a
+            network can ignore a rare class (one in eight of SubnetZ's images is Disgust).
     """
 
     epochs: int
@@ -30,13 +30,14 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Distillation:
-    """Whose answers to the uncovered faces a network learns beside the labels.
+    """The teachers whose predictions for the uncovered faces a network learns beside the labels.
 
     Attributes:
-        teachers: folders of runs under `runs/uncovered/CONFIG/`, e.g. "teacher-seed1"; of each the
-            flat network, and their probabilities are averaged.
-        weight: of the teachers' answer in the loss, 0 to 1; the labels have the rest.
-        temperature: that softens the answers.
+        teachers: folders of runs under `runs/uncovered/CONFIG/`, e.g. "teacher-seed1". The flat
+            network in each folder is a teacher; the teachers' probabilities are averaged.
+        weight: weight of the teachers' part of the loss, 0 to 1; the labels' part has the rest.
+        temperature: divides the teachers' logits; above 1 it brings their probabilities closer
+            together.
     """
 
     teachers: tuple[str, ...] = ("teacher",)
@@ -49,26 +50,26 @@ class Recipe:
     """Everything that decides a run besides its data and its seed.
 
     Attributes:
-        name: its name on the command line.
-        schedules: a `Schedule` per network that it trains.
-        backbone: shape of the ResNeXt.
+        name: the recipe's name on the command line.
+        schedules: network -> its `Schedule`, for each network that the recipe trains.
+        backbone: the shape of the ResNeXt.
         image_size: side in pixels to which the networks resize faces.
-        visible_rows: whether the networks look only at the rows that the database leaves visible.
-        init_from: the network, "flat", from whose best weights the others begin; None: all begin
-            from nothing.
-        init_database: the database, "mixed", from whose network of that name those of the other
-            databases begin; None: they begin from nothing.
-        init_schedule: the schedule of that network; None where there is none.
-        shared_stages: so many first stages of the backbone, and what comes before them, the others
-            keep as the network has them from which they begin, so that a combined model evaluates
-            them once; 0: none.
-        expression_logits: whether the last layer of BeginNet and the subnets has a logit for each
-            of the seven expressions, from which those of their classes follow; so they can begin as
-            exactly what the flat network says.
-        distillation: the teachers from which the networks learn too, or None.
-        covers_anew: whether faces are covered while a network is trained, after augmentation, and
-            not before. It needs all three databases.
-        attention: whether spatial attention stands before the backbone.
+        visible_rows: whether the networks see only the rows that the database leaves visible.
+        init_from: the network ("flat") from whose best weights the other networks of a database are
+            initialised; None: all begin with random weights.
+        init_database: the database ("mixed") whose `init_from` network initialises the `init_from`
+            network of every other database; None: that network begins with random weights.
+        init_schedule: the schedule of the `init_from` network on `init_database`.
+        shared_stages: number of the backbone's first stages that are not trained after
+            initialisation, so that all networks of a database share them and a combined model
+            evaluates them once.
+        expression_logits: whether the dense layer of BeginNet and the subnets has seven logits, one
+            for each expression, from which the logits of their classes are computed. Initialised
+            from the flat network, they then give the flat network's probabilities.
+        distillation: the teachers, or None.
+        covers_anew: whether faces are covered in each step, after augmentation, and not once before
+            training. It needs all three databases.
+        attention: whether the networks have spatial attention before the backbone.
         dropout: rate before the last layer.
         optimizer: "sgd" or "adamw".
         momentum: of SGD.
@@ -76,12 +77,13 @@ class Recipe:
         weight_decay: decoupled, per step and times the learning rate.
         warmup_epochs: epochs of linear warm-up.
         cosine_decay: whether the learning rate falls to 0 along a cosine.
-        keeps: "best" keeps the network of the epoch with the lowest validation loss, "last" that of
-            the last one: where the learning rate falls to 0 it is the most accurate, though its
-            loss may have risen because it is too sure.
-        augmentation: returns the Keras layers that stand before a network while it is trained.
-        usual_eyes: share of eyeCDB's images that are, while a network is trained, also black where
-            eyes usually are: what a model that recognises the occlusion blackens.
+        keeps: "best" keeps the network of the epoch with the lowest validation loss; "last" keeps
+            that of the last epoch, which with a cosine decay is the most accurate even where
+            overconfidence has raised its validation loss.
+        augmentation: returns the Keras layers that precede a network while it is trained.
+        usual_eyes: share of eyeCDB's training images in which the boxes of
+            `fer_tf.occlusion.eyes.USUAL_EYES` are black too, because a model that recognises the
+            occlusion blackens these boxes.
     """
 
     name: str
@@ -109,7 +111,7 @@ class Recipe:
     usual_eyes: float = 0.0
 
     def record(self, network: str) -> RecipeRecord:
-        """The hyperparameters of one network for `run.json`, the augmentation as layer configs."""
+        """Returns one network's hyperparameters for `run.json`; augmentation is layer configs."""
         plain = asdict(self) | {"augmentation": []}
         if network == self.init_from:
             plain |= {"init_from": None, "shared_stages": 0, "expression_logits": False}
@@ -124,18 +126,18 @@ class Recipe:
 
     @property
     def multi_network(self) -> tuple[str, ...]:
-        """What `train all` trains, in this order: the four networks and where they start from."""
+        """The networks that `train all` trains, in this order."""
         first = (self.init_from,) if self.init_from else ()
         return (*first, *MULTI_NETWORK)
 
     def on(self, database: str) -> "Recipe":
-        """The recipe for one database: the first network of `init_database` trains longer."""
+        """Returns the recipe for one database: `init_schedule` applies to `init_database`."""
         if database != self.init_database:
             return self
         return replace(self, schedules=self.schedules | {self.init_from: self.init_schedule})
 
     def origin(self, database: str, network: str) -> tuple[str, str] | None:
-        """The database and the network from whose weights one begins; None: from nothing."""
+        """Returns the database and the network that initialise a network, or None."""
         if self.init_from and network != self.init_from:
             return database, self.init_from
         if self.init_database and database != self.init_database:
@@ -143,10 +145,10 @@ class Recipe:
         return None
 
     def refuse_others(self, networks: Sequence[str]) -> None:
-        """Refuses networks that it has no schedule for.
+        """Refuses networks without a schedule.
 
         Raises:
-            UserError: if there is one among them.
+            UserError: naming the first of them.
         """
         for network in networks:
             if network not in self.schedules:

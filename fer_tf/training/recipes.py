@@ -1,37 +1,19 @@
 """Training recipes.
 
-A recipe is a function here that returns a `Recipe`; its docstring holds the command, what it
-costs and what it reached. To try another, add a function and put it into `RECIPES`.
+A recipe is a function that returns a `Recipe`. Its docstring gives the command, the cost and the
+measured result. To add a recipe, write such a function and enter it into `RECIPES`.
 """
 
 from dataclasses import replace
 
 from fer_tf.errors import UserError
-from fer_tf.models.backbone import BACKBONES, Backbone
+from fer_tf.models.backbone import Backbone, pooling_backbone
 from fer_tf.models.networks import OCCLUSION_NET
+from fer_tf.training.augmentation import affine_and_light, flip, flips_and_shifts, small_changes
 from fer_tf.training.recipe import Distillation, Recipe, Schedule
 
 RECOGNISER = "recogniser"
-"""Name of the recipe of OcclusionNet."""
-
-NO_ATTENTION = "-no_attention"
-"""Ends the name of a recipe whose attention is left out."""
-
-
-def _pooling(blocks, widths):
-    """A network of plain 3x3 convolutions and poolings, which CPUs train fastest."""
-    return Backbone(
-        blocks,
-        groups=1,
-        widths=widths,
-        expansion=1,
-        bottleneck=False,
-        stem_filters=widths[0] // 2,
-        stem_kernel=3,
-        stem_pool=False,
-        pool_stages=True,
-        batch_norm_momentum=0.99,
-    )
+"""The name of OcclusionNet's recipe."""
 
 
 def _schedules(begin, subnet_x, subnet_y, subnet_z, flat=None):
@@ -47,10 +29,13 @@ def _schedules(begin, subnet_x, subnet_y, subnet_z, flat=None):
 def paper() -> Recipe:
     """Section 4 of the paper, to the letter.
 
-    Command: `python cli.py train all --recipe paper`, for GPUs. 224x224, horizontal flips, SGD with
-    momentum 0.9 and constant learning rates, batches of 64 (BeginNet) and 128 (subnets). What the
-    paper leaves open: weight decay (none here), how weights begin (He normal, residual branches
-    at zero). Cost and result: not measured.
+    It trains on 224x224 pixels with horizontal flips and SGD (momentum 0.9, constant learning
+    rates) in batches of 64 (BeginNet) and 128 (subnets). The paper does not report weight decay
+    (none here) or initial weights (here He normal, with residual branches at zero).
+
+    Command: `python cli.py train all --recipe paper`, for GPUs.
+    Cost: not measured.
+    Result: not measured.
     """
     return Recipe(
         name="paper",
@@ -60,22 +45,24 @@ def paper() -> Recipe:
             subnet_y=Schedule(epochs=300, batch_size=128, learning_rate=0.2),
             subnet_z=Schedule(epochs=100, batch_size=128, learning_rate=0.2),
         ),
-        augmentation=_flip,
+        augmentation=flip,
     )
 
 
 def quick() -> Recipe:
     """Real training on two CPU cores; the default.
 
-    Command: `python cli.py train all --database concat_db`. First a flat network, a ResNeXt of 0.25
-    million weights at 48x48 that pools early, in small batches, with flips and small shifts; then
-    BeginNet and the subnets start from its weights and need few epochs. So each subnet has
-    features that all images taught, not its share of them alone.
+    A flat network is trained first: a ResNeXt of 0.25 million weights at 48x48 that pools early,
+    in small batches, with flips and small shifts. BeginNet and the subnets are initialised from
+    its weights and need few epochs. So the features of each subnet come from all images, not only
+    from the images of its own expressions.
 
-    Cost, each on one core of a Xeon beside other work: 21 minutes for the five networks of
-    concat_db/fer2013-leakfree or bconcat_db, 31 for eye_cdb, 34 for uncovered, whose rows are all
-    visible. Result on the test splits, in this order: path selection 54.4, 43.9, 54.5, 58.4 %, the
-    flat network 54.2, 44.0, 55.4, 60.4 % (results/quick/).
+    Command: `python cli.py train all --database concat_db`.
+    Cost: for the five networks of a database, on one core of a Xeon beside other work, 21 minutes
+    (concat_db/fer2013-leakfree or bconcat_db), 31 (eye_cdb) or 34 (uncovered).
+    Result on the test splits: path selection 54.4 % (concat_db), 43.9 % (bconcat_db), 54.5 %
+    (eye_cdb) and 58.4 % (uncovered); the flat network 54.2, 44.0, 55.4 and 60.4 %
+    (results/quick/).
     """
     return replace(
         from_scratch(),
@@ -92,30 +79,34 @@ def quick() -> Recipe:
             (2, 2, 2), 8, 4, stem_filters=32, stem_kernel=3, batch_norm_momentum=0.99
         ),
         dropout=0.0,
-        augmentation=_flips_and_shifts,
+        augmentation=flips_and_shifts,
     )
 
 
 def strong() -> Recipe:
-    """The strongest networks that were trained on two CPU cores; the shipped model is made of them.
+    """The most accurate networks trained on two CPU cores; the shipped model consists of them.
 
-    Command: `make pretrained`, or the commands of docs/training.md. One flat network sees each face
-    uncovered or covered in any of the three ways, drawn anew each time, and learns the labels and
-    what `teacher` says of the uncovered face. The flat network of each database starts from it;
-    BeginNet and the subnets share that network's trunk and read their classes off its logits.
+    One flat network, of the database "mixed", trains on each face uncovered or covered in one of
+    the three ways, which is drawn anew in each epoch. It learns the labels and the predictions of
+    `teacher` for the uncovered face. The flat network of each database is initialised from it.
+    BeginNet and the subnets share the trunk of their database's flat network and derive the logits
+    of their classes from its seven logits.
 
+    Command: `make pretrained`, or the commands of docs/training.md.
     Cost in bfloat16 on one core of an AMD EPYC with AVX512_BF16, beside other work: 61 minutes for
-    the flat network of all occlusions, then 6 to 11 for the five networks of a database. On the
-    validation images (results/strong/) the flat network of all occlusions has 68.2 % uncovered,
-    60.1 % with the upper and 53.3 % with the lower half covered; fine-tuning adds 1 point where a
-    half is covered, mirroring 1 to 2 points. Linear heads of their own would lose 2 points from the
-    flat network (results/strong/linear_heads_concat_db.json). Path selection on the test images,
-    mirrored: 61.0 % upper half, 53.1 % lower half, 61.8 % eyes covered, 66.7 % uncovered.
+    the flat network of "mixed", then 6 to 11 for the five networks of a database.
+    Result on the validation images (results/strong/): the flat network of "mixed" reaches 68.2 %
+    on uncovered faces, 60.1 % with the upper and 53.3 % with the lower half covered. Fine-tuning
+    adds 1 point where a half is covered; averaging with the mirror image adds 1 to 2 points. With
+    a linear head for each network in place of the shared logits, path selection would be 2 points
+    less accurate than the flat network (results/strong/linear_heads_concat_db.json).
+    Result of path selection on the test images, averaged with the mirror image: 61.0 % (upper half
+    covered), 53.1 % (lower half), 61.8 % (eyes) and 66.7 % (uncovered).
     """
     return replace(
         teacher(),
         name="strong",
-        backbone=_pooling(blocks=(1, 2, 1), widths=(64, 128, 192)),
+        backbone=pooling_backbone(blocks=(1, 2, 1), widths=(64, 128, 192)),
         init_from="flat",
         init_database="mixed",
         init_schedule=Schedule(epochs=50, batch_size=64, learning_rate=3e-3),
@@ -136,17 +127,19 @@ def strong() -> Recipe:
 
 
 def teacher() -> Recipe:
-    """The flat network of uncovered faces from which the networks of `strong` learn.
+    """The flat network of uncovered faces whose predictions the networks of `strong` learn.
 
     Command: `python cli.py train flat --database uncovered --recipe teacher --mixed-precision
-    bfloat16`. Cost: 51 minutes on one core of an AMD EPYC. Result on the validation images of
-    uncovered/fer2013-leakfree: 67.2 %, averaged with the mirror image 69.4 %
-    (results/strong/gains_uncovered.json). It overfits, its validation loss rises from epoch 22 on.
+    bfloat16`.
+    Cost: 51 minutes on one core of an AMD EPYC.
+    Result on the validation images of uncovered/fer2013-leakfree: 67.2 %, averaged with the mirror
+    image 69.4 % (results/strong/gains_uncovered.json). The network overfits: its validation loss
+    rises from epoch 22 on.
     """
     return Recipe(
         name="teacher",
         schedules={"flat": Schedule(epochs=60, batch_size=64, learning_rate=3e-3)},
-        backbone=_pooling(blocks=(1, 1, 1), widths=(64, 128, 256)),
+        backbone=pooling_backbone(blocks=(1, 1, 1), widths=(64, 128, 256)),
         image_size=48,
         dropout=0.3,
         optimizer="adamw",
@@ -154,21 +147,22 @@ def teacher() -> Recipe:
         warmup_epochs=1,
         cosine_decay=True,
         keeps="last",
-        augmentation=_affine_and_light,
+        augmentation=affine_and_light,
     )
 
 
 def from_scratch() -> Recipe:
     """Each network trained alone, as in the paper, at a size for two CPU cores.
 
-    Command: `python cli.py train all --database concat_db --recipe from_scratch`. A ResNeXt of 0.9
-    million weights on the visible rows at 48x48, warm-up, cosine decay, flips, small rotations,
-    shifts, zooms and changes of light; SubnetZ's loss is balanced, without which it names Surprise
-    always.
+    A ResNeXt of 0.9 million weights on the visible rows at 48x48, with warm-up, cosine decay, flips
+    and small rotations, shifts, zooms and changes of contrast. The loss of SubnetZ is balanced;
+    without the balance SubnetZ predicts Surprise for every image.
 
-    Cost: 64 minutes for the four networks of concat_db/fer2013-leakfree beside other work, 22 more
-    for the flat one. Result on its test split: path selection 44.1 %, flat 48.8 %
-    (results/from_scratch/); on the plain split 45.6 %
+    Command: `python cli.py train all --database concat_db --recipe from_scratch`.
+    Cost: 64 minutes for the four networks of concat_db/fer2013-leakfree beside other work, and 22
+    for the flat network.
+    Result on the test split: path selection 44.1 %, flat 48.8 % (results/from_scratch/). On the
+    test split of concat_db/fer2013: path selection 45.6 %
     (results/from_scratch_concat_db_fer2013.json).
     """
     return Recipe(
@@ -187,21 +181,22 @@ def from_scratch() -> Recipe:
         weight_decay=5e-4,
         warmup_epochs=1,
         cosine_decay=True,
-        augmentation=_small_changes,
+        augmentation=small_changes,
         usual_eyes=0.5,
     )
 
 
 def demo() -> Recipe:
-    """Minutes on drawn faces, for a first look at the whole chain.
+    """A first look at all steps, in minutes, on drawn faces.
 
-    Command: `make demo`. A ResNeXt of 0.14 million weights at 48x48 that pools early.
-    Cost: 8 minutes for the whole chain and all three databases; every network is above its floor
-    (results/demo.json).
+    A ResNeXt of 0.14 million weights at 48x48 that pools early.
 
-    On real faces, fer2013-leakfree, 12 to 15 minutes for the five networks of a database beside
-    other work; path selection on the test splits of ConcatDB 46.3 %, BConcatDB 36.0 %, eyeCDB
-    47.3 %, on faces without occlusion 49.2 % (results/demo_fer2013/).
+    Command: `make demo`.
+    Cost: 8 minutes for all steps and all three databases. On real faces (fer2013-leakfree), 12 to
+    15 minutes for the five networks of a database beside other work.
+    Result on drawn faces: every network is more accurate than its majority-class baseline
+    (results/demo.json). Path selection on the test splits of real faces: 46.3 % (ConcatDB), 36.0 %
+    (BConcatDB), 47.3 % (eyeCDB) and 49.2 % (uncovered) (results/demo_fer2013/).
     """
     return Recipe(
         name="demo",
@@ -217,33 +212,35 @@ def demo() -> Recipe:
         weight_decay=5e-4,
         warmup_epochs=0.5,
         cosine_decay=True,
-        augmentation=_flip,
+        augmentation=flip,
         usual_eyes=0.5,
     )
 
 
 def recogniser() -> Recipe:
-    """OcclusionNet, which recognises how a face is covered; no other network.
+    """OcclusionNet, which recognises how a face is covered, and no other network.
 
-    Command: `python cli.py train occlusion_net --mixed-precision bfloat16`. Its training faces
-    carry drawn occluders. No attention.
+    It has no attention. Occluders are drawn onto its training faces before training begins.
 
-    Cost: 16 minutes on one core of an AMD EPYC beside other work, and the drawing before it.
-    Result on its test faces: of the drawings as in training it recognises none 96.3 %, upper
-    97.5 %, lower 98.4 %, eyes 96.2 %; of drawings that it did not learn from 92 to 99 %
-    (results/occlusion_recognition.json).
+    Command: `python cli.py train occlusion_net --mixed-precision bfloat16`.
+    Cost: 16 minutes of training on one core of an AMD EPYC beside other work; drawing the occluders
+    comes on top.
+    Result on its test faces, with occluders drawn as in training: it recognises 96.3 % of the
+    uncovered faces, 97.5 % of the covered upper halves, 98.4 % of the covered lower halves and
+    96.2 % of the covered eyes. Of occluders that are not in the training set it recognises 92 to
+    99 % (results/occlusion_recognition.json).
     """
     return Recipe(
         name=RECOGNISER,
         schedules={OCCLUSION_NET: Schedule(epochs=12, batch_size=64, learning_rate=3e-3)},
-        backbone=_pooling(blocks=(1, 1, 1), widths=(16, 32, 64)),
+        backbone=pooling_backbone(blocks=(1, 1, 1), widths=(16, 32, 64)),
         image_size=48,
         attention=False,
         optimizer="adamw",
         weight_decay=0.05,
         warmup_epochs=0.5,
         cosine_decay=True,
-        augmentation=_affine_and_light,
+        augmentation=affine_and_light,
     )
 
 
@@ -259,92 +256,11 @@ RECIPES = {
 
 
 def get_recipe(name: str) -> Recipe:
-    """The recipe of that name.
+    """Returns the recipe of a name.
 
     Raises:
-        UserError: if there is none.
+        UserError: if no recipe has that name.
     """
     if name not in RECIPES:
         raise UserError(f"No recipe is named {name!r}; choose one of {', '.join(RECIPES)}.")
     return RECIPES[name]()
-
-
-def with_changes(
-    recipe: Recipe,
-    batch_size: int | None = None,
-    learning_rate: float | None = None,
-    backbone: str | None = None,
-    attention: bool = True,
-) -> Recipe:
-    """The recipe with something else for all its networks.
-
-    Args:
-        recipe: as it is.
-        batch_size: images per step; None leaves the recipe's.
-        learning_rate: likewise.
-        backbone: a name in `BACKBONES`, as it is, without attention; None leaves the recipe's
-            ResNeXt. The recipe is then called e.g. "paper-resnet18", so that its runs stand beside
-            the others.
-        attention: False leaves the attention out, and the recipe is called "...-no_attention".
-
-    Raises:
-        UserError: if a number is not positive, no backbone has that name, or the recipe's
-            networks start from another and so have no schedule for one from nothing.
-    """
-    if backbone is not None:
-        if backbone not in BACKBONES:
-            raise UserError(
-                f"No network is named {backbone!r}; choose one of {', '.join(BACKBONES)}, or none "
-                "for the recipe's ResNeXt."
-            )
-        if recipe.init_from:
-            raise UserError(
-                f"--network trains from nothing, the networks of recipe {recipe.name} start from "
-                f"{recipe.init_from}; give another --recipe, e.g. from_scratch or paper."
-            )
-        name = f"{recipe.name}-{backbone}"
-        recipe = replace(recipe, name=name, backbone=BACKBONES[backbone], attention=False)
-    if recipe.attention and not attention:
-        recipe = replace(recipe, name=f"{recipe.name}{NO_ATTENTION}", attention=False)
-    changes = {"batch_size": batch_size, "learning_rate": learning_rate}
-    changes = {name: value for name, value in changes.items() if value is not None}
-    for name, value in changes.items():
-        if not value > 0:
-            option = name.replace("_", "-")
-            raise UserError(f"--{option} is {value}; a number above 0 is expected.")
-    schedules = {name: replace(each, **changes) for name, each in recipe.schedules.items()}
-    return replace(recipe, schedules=schedules)
-
-
-def _flip():
-    import keras
-
-    return [keras.layers.RandomFlip("horizontal")]
-
-
-def _flips_and_shifts():
-    import keras
-
-    return [
-        keras.layers.RandomFlip("horizontal"),
-        keras.layers.RandomTranslation(0.06, 0.06, fill_mode="constant"),
-    ]
-
-
-def _affine_and_light():
-    from fer_tf.models.layers.random_affine import RandomAffine
-    from fer_tf.models.layers.random_light import RandomLight
-
-    return [RandomAffine(rotation=10, zoom=0.1, shift=0.08), RandomLight(0.1, 0.25)]
-
-
-def _small_changes():
-    import keras
-
-    return [
-        keras.layers.RandomFlip("horizontal"),
-        keras.layers.RandomRotation(0.02, fill_mode="constant"),
-        keras.layers.RandomTranslation(0.04, 0.08, fill_mode="constant"),
-        keras.layers.RandomZoom((-0.1, 0.1), (-0.1, 0.1), fill_mode="constant"),
-        keras.layers.RandomContrast(0.2, value_range=(0, 255)),
-    ]

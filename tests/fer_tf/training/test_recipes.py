@@ -2,7 +2,8 @@ import pytest
 
 from fer_tf.errors import UserError
 from fer_tf.models.backbone import BACKBONES
-from fer_tf.training.recipes import RECIPES, get_recipe, paper, quick, strong, with_changes
+from fer_tf.training.recipe_changes import with_changes
+from fer_tf.training.recipes import RECIPES, get_recipe, paper, quick, strong
 
 
 def test_paper_is_section_4():
@@ -26,7 +27,7 @@ def test_paper_is_section_4():
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_recipes_can_be_written_down(name):
+def test_a_recipe_can_be_recorded(name):
     recipe = get_recipe(name)
     assert recipe.name == name
     network = list(recipe.schedules)[-1]
@@ -35,7 +36,7 @@ def test_recipes_can_be_written_down(name):
     assert record.schedule["epochs"] == recipe.schedules[network].epochs
 
 
-def test_an_unknown_recipe_is_named_with_the_known_ones():
+def test_an_unknown_recipe_is_refused_with_the_known_names():
     with pytest.raises(UserError, match="'fast'.*paper, quick, from_scratch"):
         get_recipe("fast")
 
@@ -49,12 +50,12 @@ def test_a_recipe_with_another_network_or_without_attention_has_a_name_of_its_ow
     assert with_changes(quick()) == quick()
 
 
-def test_a_network_of_table_2_starts_from_nothing():
+def test_another_backbone_is_refused_where_networks_are_initialised_from_flat():
     with pytest.raises(UserError, match="recipe quick start from flat; give another --recipe"):
         with_changes(quick(), backbone="resnet18")
 
 
-def test_the_network_that_others_init_from_starts_from_nothing():
+def test_the_network_that_others_are_initialised_from_has_no_origin():
     assert quick().record("begin").init_from == "flat"
     assert quick().record("flat").init_from is None
 
