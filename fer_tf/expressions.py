@@ -1,8 +1,8 @@
-"""The seven expressions, the three paths and the five classification tasks made of them.
+"""The seven expressions, the three paths and the five classification tasks.
 
-The only place that knows an order. Labels 0 to 6 are those of the paper's section 3.1, paths
-A, B, C those of section 3.2. To question the paper's partition, change `PATHS`: every task,
-network head, SavedModel and figure follows from it.
+This is the only module that defines an order. Labels 0 to 6 are those of the paper's section 3.1,
+paths A, B and C those of section 3.2. To try another partition, change `PATHS`: every task, network
+head, SavedModel and figure follows from it.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _OTHER_NAMES = {
     "Disgust": "disgusted",
     "Surprise": "surprised",
 }
-"""What databases, and folders of photographs, call the expressions besides."""
+"""Other names of the expressions in databases and in folders of photographs."""
 
 PAPER_PATHS = {
     "A": ("Happiness", "Normal", "Sadness"),
@@ -35,13 +35,13 @@ PATHS = PAPER_PATHS
 
 @dataclass(frozen=True)
 class Task:
-    """What one network has to tell apart.
+    """The classes of one network.
 
     Attributes:
         network: the network's name on the command line and on disk, e.g. "subnet_x".
         title: its name in the paper, e.g. "SubnetX".
         classes: class names, in the order of the network's logits.
-        expressions: for each class the tuple of labels (0 to 6) that belong to it.
+        expressions: for each class the labels (0 to 6) that belong to it.
     """
 
     network: str
@@ -51,18 +51,18 @@ class Task:
 
     @property
     def class_of(self) -> tuple[int, ...]:
-        """For each of the seven labels its class in this task, -1 where it has none."""
-        table = [-1] * len(EXPRESSIONS)
+        """For each of the seven labels its class in this task, or -1."""
+        classes = [-1] * len(EXPRESSIONS)
         for index, labels in enumerate(self.expressions):
             for label in labels:
-                table[label] = index
-        return tuple(table)
+                classes[label] = index
+        return tuple(classes)
 
 
 def find_label(name: str) -> int | None:
-    """Find the label (0 to 6) that a name such as "Happiness", "happy" or "3_ANGRY" means.
+    """Returns the label (0 to 6) of a name such as "Happiness", "happy" or "3_ANGRY", or None.
 
-    Letters alone count, in any case.
+    Only letters are compared, in any case.
     """
     letters = "".join(filter(str.isalpha, name)).lower()
     for label, expression in enumerate(EXPRESSIONS):
@@ -72,21 +72,21 @@ def find_label(name: str) -> int | None:
 
 
 def labels_of(path: str) -> tuple[int, ...]:
-    """Labels (0 to 6) of the expressions on a path."""
+    """Returns the labels (0 to 6) of the expressions on a path."""
     return _labels(PATHS[path])
 
 
 def tasks_of(paths: Mapping[str, tuple[str, ...]]) -> dict[str, Task]:
-    """The five tasks that follow from a partition.
+    """Returns the five tasks of a partition.
 
     Args:
-        paths: like `PATHS`: three paths, which hold each expression once.
+        paths: like `PATHS`, three paths that contain each expression once.
 
     Returns:
         Network name -> its task.
 
     Raises:
-        ValueError: if an expression is missing or stands twice.
+        ValueError: if an expression is missing or occurs twice.
     """
     if sorted(sum(map(_labels, paths.values()), ())) != list(range(len(EXPRESSIONS))):
         raise ValueError(f"The paths must hold each of {EXPRESSIONS} exactly once, got {paths}")
@@ -110,10 +110,10 @@ def _labels(names):
 
 
 SUBNETS = ("subnet_x", "subnet_y", "subnet_z")
-"""The network behind each path, in the order of `PATHS`."""
+"""The network of each path, in the order of `PATHS`."""
 
 TASKS = tasks_of(PATHS)
-"""Network name -> its task. The first four make the multi-network, `flat` is the baseline."""
+"""Network -> its task. The first four make the multi-network; `flat` is the baseline."""
 
 
 MULTI_NETWORK = ("begin", *SUBNETS)

@@ -18,7 +18,7 @@ import fer_tf.cli
 from fer_tf.data.sources.drawn import draw_portrait
 from fer_tf.data.tfrecords import StoredImages
 from fer_tf.errors import UserError
-from fer_tf.evaluation.reproduce import BEGIN, END
+from fer_tf.evaluation.paper_tables import BEGIN, END
 from fer_tf.export.model_store import MODEL_CARD
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.files import plain

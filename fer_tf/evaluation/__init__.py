@@ -1,4 +1,4 @@
-"""How well trained networks do on a split.
+"""Measures trained networks on a split.
 
 In: run folders and a database. Out: numbers with confidence intervals, tables and figures.
 """

@@ -1,10 +1,10 @@
-"""Ways to make one seven-way answer of several networks (the paper's sections 2 and 4).
+"""Ensemble methods: one prediction of seven labels from several networks (sections 2 and 4).
 
-Each way takes the probabilities of the networks that it needs and returns scores float [N, 7],
-whose largest is the answer. The subnets' labels have nothing in common, which settles what the
-classical ways of section 2 are for them: every label has at most one vote, so there is no majority;
-and the average of their outputs, 0 where a subnet does not know a label, has the largest value
-where the concatenation has it. Among networks that each answer all seven both are defined.
+A method takes the probabilities of networks and returns scores float [N, 7]; the label with the
+largest score is its prediction. The subnets have no label in common, so two classical methods of
+the paper's section 2 give nothing new for them: each label gets at most one vote, so there is no
+majority; and the average of their outputs (0 for a label that a subnet does not have) has the same
+largest label as their concatenation. For networks with all seven labels both methods are defined.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,27 +23,27 @@ FLAT = "flat"
 FLAT_NO_ATTENTION = "flat, no attention"
 TWO_FLAT = "both flat averaged"
 FLAT_LONGER = "flat, trained longer"
-"""Gone on with for as long as the networks that start from the flat one."""
+"""The flat network, trained for as many additional epochs as the networks initialised from it."""
 
 PATH_SELECTION = "path selection"
 JOINT = "joint probability"
 CONCATENATION = "concatenated argmax"
 
-_WEIGHTS = 2.0 ** np.linspace(-3, 3, 25)  # tried, relative to the first network's
-_SHARES = np.linspace(0, 1, 21)  # likewise, of an average of two
+_WEIGHTS = 2.0 ** np.linspace(-3, 3, 25)  # candidates, relative to the first subnet's
+_SHARES = np.linspace(0, 1, 21)  # candidates for the average of two methods
 
 
 @dataclass(frozen=True)
 class Method:
-    """One way to answer.
+    """An ensemble method.
 
     Attributes:
-        name: of it.
+        name: its name in tables.
         answer: probabilities -> scores float [N, 7].
-        is_distribution: whether the scores of an image are probabilities (routed, those outside
-            the path taken are 0), so that the largest is a confidence.
-        networks: of which probabilities it needs, per image and at most.
-        fitted_on: the split on which it chose something, "" where there is nothing to choose.
+        is_distribution: whether the scores of an image are probabilities, so that the largest one
+            is a confidence. Path selection has 0 outside the selected path.
+        networks: largest number of networks that an image needs.
+        fitted_on: the split on which the method was fitted, or "".
     """
 
     name: str
@@ -54,19 +54,19 @@ class Method:
 
 
 def methods(validation: Probabilities, labels: np.ndarray) -> list[Method]:
-    """All ways that the networks at hand allow.
+    """Returns all methods for which the networks are available.
 
     Args:
-        validation: probabilities on the validation split, on which the ways that have something
-            to choose choose it. Networks: the four of the multi-network, `FLAT`,
-            `FLAT_NO_ATTENTION`, `FLAT_LONGER`; some may be missing.
+        validation: probabilities on the validation split, on which some methods are fitted.
+            Networks: the four of the multi-network, `FLAT`, `FLAT_NO_ATTENTION` and `FLAT_LONGER`;
+            some may be missing.
         labels: int [N] of the same images.
     """
-    found = []
-    paths = all(network in validation for network in MULTI_NETWORK)
+    available = []
+    has_paths = all(network in validation for network in MULTI_NETWORK)
     flats = [name for name in (FLAT, FLAT_NO_ATTENTION, FLAT_LONGER) if name in validation]
-    if paths:
-        found += [
+    if has_paths:
+        available += [
             Method(PATH_SELECTION, path_selection, True, 2),
             Method(JOINT, joint, True, 4),
             Method(CONCATENATION, concatenated, False, 3),
@@ -74,32 +74,32 @@ def methods(validation: Probabilities, labels: np.ndarray) -> list[Method]:
             _small_network("small network on the concatenation", SUBNETS, validation, labels),
             _small_network("the same, with BeginNet's output", MULTI_NETWORK, validation, labels),
         ]
-    found += [Method(name, lambda p, name=name: p[name], True, 1) for name in flats]
-    if paths and FLAT in validation:
-        found += [
+    available += [Method(name, lambda p, name=name: p[name], True, 1) for name in flats]
+    if has_paths and FLAT in validation:
+        available += [
             Method(f"{JOINT} and {FLAT} averaged", lambda p: (joint(p) + p[FLAT]) / 2, True, 5),
             _weighted_average(validation, labels),
         ]
-    if paths and FLAT in flats and FLAT_NO_ATTENTION in flats:
-        found.append(Method(TWO_FLAT, _mean_flat, True, 2))
-        found.append(Method("majority vote of joint and both flat", _majority, False, 6))
-    return found
+    if has_paths and FLAT in flats and FLAT_NO_ATTENTION in flats:
+        available.append(Method(TWO_FLAT, _mean_flat, True, 2))
+        available.append(Method("majority vote of joint and both flat", _majority, False, 6))
+    return available
 
 
 def joint(probabilities: Probabilities) -> np.ndarray:
-    """P(path of j) * P(j given its path) over all paths: float [N, 7]."""
+    """Returns P(path of j) * P(j given its path) for each label j, float [N, 7]."""
     return _by_label(probabilities, probabilities["begin"])
 
 
 def path_selection(probabilities: Probabilities) -> np.ndarray:
-    """The same, 0 outside the path that BeginNet picks (section 3.2)."""
+    """Returns the joint probability, but 0 outside the path that BeginNet picks (section 3.2)."""
     begin = probabilities["begin"]
-    taken = np.eye(begin.shape[1])[begin.argmax(axis=1)]
-    return _by_label(probabilities, begin * taken)
+    selected = np.eye(begin.shape[1])[begin.argmax(axis=1)]
+    return _by_label(probabilities, begin * selected)
 
 
 def concatenated(probabilities: Probabilities) -> np.ndarray:
-    """The subnets' outputs side by side, in label order (section 4)."""
+    """Returns the concatenated outputs of the subnets, in label order (section 4)."""
     return _by_label(probabilities, np.ones_like(probabilities["begin"]))
 
 
@@ -113,7 +113,7 @@ def _by_label(probabilities, weights):
 
 
 def _weighted_concatenation(validation, labels):
-    """Weighs each subnet by the weight with which most of the validation split is right."""
+    """Weighs the subnets for the highest accuracy on the validation split."""
     outputs = concatenated(validation)
     path_of = np.array(TASKS["begin"].class_of)
 
@@ -122,7 +122,7 @@ def _weighted_concatenation(validation, labels):
 
     best = max(
         product(_WEIGHTS, repeat=len(SUBNETS) - 1),
-        key=lambda weights: (  # Of equally good ones the most equal.
+        key=lambda weights: (  # Among equally accurate weights the most equal ones.
             (weigh(outputs, weights).argmax(axis=1) == labels).sum(),
             -np.abs(np.log((1.0, *weights))).sum(),
         ),
@@ -137,7 +137,7 @@ def _weighted_concatenation(validation, labels):
 
 
 def _small_network(name, networks, validation, labels):
-    """A hidden layer of 32 units on what the networks say; the paper does not describe its own."""
+    """A network with 32 hidden units (our choice: the paper describes none) on other outputs."""
     model = MLPClassifier((32,), max_iter=2000, early_stopping=True, random_state=0)
 
     def inputs(probabilities):
@@ -145,7 +145,7 @@ def _small_network(name, networks, validation, labels):
 
     try:
         model.fit(inputs(validation), labels)
-    except ValueError:  # Too few images to hold some back for the early stopping.
+    except ValueError:  # Too few images for the early stopping's validation split.
         model.set_params(early_stopping=False).fit(inputs(validation), labels)
 
     def answer(probabilities):
@@ -157,8 +157,8 @@ def _small_network(name, networks, validation, labels):
 
 
 def _weighted_average(validation, labels):
-    """The average of joint probability and flat with the best share on the validation split."""
-    together, alone = joint(validation), validation[FLAT]
+    """Joint probability and flat, averaged with the share that is best on the validation split."""
+    joint_scores, flat_scores = joint(validation), validation[FLAT]
 
     def mix(one, other, share):
         return share * one + (1 - share) * other
@@ -166,7 +166,7 @@ def _weighted_average(validation, labels):
     best = max(
         _SHARES,
         key=lambda share: (
-            (mix(together, alone, share).argmax(axis=1) == labels).sum(),
+            (mix(joint_scores, flat_scores, share).argmax(axis=1) == labels).sum(),
             -abs(share - 0.5),
         ),
     )
@@ -179,7 +179,7 @@ def _mean_flat(probabilities):
 
 
 def _majority(probabilities):
-    """One vote each; where all three differ, the largest mean probability decides."""
+    """One vote for each network; where all differ, the largest mean probability decides."""
     voters = [joint(probabilities), probabilities[FLAT], probabilities[FLAT_NO_ATTENTION]]
     votes = sum(np.eye(len(EXPRESSIONS))[voter.argmax(axis=1)] for voter in voters)
-    return votes + np.mean(voters, axis=0) / 2  # Less than a vote.
+    return votes + np.mean(voters, axis=0) / 2  # The mean is less than a vote.

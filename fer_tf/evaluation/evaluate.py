@@ -1,4 +1,4 @@
-"""Measures trained networks on a split, alone and in every ensemble."""
+"""Measures trained networks and ensemble methods on a split."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +63,7 @@ _SEEDS_OF = {PATH_SELECTION: path_selection, JOINT: joint, FLAT: lambda p: p[FLA
 
 @dataclass(frozen=True)
 class EvaluatedSplit:
-    """The numbers of an evaluation, and the predictions behind them.
+    """The numbers of an evaluation and the predictions from which they are computed.
 
     Attributes:
         numbers: the numbers.
@@ -81,18 +81,18 @@ class EvaluatedSplit:
 
 
 def evaluate(database: Database, parent: Path, split: str = "test") -> EvaluatedSplit:
-    """Evaluates the networks of one recipe and every ensemble method that they allow.
+    """Evaluates the networks of one recipe and all ensemble methods of these networks.
 
-    All intervals and tests are over the images: they state how certain the difference of two
-    trained networks is, not that of two recipes; the accuracies of several seeds show the latter.
+    All intervals and tests are over the images: they apply to the difference of two trained
+    networks, not of two recipes, which the accuracies of several seeds show.
 
     Args:
         database: the prepared database.
-        parent: the recipe's folder; runs of other seeds are searched beside it.
-        split: which split. Temperatures and fitted methods use "validation".
+        parent: the recipe's folder; runs of other seeds are in folders next to it.
+        split: the split to measure. Temperatures and methods are fitted on "validation".
 
     Raises:
-        UserError: if no network is trained, or some were trained for something else; see
+        UserError: if no network is trained, or if the runs do not belong together; see
             `fer_tf.evaluation.run_set.check_runs`.
     """
     folders = find_runs(parent)
@@ -105,7 +105,7 @@ def evaluate(database: Database, parent: Path, split: str = "test") -> Evaluated
     ensembles = methods(tempered(held_out_logits, {}), held_out.labels)
     answers = {method.name: method.answer(probabilities) for method in ensembles}
 
-    measured = [name for name in folders if len(_own_images(name, data.labels)[0])]
+    measured = [name for name in folders if len(_images_of_task(name, data.labels)[0])]
     results = [_of_network(name, logits[name], data.labels, bootstrap) for name in measured]
     if PATH_SELECTION in answers:
         results.append(_of_path_selection(answers[PATH_SELECTION], data.labels, bootstrap))
@@ -144,8 +144,8 @@ def evaluate(database: Database, parent: Path, split: str = "test") -> Evaluated
     return EvaluatedSplit(numbers, data, probabilities, answers, folders)
 
 
-def _own_images(name, labels):
-    """The images that belong to a network's task, int [M], and their classes in it."""
+def _images_of_task(name, labels):
+    """The indices of the images of a network's task, int [M], and their classes in the task."""
     classes = np.array(_task(name).class_of)[labels]
     rows = np.flatnonzero(classes >= 0)
     return rows, classes[rows]
@@ -156,7 +156,7 @@ def _task(name):
 
 
 def _of_network(name, logits, labels, bootstrap):
-    rows, classes = _own_images(name, labels)
+    rows, classes = _images_of_task(name, labels)
     measured = scores(classes, logits[rows].argmax(axis=1), bootstrap, rows)
     return NetworkScores(name=title_of(name), **vars(measured))
 
@@ -190,14 +190,14 @@ def _of_method(method: Method, answer, data, bootstrap):
 def _temperatures(logits, labels):
     temperatures = {}
     for name, values in logits.items():
-        rows, classes = _own_images(name, labels)
+        rows, classes = _images_of_task(name, labels)
         if len(rows):
             temperatures[name] = fit_temperature(values[rows], classes)
     return temperatures
 
 
 def _calibration(name, logits, labels, temperature):
-    rows, classes = _own_images(name, labels)
+    rows, classes = _images_of_task(name, labels)
     measured = {}
     for when, value in (("before", 1.0), ("after", temperature)):
         probabilities = tempered({name: logits[rows]}, {name: value})[name]
@@ -213,7 +213,7 @@ def _reliability(answer, classes):
 
 
 def _seeds(database, parent, data, right):
-    """Method -> seed -> accuracy, of the methods without fitting whose networks are trained."""
+    """Method -> seed -> accuracy, for the methods in `_SEEDS_OF` whose networks are trained."""
     seed_of_parent = parent.name.partition(SEED)[2] or "0"
     accuracies = {
         name: {seed_of_parent: float(right[name].mean())} for name in _SEEDS_OF if name in right
@@ -222,11 +222,12 @@ def _seeds(database, parent, data, right):
         try:
             check_runs(database, folders)
         except UserError:
-            continue  # Its networks were trained on something else, e.g. before a rebuild.
+            continue  # The seed's networks were trained on other faces, e.g. before a rebuild.
         (logits,) = predict_logits(folders, data)
         probabilities = tempered(logits, {})
         for name in accuracies:
-            if set([FLAT] if name == FLAT else MULTI_NETWORK) <= set(folders):
+            needed = {FLAT} if name == FLAT else {*MULTI_NETWORK}
+            if needed <= folders.keys():
                 answer = _SEEDS_OF[name](probabilities).argmax(axis=1)
                 accuracies[name][seed] = float((answer == data.labels).mean())
     return {name: dict(sorted(values.items())) for name, values in accuracies.items()}

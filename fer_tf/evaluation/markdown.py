@@ -1,4 +1,4 @@
-"""The tables of a reproduction in Markdown: what was measured beside what the paper reports."""
+"""The tables of a reproduction in Markdown, with the paper's values."""
 
 from fer_tf.data.database import UNCOVERED
 from fer_tf.evaluation.report import sentences
@@ -22,9 +22,10 @@ _TITLES = {
 
 
 def central_tables(collected: Reproduction) -> str:
-    """Tables 3 and 4 and the comparisons, configs side by side, with the commands behind them."""
+    """Returns Tables 3 and 4, the comparisons and the commands that measured them."""
     by_place = {numbers.database: numbers for numbers in collected.evaluations}
     seeds = max((len(s) for n in by_place.values() for s in n.seeds.values()), default=1)
+    seed_or_seeds = "seed" if seeds == 1 else "seeds"
     images = "; ".join(
         f"{name}: {n.images:,} test images in {n.groups:,} groups, largest class "
         f"{percent(n.methods[0].majority_baseline)} %"
@@ -32,7 +33,7 @@ def central_tables(collected: Reproduction) -> str:
         if n.methods
     )
     parts = [
-        f"Recipe `{collected.recipe}`, {seeds} seed{'s' if seeds > 1 else ''} at most. {images}. "
+        f"Recipe `{collected.recipe}`, {seeds} {seed_or_seeds} at most. {images}. "
         f"Percentages with 95 % intervals over these images. Made by {_commands(by_place)}.",
         f"**Table 3**: each network on its own task.\n\n{_table_3(by_place)}",
         f"**Table 4**: seven expressions. Quoted rows are the paper's, on four sources at 224x224."
@@ -45,7 +46,7 @@ def central_tables(collected: Reproduction) -> str:
 
 
 def other_tables(collected: Reproduction) -> str:
-    """Tables 1 and 2, and the ensemble methods for each database."""
+    """Returns Tables 1 and 2, and the ensemble methods on each database."""
     parts = [
         f"## Table 1: images\n\n{_table_1(collected.table_1)}",
         f"## Table 2: other networks on ConcatDB, %\n\n{_table_2(collected.table_2)}",
@@ -59,7 +60,7 @@ def other_tables(collected: Reproduction) -> str:
 
 
 def _commands(by_place):
-    """Each command with the databases that it measured, and where and when."""
+    """Each command with its databases, commit, machine and date."""
     places_of = {}
     for name, numbers in by_place.items():
         source = numbers.provenance
@@ -126,11 +127,11 @@ def _table_4(by_place):
 
 
 def _places(by_place, databases):
-    """The columns: (database, database/config), every config that was evaluated, or none."""
+    """The columns as (database, database/config): one for each config that was evaluated."""
     columns = []
     for database in databases:
-        own = [place for place in by_place if place.startswith(f"{database}/")]
-        columns += [(database, place) for place in own or [database]]
+        evaluated = [place for place in by_place if place.startswith(f"{database}/")]
+        columns += [(database, place) for place in evaluated or [database]]
     return columns
 
 

@@ -18,10 +18,10 @@ from fer_tf.records.evaluation import (
 )
 
 RESAMPLES = 2000
-"""Bootstrap resamples behind each 95 % interval."""
+"""Number of bootstrap resamples for each 95 % interval."""
 
 BINS = 15
-"""Of confidence, equally wide, behind each expected calibration error (Guo et al. 2017)."""
+"""Number of equally wide bins of the expected calibration error (Guo et al. 2017)."""
 
 
 class Bootstrap:
@@ -31,7 +31,7 @@ class Bootstrap:
         groups: int [N], which images belong together.
 
     Attributes:
-        groups: their number.
+        groups: number of groups.
     """
 
     def __init__(self, groups: np.ndarray):
@@ -44,11 +44,11 @@ class Bootstrap:
         self._drawn = drawn
 
     def sums(self, columns: np.ndarray, rows: np.ndarray, width: int) -> np.ndarray:
-        """How often each column occurs in each resample.
+        """Counts how often each column occurs in each resample.
 
         Args:
-            columns: int [M], 0 to width - 1, one for each of some images.
-            rows: int [M], which images.
+            columns: int [M], 0 to width - 1, one for each image in `rows`.
+            rows: int [M], indices of images.
             width: number of columns.
 
         Returns:
@@ -60,7 +60,7 @@ class Bootstrap:
 
     @staticmethod
     def interval(values: np.ndarray) -> Interval:
-        """The percentile interval of values [RESAMPLES]; NaN, a class not drawn, is left out."""
+        """Returns the percentile interval of values [RESAMPLES] without NaN (a class not drawn)."""
         low, high = np.nanquantile(values, (0.025, 0.975))
         return float(low), float(high)
 
@@ -74,10 +74,10 @@ def scores(
         truth: int [N] classes.
         predicted: int [N].
         bootstrap: of all images.
-        rows: int [N], which of them these are; None: all.
+        rows: int [N], indices of these images among all images; None: all.
 
     Returns:
-        Macro-F1 averages over the classes that occur in `truth`.
+        The scores; macro-F1 averages over the classes that occur in `truth`.
     """
     present, counts = np.unique(truth, return_counts=True)
     classes = int(max(truth.max(), predicted.max())) + 1
@@ -86,7 +86,7 @@ def scores(
     matrices = cells.reshape(-1, classes, classes)
     right = np.diagonal(matrices, axis1=1, axis2=2)
     true, predictions = matrices.sum(axis=2), matrices.sum(axis=1)
-    drawn = np.maximum((true > 0).sum(axis=1), 1)  # classes; the others count for nothing
+    drawn = np.maximum((true > 0).sum(axis=1), 1)  # number of classes in each resample
     with np.errstate(invalid="ignore"):
         samples = {
             "accuracy": right.sum(axis=1) / true.sum(axis=1),
@@ -111,11 +111,11 @@ def scores(
 
 
 def compare(one: np.ndarray, other: np.ndarray, bootstrap: Bootstrap) -> PairedDifference:
-    """Compares two ways to predict the same images.
+    """Compares two predictors on the same images.
 
     Args:
-        one: bool [N], whether each image is predicted rightly.
-        other: the same of the other way.
+        one: bool [N], whether the first predictor is right on each image.
+        other: bool [N], whether the other one is.
         bootstrap: of these images.
 
     Returns:
@@ -135,11 +135,11 @@ def compare(one: np.ndarray, other: np.ndarray, bootstrap: Bootstrap) -> PairedD
 
 
 def fit_temperature(logits: np.ndarray, classes: np.ndarray) -> float:
-    """The temperature by which to divide logits for the lowest cross-entropy (Guo et al. 2017).
+    """Fits the temperature that minimises the cross-entropy of divided logits (Guo et al. 2017).
 
     Args:
         logits: float [N, C].
-        classes: int [N], the true ones; of images that were not trained on.
+        classes: int [N], the true classes of images outside the training split.
     """
     rows = np.arange(len(classes))
 
@@ -152,11 +152,11 @@ def fit_temperature(logits: np.ndarray, classes: np.ndarray) -> float:
 def tempered(
     logits: Mapping[str, np.ndarray], temperatures: Mapping[str, float]
 ) -> dict[str, np.ndarray]:
-    """Probabilities of networks; those without a temperature have 1.
+    """Returns the probabilities of networks, whose logits are divided by their temperatures.
 
     Args:
         logits: network -> float [N, C].
-        temperatures: network -> its temperature.
+        temperatures: network -> its temperature, 1 where it is missing.
     """
     return {
         name: softmax(values / temperatures.get(name, 1.0), axis=1)
@@ -165,14 +165,14 @@ def tempered(
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray) -> Reliability:
-    """How well confidence agrees with accuracy.
+    """Measures how well confidence agrees with accuracy.
 
     Args:
         confidence: float [N], 0 to 1.
-        right: bool [N], whether each image is predicted rightly.
+        right: bool [N], whether each prediction is right.
 
     Returns:
-        The expected calibration error over `BINS` bins, and those bins that are not empty.
+        The expected calibration error over `BINS` bins, and the bins that are not empty.
     """
     index = np.minimum((confidence * BINS).astype(int), BINS - 1)
     bins = []

@@ -1,4 +1,4 @@
-"""An evaluation as files beside the runs that it measured, and on the terminal."""
+"""Files and terminal tables of an evaluation."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ from fer_tf.records.evaluation import EVALUATION, Evaluation
 from fer_tf.training.callbacks import validation_losses
 
 FACELESS = ("losses.png", "confusion.png", "reliability.png")
-"""The figures that show no face of the database."""
+"""The figures that do not show faces."""
 
 _SHOWN = (PATH_SELECTION, JOINT, FLAT)
 
@@ -37,14 +37,14 @@ _SHOWN = (PATH_SELECTION, JOINT, FLAT)
 def write_evaluation(
     evaluation: EvaluatedSplit, parent: Path, provenance: Provenance
 ) -> list[Path]:
-    """Writes evaluation.json, methods.csv, and figures 5, 6 and 7 of the paper.
+    """Writes evaluation.json, methods.csv and figures into the folder of the runs.
 
-    These are losses.png, confusion.png and predictions.png; reliability.png and attention.png are
-    new. predictions.png and attention.png show faces of the split; pictures of real ones must not
-    be passed on.
+    losses.png, confusion.png and predictions.png correspond to the paper's figures 5, 6 and 7;
+    reliability.png and attention.png are additions. predictions.png and attention.png show faces of
+    the split, which must not be passed on if the faces are real.
 
     Args:
-        evaluation: what `fer_tf.evaluation.evaluate.evaluate` returned.
+        evaluation: from `fer_tf.evaluation.evaluate.evaluate`.
         parent: the recipe's folder.
         provenance: the program that measured.
 
@@ -80,7 +80,7 @@ def write_evaluation(
 
 
 def flat_row(record) -> dict:
-    """One table row from a dataclass of scores; each interval becomes two columns."""
+    """Returns a dataclass of scores as a table row; each interval becomes two columns."""
     row = {}
     for name, value in vars(record).items():
         if name.endswith("_95"):
@@ -91,7 +91,7 @@ def flat_row(record) -> dict:
 
 
 def write_csv(path: Path, rows: Sequence[dict]) -> None:
-    """Writes dicts as a table with all their keys; numbers with five digits."""
+    """Writes dicts as a CSV table with a column for each key; numbers have five digits."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO(newline="")
     table = csv.DictWriter(text, columns, lineterminator="\n")
@@ -103,7 +103,7 @@ def write_csv(path: Path, rows: Sequence[dict]) -> None:
 
 
 def networks_table(numbers: Evaluation) -> Table:
-    """The networks, percentages with 95 % intervals."""
+    """Returns the table of the networks: percentages with 95 % intervals."""
     table = _table(numbers, "network", "images", "accuracy", "majority", "balanced", "F1")
     for row in numbers.results:
         table.add_row(
@@ -118,7 +118,7 @@ def networks_table(numbers: Evaluation) -> Table:
 
 
 def methods_table(numbers: Evaluation) -> Table:
-    """The ensemble methods, all on the same images."""
+    """Returns the table of the ensemble methods, all on the same images."""
     table = _table(numbers, "method", "accuracy", "path right", "then label", "balanced", "F1")
     for row in numbers.methods:
         shares = row.path_right, row.right_given_path, row.balanced_accuracy, row.macro_f1
@@ -128,7 +128,7 @@ def methods_table(numbers: Evaluation) -> Table:
 
 
 def sentences(numbers: Evaluation) -> list[str]:
-    """The comparisons, a sentence each."""
+    """Returns a sentence for each comparison."""
     return [
         f"{row.one} minus {row.other}: {points_with_interval(row)}; of "
         f"{row.only_one_right + row.only_other_right} images right in one alone it has "
@@ -138,7 +138,7 @@ def sentences(numbers: Evaluation) -> list[str]:
 
 
 def below_baseline(numbers: Evaluation) -> list[str]:
-    """The networks that are no better than their majority class, a phrase each."""
+    """Returns a phrase for each network that is not more accurate than its majority baseline."""
     return [
         f"{numbers.database} {row.name} {row.accuracy:.3f} (majority baseline "
         f"{row.majority_baseline:.3f})"
@@ -152,7 +152,7 @@ def _table(numbers, first, *others):
         f"{numbers.database}, recipe {numbers.recipe}: {numbers.images:,} images of the "
         f"{numbers.split} split, %"
     )
-    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))  # 80 columns are enough.
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))  # Fits 80 columns.
     table.add_column(first, overflow="fold")
     for name in others:
         table.add_column(name, justify="right", no_wrap=True)
@@ -160,7 +160,7 @@ def _table(numbers, first, *others):
 
 
 def _panels(evaluation):
-    """A line of right and a line of wrong answers, a column for each expression."""
+    """A row of right and a row of wrong predictions, a column for each expression."""
     answer, labels = evaluation.answers[PATH_SELECTION], evaluation.split.labels
     path = evaluation.probabilities["begin"].argmax(axis=1)
     predicted = answer.argmax(axis=1)
@@ -181,10 +181,10 @@ def _panels(evaluation):
 
 
 def _one_of_each(labels):
-    """The row of one image of each expression, drawn by lot, the same in every run."""
+    """The index of one random image of each expression, the same in every call."""
     rng = np.random.default_rng(0)
-    rows = (np.flatnonzero(labels == label) for label in range(len(EXPRESSIONS)))
-    return np.array([rng.choice(found) for found in rows if len(found)], int)
+    candidates = [np.flatnonzero(labels == label) for label in range(len(EXPRESSIONS))]
+    return np.array([rng.choice(rows) for rows in candidates if len(rows)], int)
 
 
 def _attention(evaluation, images):

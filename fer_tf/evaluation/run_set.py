@@ -1,4 +1,4 @@
-"""The finished runs of a recipe on a database, and their networks' logits for images."""
+"""The finished runs of a recipe on a database, and the logits of their networks."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -27,23 +27,23 @@ from fer_tf.training.recipe_changes import NO_ATTENTION
 from fer_tf.training.run_folder import SEED, beside
 
 LONGER = "-longer"
-"""Ends the name of runs that `benchmarks/studies/flat_or_paths.py` trained for more epochs."""
+"""Ends the recipe name of runs that `benchmarks/studies/flat_or_paths.py` trained longer."""
 
 _BESIDE = {FLAT_NO_ATTENTION: NO_ATTENTION, FLAT_LONGER: LONGER}
 
 
 def find_runs(parent: Path) -> dict[str, Path]:
-    """The finished runs of one recipe.
+    """Finds the finished runs of one recipe.
 
     Args:
         parent: the recipe's folder, e.g. `runs/concat_db/fer2013/quick`.
 
     Returns:
-        Network -> its run's folder, in the order of `TASKS`; last `FLAT_NO_ATTENTION` and
-        `FLAT_LONGER`, which stand beside under names of their own.
+        Network -> its run's folder, in the order of `TASKS`; then `FLAT_NO_ATTENTION` and
+        `FLAT_LONGER`, whose folders are next to the recipe's.
 
     Raises:
-        UserError: if the folder holds none.
+        UserError: if no run is finished.
     """
     runs = {network: parent / network for network in TASKS if is_finished(parent / network)}
     if not runs:
@@ -56,7 +56,7 @@ def find_runs(parent: Path) -> dict[str, Path]:
 
 
 def training_summary(folder: Path) -> TrainingSummary:
-    """How a finished run was trained."""
+    """Returns how a finished run was trained."""
     run = read_run(folder)
     return TrainingSummary(
         **{each.name: getattr(run, each.name) for each in fields(TrainingSummary)}
@@ -64,7 +64,7 @@ def training_summary(folder: Path) -> TrainingSummary:
 
 
 def other_seeds(parent: Path) -> dict[str, dict[str, Path]]:
-    """The runs that differ from a recipe's in the seed alone: seed -> network -> its folder."""
+    """Finds the runs that differ only in their seed: seed -> network -> its run's folder."""
     base, runs_of_seed = parent.name.partition(SEED)[0], {}
     for folder in sorted(parent.parent.glob(f"{base}*")):
         name, _, seed = folder.name.partition(SEED)
@@ -76,23 +76,24 @@ def other_seeds(parent: Path) -> dict[str, dict[str, Path]]:
 
 
 def _same_recipe(folder, other):
-    """Whether a run is finished and, where the other one is there, has the other's recipe."""
+    """Whether a run is finished and has the recipe of the other run, if that one exists."""
     run, other_run = read_run(folder), read_run(other)
     finished = run is not None and run.finished
     return finished and (other_run is None or run.recipe == other_run.recipe)
 
 
 def check_runs(database: Database, folders: Mapping[str, Path]) -> None:
-    """Refuses networks that were trained for something else than they would be measured on.
+    """Refuses runs that do not belong together or to a database.
 
     Args:
-        database: on which they are to be measured.
-        folders: of `find_runs`.
+        database: the database of the evaluation.
+        folders: from `find_runs`.
 
     Raises:
-        UserError: if one was trained on other faces or for another partition, or started from a
-            network that has been trained anew since, or if two were trained by recipes that differ
-            in more than the schedule, or, of the flat networks that stand beside, in the backbone.
+        UserError: if a network was trained on other faces or for another partition; if it was
+            initialised from a network that has been trained anew since; if the recipes of two
+            networks differ in more than the schedule; or if the backbone of `FLAT_NO_ATTENTION` or
+            `FLAT_LONGER` differs.
     """
     runs = {name: read_run(folder) for name, folder in folders.items()}
     for name, run in runs.items():
@@ -107,14 +108,14 @@ def check_runs(database: Database, folders: Mapping[str, Path]) -> None:
 
 
 def predict_logits(folders: Mapping[str, Path], *splits: Split) -> list[dict[str, np.ndarray]]:
-    """The logits of each network, which is loaded once, for all images of some splits.
+    """Computes the logits of each network for all images of splits.
 
     Args:
         folders: network -> its run's folder.
         *splits: the images.
 
     Returns:
-        For each split network -> float32 [N, classes of its task].
+        For each split: network -> float32 [N, classes of its task].
     """
     from fer_tf.training.checkpoint import load_best
 

@@ -1,4 +1,4 @@
-"""ONE model for all occlusions: OcclusionNet and the multi-networks among which it picks."""
+"""Combines OcclusionNet and the multi-networks of all occlusions into one model."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -25,24 +25,24 @@ from fer_tf.training.recipes import RECOGNISER
 
 
 def occlusion_folder(runs_dir: Path, config: str) -> Path:
-    """The folder of OcclusionNet's run, which has a recipe of its own."""
+    """Returns the folder of OcclusionNet's run, whose recipe is `RECOGNISER`."""
     return runs_dir / UNCOVERED / config / RECOGNISER / OCCLUSION_NET
 
 
 def find_run_folders(runs_dir: Path, config: str, recipe: str) -> dict[str, dict[str, Path]]:
-    """The folders of the runs of which the model is made.
+    """Finds the runs of which the model is made.
 
     Args:
-        runs_dir: where runs live.
-        config: of the databases, e.g. "fer2013-leakfree".
-        recipe: the name of the multi-networks' runs.
+        runs_dir: the directory of the runs.
+        config: the databases' config, e.g. "fer2013-leakfree".
+        recipe: the name of the multi-networks' recipe.
 
     Returns:
         Database -> network in `MULTI_NETWORK` -> run's folder, for each of `DATABASES`, and for
-        `UNCOVERED` where all four were trained on it too.
+        `UNCOVERED` if all four networks are trained on it.
 
     Raises:
-        UserError: if one of the others is not trained to its end.
+        UserError: if a network on one of `DATABASES` is not trained to its end.
     """
     folders = {
         name: {network: runs_dir / name / config / recipe / network for network in MULTI_NETWORK}
@@ -68,21 +68,21 @@ def combine_any_occlusion(
     replace: bool = False,
     options: ExportOptions = USUAL_OPTIONS,
 ) -> Path:
-    """Writes the next version of a SavedModel that recognises the occlusion itself.
+    """Writes the next version of a SavedModel that recognises the occlusion.
 
     Args:
-        recogniser_folder: run folder of OcclusionNet.
-        run_folders: of `find_run_folders`.
+        recogniser_folder: the folder of OcclusionNet's run.
+        run_folders: from `find_run_folders`.
         folder: the model's folder, e.g. `saved_models/any_occlusion`.
-        replace: whether a version of another config or recipe may become the newest.
-        options: how the networks are served.
+        replace: whether the version may replace one of another config or recipe as the newest.
+        options: how the networks are exported.
 
     Returns:
         The new version's folder; see `fer_tf.export.combine.combine`.
 
     Raises:
         UserError: if a network is not trained, if the runs do not belong together, if the newest
-            version there is made of another config or recipe, or if the model fails a warm-up
+            version is made of another config or recipe, or if the model fails a warm-up
             request.
     """
     from fer_tf.export.signatures import export_any_occlusion
@@ -95,15 +95,16 @@ def combine_any_occlusion(
     for database, runs_of_database in runs.items():
         begin, begin_folder = runs_of_database["begin"], run_folders[database]["begin"]
         refuse_other_recipe(first, begin, begin_folder)
-        if database != "eye_cdb":  # The fingerprint of eye_cdb is of the black boxes too.
+        if database != "eye_cdb":  # Its fingerprint also depends on the black boxes.
             refuse_other_split(first, first_folder, begin, begin_folder)
     refuse_other_split(first, first_folder, recogniser, recogniser_folder)
     entries = network_entries(
         {OCCLUSION_NET: recogniser}, {OCCLUSION_NET: recogniser_folder}, first
     )
     for database, runs_of_database in runs.items():
-        more = network_entries(runs_of_database, run_folders[database], first)
-        entries |= {f"{database}/{network}": entry for network, entry in more.items()}
+        entries_of_database = network_entries(runs_of_database, run_folders[database], first)
+        for network, entry in entries_of_database.items():
+            entries[f"{database}/{network}"] = entry
     answering = {kind: database for database, kind in DATABASES.items()}
     uncovered = UNCOVERED if UNCOVERED in runs else answering["eyes"]
     manifest = Manifest(
@@ -127,6 +128,6 @@ def combine_any_occlusion(
     occlusion_net = load_best(recogniser_folder)
     return publish(
         folder,
-        lambda beside: export_any_occlusion(occlusion_net, networks, beside, options),
+        lambda version: export_any_occlusion(occlusion_net, networks, version, options),
         manifest,
     )

@@ -22,23 +22,23 @@ def combine(
 ) -> Path:
     """Writes the next version of a SavedModel from the best checkpoints of four runs.
 
-    The version is written beside, answers its warm-up requests there, and is renamed when it is
-    whole, so a server that watches the folder sees neither half of one nor one that cannot answer.
+    The version is written into a temporary folder, answers its warm-up requests and is renamed, so
+    a server that watches the model's folder never loads an incomplete or broken version.
 
     Args:
-        run_folders: run folder of each network in `MULTI_NETWORK`.
-        folder: the model's folder, e.g. `saved_models/concat_db`; its versions are its integer
-            sub-folders.
-        replace: whether a version of another database, config or recipe may become the newest.
-        options: how the networks are served.
+        run_folders: network in `MULTI_NETWORK` -> its run's folder.
+        folder: the model's folder, e.g. `saved_models/concat_db`.
+        replace: whether the version may replace one of another database, config or recipe as the
+            newest.
+        options: how the networks are exported.
 
     Returns:
         The new version's folder.
 
     Raises:
         UserError: if a network is not trained, if the runs do not belong together, if the newest
-            version there is made of another database, config or recipe, or if the combined model
-            fails a warm-up request.
+            version is made of another database, config or recipe, or if the model fails a warm-up
+            request.
     """
     from fer_tf.export.signatures import export
     from fer_tf.training.checkpoint import load_best
@@ -58,12 +58,12 @@ def combine(
         refuse_stranger(folder, manifest)
     networks = {network: load_best(run_folders[network]) for network in MULTI_NETWORK}
     return publish(
-        folder, lambda beside: export(networks, begin.occlusion, beside, options), manifest
+        folder, lambda version: export(networks, begin.occlusion, version, options), manifest
     )
 
 
 def common_facts(run: Run) -> dict:
-    """Fields of `Manifest` that follow from one of the runs that belong together."""
+    """Returns the fields of `Manifest` that are equal for all networks, from one network's run."""
     return {
         "config": run.config,
         "data_fingerprint": run.data_fingerprint,
@@ -80,12 +80,13 @@ def common_facts(run: Run) -> dict:
 def network_entries(
     runs: Mapping[str, Run], folders: Mapping[str, Path], first: Run
 ) -> dict[str, NetworkEntry]:
-    """The entries of networks in a manifest.
+    """Returns the entries of networks for a manifest.
 
     Args:
         runs: network -> its run.
         folders: network -> its run's folder.
-        first: the run whose program the manifest names; an entry names another program.
+        first: the run whose program the manifest names; an entry names its program only where it
+            differs.
     """
     return {
         network: NetworkEntry(

@@ -1,32 +1,32 @@
-"""What every reader of a SavedModel relies on: names of signatures, limits, export options."""
+"""Names of signatures, limits and export options: what every reader of a SavedModel relies on."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 ATTENTION = "attention"
-"""Name of the signature that tells what the networks look at."""
+"""Name of the signature that returns attention maps."""
 
 ROUTED, ALL_PATHS = "routed", "all_paths"
 
 FORMS = (ROUTED, ALL_PATHS, ATTENTION)
-"""The forms in which the same networks are combined; `ALL_PATHS` is also a signature's name."""
+"""The forms in which the networks are combined; `ALL_PATHS` is also a signature's name."""
 
 LITERT_NETWORKS = Path("assets.extra") / "networks.tflite"
-"""The networks of a version for LiteRT; a server ignores the file."""
+"""The file of a version's networks for LiteRT, which a server ignores."""
 
 MOST_FACES = 1024
-"""Faces in a request. More are refused before they are decoded: memory grows with their number."""
+"""Largest number of faces in a request, whose memory grows with it."""
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """How networks are served.
+    """How networks are exported.
 
     Attributes:
-        precision: "float32", or "bfloat16" of the convolutions; see `fer_tf.models.folding.fold`.
-        weights: "float32", or "float16" for half the size on disk; see
-            `fer_tf.models.folding.fold`.
-        mirrored: whether the networks also answer for the mirror image, see `PathSelection`.
+        precision: "float32" or "bfloat16", see `fer_tf.models.folding.fold`.
+        weights: "float32" or "float16", half the size on disk, see `fer_tf.models.folding.fold`.
+        mirrored: whether predictions are averaged with those of the mirror image, see
+            `PathSelection`.
     """
 
     precision: str = "float32"

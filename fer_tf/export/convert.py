@@ -1,8 +1,8 @@
-"""Converts the all-paths form of a served model for runtimes other than TensorFlow.
+"""Converts the all-paths form of a model for runtimes other than TensorFlow.
 
-The routed form partitions the batch, which other formats cannot do. A converted model takes `image`
-uint8 [N, 48, 48, 1] and has the outputs of the signature `all_paths`, by the same names. The
-packages are extras: `pip install -e ".[formats]"`.
+The routed form partitions the batch, which the other formats do not support. A converted model
+takes `image` uint8 [N, 48, 48, 1] and has the outputs of the signature `all_paths`, by the same
+names. The packages are extras: `pip install -e ".[formats]"`.
 """
 
 import os
@@ -17,27 +17,27 @@ from fer_tf.export.model_store import load_version, plain_path
 from fer_tf.faces.face import FACE_SIZE
 
 SUFFIXES = {"onnx": ".onnx", "litert": ".tflite", "openvino": ".xml"}
-"""Format -> suffix of its file; OpenVINO writes the weights beside it, in a `.bin`."""
+"""Format -> suffix of its file; OpenVINO also writes the weights, into a `.bin` file."""
 
 _PACKAGES = {"onnx": ("tf2onnx", "onnxruntime"), "litert": (), "openvino": ("openvino",)}
 
 TOLERANCE = 1e-5
-"""Largest difference of a probability from the SavedModel's."""
+"""Largest allowed difference between a probability and the SavedModel's."""
 
 
 def convert(version: Path, kind: str) -> Path:
-    """Write a version in another format beside its folder, e.g. `saved_models/concat_db/1.onnx`.
+    """Writes a version in another format next to its folder, e.g. `saved_models/concat_db/1.onnx`.
 
     Args:
         version: the SavedModel's folder.
         kind: a name in `SUFFIXES`.
 
     Returns:
-        The file. It answers batches of one and of five random images as the SavedModel does.
+        The file. Its outputs for random images, one and five at a time, equal the SavedModel's.
 
     Raises:
         UserError: if the format is unknown, its packages are not installed, its library cannot
-            convert the model, or the converted model answers otherwise. Nothing is written then.
+            convert the model, or its outputs differ. Nothing is written then.
     """
     check_format(kind)
     write, load = {
@@ -45,7 +45,7 @@ def convert(version: Path, kind: str) -> Path:
         "litert": (_write_litert, _load_litert),
         "openvino": (_write_openvino, _load_openvino),
     }[kind]
-    loaded = load_version(version)  # The signatures alone do not keep the weights alive.
+    loaded = load_version(version)  # The signatures do not keep the weights alive.
     with tempfile.TemporaryDirectory(dir=version.parent, prefix="writing-") as folder:
         file = Path(folder) / f"{version.name}{SUFFIXES[kind]}"
         try:
@@ -60,7 +60,7 @@ def convert(version: Path, kind: str) -> Path:
 
 
 def check_format(kind: str) -> None:
-    """Refuse a format before any work.
+    """Refuses an unknown or unavailable format.
 
     Raises:
         UserError: if the format is unknown or its packages are not installed.
@@ -77,15 +77,15 @@ def check_format(kind: str) -> None:
 
 
 def _compare(signature, run, kind):
-    """Refuse a function of images whose outputs, a dict, differ from the signature's."""
+    """Refuses a function whose outputs, a dict, differ from those of the signature."""
     import tensorflow as tf
 
     random = np.random.default_rng(0)
     for count in (1, 5):
         images = random.integers(0, 256, (count, FACE_SIZE, FACE_SIZE, 1), dtype=np.uint8)
-        answer = run(images)
+        outputs = run(images)
         for name, expected in signature(image=tf.constant(images)).items():
-            output, expected = np.asarray(answer[name]), expected.numpy()
+            output, expected = np.asarray(outputs[name]), expected.numpy()
             if expected.dtype == object:
                 same = [_text(value) for value in output] == [_text(value) for value in expected]
             else:
@@ -150,7 +150,7 @@ def _write_openvino(version, loaded, file):
     import openvino
     import tensorflow as tf
 
-    with tempfile.TemporaryDirectory() as folder:  # OpenVINO reads the default signature alone.
+    with tempfile.TemporaryDirectory() as folder:  # OpenVINO reads only the default signature.
         tf.saved_model.save(loaded, folder, signatures=loaded.signatures["all_paths"])
         model = openvino.convert_model(folder)
     openvino.save_model(model, file, compress_to_fp16=False)
@@ -163,7 +163,7 @@ def _load_openvino(file):
     model = openvino.Core().compile_model(file, "CPU", exact)
 
     def run(images):
-        answer = model({"image": images})
-        return {output.any_name: answer[output] for output in model.outputs}
+        outputs = model({"image": images})
+        return {output.any_name: outputs[output] for output in model.outputs}
 
     return run

@@ -1,7 +1,7 @@
-"""Trained networks as they are served, and as a file for LiteRT, which needs no TensorFlow.
+"""Folds trained networks for inference and writes them for LiteRT, which needs no TensorFlow.
 
-The file contains each network as a signature of its own; `fer_tf.inference.litert_model` routes
-faces among them as the SavedModel does.
+The LiteRT file has a signature for each network; `fer_tf.inference.litert_model` routes faces
+among them as the SavedModel does.
 """
 
 import tempfile
@@ -22,12 +22,12 @@ from fer_tf.models.shared_trunk import cut
 
 @dataclass(frozen=True)
 class FoldedNetworks:
-    """Four networks as they are served.
+    """Four networks in the form that is exported.
 
     Attributes:
-        trunk: the layers that they have in common, or None.
+        trunk: the layers that they share, or None.
         tails: BeginNet and the subnets, each without the trunk.
-        attention: the attention of each subnet; empty where a subnet has none.
+        attention: the attention of each subnet; empty if a subnet has none.
     """
 
     trunk: keras.Model | None
@@ -35,7 +35,7 @@ class FoldedNetworks:
     attention: list[keras.Model]
 
     def named(self, prefix: str = "") -> dict[str, keras.Model]:
-        """The networks by the names that their signatures have for LiteRT."""
+        """Returns the networks by the names of their LiteRT signatures."""
         named = dict(zip(MULTI_NETWORK, self.tails, strict=True))
         if self.trunk:
             named["trunk"] = self.trunk
@@ -46,11 +46,11 @@ class FoldedNetworks:
 
 
 def fold_networks(networks: Mapping[str, keras.Model], options: ExportOptions) -> FoldedNetworks:
-    """Turns trained networks into what is served: here, and nowhere else.
+    """Folds trained networks, and splits off their trunk and their attention.
 
     Args:
         networks: built networks by their names in `MULTI_NETWORK`.
-        options: how they are served.
+        options: how they are exported.
     """
     folded = [fold(networks[name], options.precision, options.weights) for name in MULTI_NETWORK]
     trunk, tails = cut(folded)
@@ -62,16 +62,16 @@ def fold_networks(networks: Mapping[str, keras.Model], options: ExportOptions) -
 def write_networks(
     networks: Mapping[str, keras.Model], version: Path, options: ExportOptions
 ) -> None:
-    """Writes `LITERT_NETWORKS` into a version, unless it computes in another type than float32.
+    """Writes `LITERT_NETWORKS` into a version, unless its precision is not float32.
 
     Args:
         networks: name of a signature -> a network with one input and one output, whose signature
             has the input `inputs` and the output `outputs`.
         version: the version's folder.
-        options: how the version is served.
+        options: how the version is exported.
     """
     if options.precision != "float32":
-        return  # LiteRT would answer otherwise than the SavedModel.
+        return  # The outputs of LiteRT would differ from the SavedModel's.
     functions = {name: _frozen(network) for name, network in networks.items()}
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(tf.Module(), folder, signatures=functions)
@@ -87,7 +87,7 @@ def write_networks(
 
 
 def _frozen(network):
-    """A network as a function whose weights are constants: the converter reads no variables."""
+    """Returns a network as a function with constant weights; the converter reads no variables."""
     spec = tf.TensorSpec((None, *network.input_shape[1:]), network.input.dtype, "inputs")
 
     def infer(inputs):

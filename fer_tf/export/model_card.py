@@ -1,4 +1,4 @@
-"""The model card: what a version is, what it is for, and what it is not, for its users."""
+"""The model card of a version: what it is made of, what it is for and what it is not for."""
 
 from pathlib import Path
 
@@ -42,12 +42,12 @@ _RIGHTS = {
 
 
 def model_card(name: str, version: int, manifest: Manifest) -> str:
-    """Writes the card of a version.
+    """Returns the card of a version.
 
     Args:
         name: the model's name.
         version: its number.
-        manifest: what `fer_tf.export.combine.combine` writes beside the graph.
+        manifest: its manifest.
 
     Returns:
         Markdown.
@@ -94,7 +94,7 @@ Whether and how a model trained on these pictures may be used is for their owner
 
 
 def _answering(manifest):
-    """Which networks answer for which occlusion, where the model recognises it."""
+    """The database for each occlusion, if the model recognises the occlusion."""
     pairs = [f"{kind} by {name}" for kind, name in (manifest.answering or {}).items()]
     return f" Each occlusion has networks of its own: {', '.join(pairs)}." if pairs else ""
 
@@ -104,15 +104,15 @@ def _warm_up(manifest):
     missing = [route for route in all_routes if route not in manifest.warm_up_paths]
     if not missing:
         return "Warm-up requests cover every signature; every path was tried before."
-    paths = f"{'path' if len(missing) == 1 else 'paths'} {' and '.join(missing)}"
+    noun, verb = ("path", "was") if len(missing) == 1 else ("paths", "were")
     return (
-        f"Warm-up requests cover every signature; {paths}, which no drawn face took, "
-        f"{'was' if len(missing) == 1 else 'were'} not tried."
+        f"Warm-up requests cover every signature; {noun} {' and '.join(missing)}, which no drawn "
+        f"face took, {verb} not tried."
     )
 
 
 def accuracy_sentence(manifest: Manifest) -> str:
-    """How good a version is on its test faces, in one sentence; "" where that was not measured."""
+    """Returns a sentence with a version's accuracy on its test faces; "" if it was not measured."""
     if manifest.measured:
         shares = [
             f"{percent(row.path_selection.accuracy)} % {_COVERED[kind]}"
@@ -126,7 +126,7 @@ def accuracy_sentence(manifest: Manifest) -> str:
 
 
 def named_with_accuracy(version: Path) -> str:
-    """A version's folder, and how good it is on its test faces where that was measured."""
+    """Returns a version's folder, followed by its `accuracy_sentence` if there is one."""
     sentence = accuracy_sentence(read_manifest(version))
     name = f"{version}"
     if is_pretrained(version):
@@ -135,7 +135,7 @@ def named_with_accuracy(version: Path) -> str:
 
 
 def _form(manifest):
-    """How weights are stored and whether mirror images are averaged, where that is not usual."""
+    """The export options that are not `USUAL_OPTIONS`, apart from the precision."""
     parts = []
     if manifest.weights != "float32":
         parts.append(f", their weights are stored in {manifest.weights}")
@@ -145,7 +145,7 @@ def _form(manifest):
 
 
 def _measured(measured):
-    """The scores of the model as a whole, with its known failures."""
+    """The scores of the whole model, with its known failures."""
     rows = []
     for kind, row in measured.kinds.items():
         selected = row.path_selection
@@ -167,7 +167,7 @@ def _measured(measured):
 
 
 def _failures(measured):
-    """The expressions that are answered rightly least often, as words."""
+    """The five expressions that are recognised least often."""
     shares = [
         (share, name, kind)
         for kind, row in measured.kinds.items()
@@ -223,6 +223,6 @@ def _networks(networks):
 
 
 def _title(name):
-    """A network's name in the paper, behind its database's where there are several."""
+    """A network's title, after the name of its database if the model has several."""
     database, _, network = name.rpartition("/")
     return f"{database}: {title_of(network)}".removeprefix(": ")

@@ -21,22 +21,22 @@ from fer_tf.records.manifest import (
 )
 
 MODEL_CARD = Path("assets.extra") / "model_card.md"
-"""What the manifest says, for readers."""
+"""The manifest's contents as a page for users."""
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
-"""Holds the model that comes with the program, `<name>/<integer version>/`."""
+"""The folder of the model that comes with the program, `<name>/<integer version>/`."""
 
 _STALE = 24 * 60 * 60
-"""Seconds after which what an interrupted `combine` left is removed; none takes as long."""
+"""Age in seconds at which the files of an interrupted `combine` are removed."""
 
 
 def publish(folder: Path, write: Callable[[Path], None], manifest: Manifest) -> Path:
-    """Writes the next version of a model beside and renames it when it is whole.
+    """Writes the next version of a model into a temporary folder and renames it when complete.
 
     Args:
-        folder: the model's, e.g. `saved_models/concat_db`.
-        write: writes a SavedModel into a folder that does not exist.
-        manifest: what the version is made of; its `warm_up_paths` are replaced.
+        folder: the model's folder, e.g. `saved_models/concat_db`.
+        write: writes a SavedModel into a folder that does not exist yet.
+        manifest: the version's manifest; its `warm_up_paths` are replaced.
 
     Returns:
         The new version's folder.
@@ -47,32 +47,32 @@ def publish(folder: Path, write: Callable[[Path], None], manifest: Manifest) -> 
     from fer_tf.export.warmup import write_warm_up
 
     folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob("writing-*"):
-        if time.time() - left.stat().st_mtime > _STALE:
-            shutil.rmtree(left, ignore_errors=True)
-    # A folder of its own for each process; the version within has the usual permissions.
+    for interrupted in folder.glob("writing-*"):
+        if time.time() - interrupted.stat().st_mtime > _STALE:
+            shutil.rmtree(interrupted, ignore_errors=True)
+    # The temporary folder is private to its owner; the version in it has the usual permissions.
     with tempfile.TemporaryDirectory(dir=folder, prefix="writing-") as writing:
-        beside = Path(writing) / "version"
-        write(beside)
-        return _publish(beside, folder, replace(manifest, warm_up_paths=write_warm_up(beside)))
+        version = Path(writing) / "version"
+        write(version)
+        return _publish(version, folder, replace(manifest, warm_up_paths=write_warm_up(version)))
 
 
-def _publish(beside, folder, manifest):
-    """Renames a finished version to the next number that is free when it is finished."""
+def _publish(version, folder, manifest):
+    """Renames a finished version to the next free number."""
     while True:
-        number = max((int(version.name) for version in find_versions(folder)), default=0) + 1
-        _describe(beside, folder.name, number, manifest)
+        number = max((int(earlier.name) for earlier in find_versions(folder)), default=0) + 1
+        _describe(version, folder.name, number, manifest)
         try:
-            os.rename(beside, folder / str(number))
+            os.rename(version, folder / str(number))
         except OSError:
             if (folder / str(number)).is_dir():
-                continue  # Another process was faster.
+                continue  # Another process took the number.
             raise
         return folder / str(number)
 
 
 def _describe(version, name, number, manifest):
-    """Writes manifest and model card, each beside and renamed."""
+    """Writes manifest and model card."""
     from fer_tf.export.model_card import model_card
 
     write_record(version / MANIFEST, manifest)
@@ -84,17 +84,17 @@ def record_evaluation(models_dir: Path, numbers: Evaluation) -> list[Path]:
     """Writes test scores into manifest and card of the versions whose networks were measured.
 
     Args:
-        models_dir: holds `<name>/<integer version>/`.
+        models_dir: the directory of the models, `<name>/<integer version>/`.
         numbers: the evaluation.
 
     Returns:
-        The versions made of the very networks that were measured, by their SHA-256.
+        The versions whose networks have the SHA-256 of those that were measured.
     """
     recorded = []
     for version in sorted(path for name in models_dir.glob("*") for path in find_versions(name)):
         if not (version / MANIFEST).is_file():
             continue
-        with exclusive(version):  # Another `evaluate` may have rows for the same manifest.
+        with exclusive(version):  # Another `evaluate` may write rows into the same manifest.
             if manifest := with_evaluation(read_manifest(version), numbers):
                 _describe(version, version.parent.name, int(version.name), manifest)
                 recorded.append(version)
@@ -102,21 +102,22 @@ def record_evaluation(models_dir: Path, numbers: Evaluation) -> list[Path]:
 
 
 def record_measured(version: Path, measured: ModelEvaluation) -> None:
-    """Writes the scores of a version as a whole into its manifest and card."""
+    """Writes the scores of a whole version into its manifest and card."""
     manifest = replace(read_manifest(version), measured=measured)
     _describe(version, version.parent.name, int(version.name), manifest)
 
 
 def find_versions(folder: Path) -> list[Path]:
-    """The versions of a model, oldest first: its integer sub-folders."""
+    """Returns the versions of a model, oldest first: its integer sub-folders."""
     versions = [path for path in folder.glob("*") if path.name.isdecimal() and path.is_dir()]
     return sorted(versions, key=lambda path: int(path.name))
 
 
 def newest_versions(models_dir: Path) -> dict[str, Path]:
-    """The newest version of each model: name -> its folder.
+    """Returns the newest version of each model: name -> its folder.
 
-    Those in `models_dir`, and the model that comes with the program where none there has its name.
+    The models are those in `models_dir`, and the model that comes with the program unless one in
+    `models_dir` has its name.
     """
     newest = {}
     for folder in (PRETRAINED, models_dir):
@@ -127,18 +128,18 @@ def newest_versions(models_dir: Path) -> dict[str, Path]:
 
 
 def is_pretrained(version: Path) -> bool:
-    """Whether a version is of the model that comes with the program."""
+    """Whether a version belongs to the model that comes with the program."""
     return version.parents[1] == PRETRAINED
 
 
 def place_pretrained(models_dir: Path) -> list[Path]:
-    """Copies the model that comes with the program to where a server looks for models.
+    """Copies the model that comes with the program into the directory of a server's models.
 
     Args:
-        models_dir: a model of the same name there, of any version, is left as it is.
+        models_dir: the directory; a model of the same name in it is not replaced.
 
     Returns:
-        The versions that were copied, each written beside and renamed.
+        The versions that were copied.
     """
     copied = []
     for name, version in newest_versions(models_dir).items():
@@ -146,8 +147,8 @@ def place_pretrained(models_dir: Path) -> list[Path]:
             folder = models_dir / name
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder, prefix="writing-") as writing:
-                beside = shutil.copytree(version, Path(writing) / "version")
-                copied.append(beside.rename(folder / version.name))
+                copy = shutil.copytree(version, Path(writing) / "version")
+                copied.append(copy.rename(folder / version.name))
     return copied
 
 
@@ -155,10 +156,11 @@ def load_version(version: Path):
     """Loads a version in TensorFlow's Python.
 
     Returns:
-        What `tf.saved_model.load` returns; its signatures do not keep it alive.
+        The object that `tf.saved_model.load` returns. Keep a reference to it while its signatures
+        are used.
 
     Raises:
-        UserError: if it cannot be loaded, as when a file is damaged or was copied in part.
+        UserError: if it cannot be loaded, e.g. because a file is damaged or incomplete.
     """
     import tensorflow as tf
 
@@ -175,9 +177,9 @@ def load_version(version: Path):
 
 @contextlib.contextmanager
 def plain_path(version: Path) -> Iterator[Path]:
-    """A path of a version's folder without `[`, `*` and the like, for as long as it is loaded.
+    """Yields a path of a version's folder without the characters of glob patterns.
 
-    TensorFlow looks for the variables by a pattern, and the folder's name becomes part of it.
+    TensorFlow finds a SavedModel's variables by a glob pattern that contains the folder's path.
     """
     if not set(str(version)) & set("[]*?" if os.name == "nt" else "[]*?\\"):
         yield version
@@ -189,11 +191,11 @@ def plain_path(version: Path) -> Iterator[Path]:
 
 
 def refuse_stranger(folder: Path, manifest: Manifest) -> None:
-    """Refuses a version beside others that are made of something else.
+    """Refuses a new version of a model whose newest version is made of something else.
 
     Args:
         folder: the model's folder, which may not exist yet.
-        manifest: the new version's.
+        manifest: the new version's manifest.
 
     Raises:
         UserError: if the newest version has another database, config or recipe.
@@ -210,13 +212,13 @@ def refuse_stranger(folder: Path, manifest: Manifest) -> None:
 
 
 def with_evaluation(manifest: Manifest, numbers: Evaluation) -> Manifest | None:
-    """The manifest with test scores of its networks; None where others were measured.
+    """Returns a manifest with test scores, or None if other networks were measured.
 
-    In the manifest of a model of several databases each row is named after its database, and the
-    rows of the other databases stay.
+    In the manifest of a model of several databases the name of each row begins with its database,
+    and the rows of the other databases remain.
 
     Args:
-        manifest: a version's.
+        manifest: a version's manifest.
         numbers: an evaluation of one database.
     """
     database = numbers.database.partition("/")[0]

@@ -1,4 +1,4 @@
-"""Writes trained networks as ONE SavedModel with the signatures that a server needs."""
+"""Writes trained networks as one SavedModel with the signatures that a server needs."""
 
 from pathlib import Path
 
@@ -23,19 +23,23 @@ def export(
 
     Args:
         networks: built Keras networks by their names in `MULTI_NETWORK`.
-        occlusion: "upper" or "lower" is blackened in the graph, "eyes" is left to the caller.
-        folder: where to write; must not exist.
-        options: how they are served.
+        occlusion: "upper" or "lower" is blackened in the graph; for "eyes" the caller blackens.
+        folder: the folder to create.
+        options: how the networks are exported.
     """
     from fer_tf.export.litert import fold_networks, write_networks
     from fer_tf.models.layers.occlusion_selection import blackened
 
-    # Eyes lie elsewhere in each face, and a graph cannot look for them.
+    # The position of the eyes differs from face to face, and a graph cannot locate them.
     kind = "none" if occlusion == "eyes" else occlusion
     parts = fold_networks(networks, options)
     selections = _path_selections(parts, options)
     write_saved_model(
-        {form: lambda x, s=s: s(blackened(x, kind)) for form, s in selections.items()}, folder
+        {
+            form: lambda images, selection=selection: selection(blackened(images, kind))
+            for form, selection in selections.items()
+        },
+        folder,
     )
     write_networks(parts.named(), folder, options)
 
@@ -46,13 +50,13 @@ def export_any_occlusion(
     folder: Path,
     options: ExportOptions = USUAL_OPTIONS,
 ) -> None:
-    """Writes several multi-networks and what picks one as a SavedModel, see `write_saved_model`.
+    """Writes multi-networks and the network that picks one as a SavedModel.
 
     Args:
         occlusion_net: built Keras network, see `fer_tf.models.layers.occlusion_selection`.
         networks: kind of occlusion -> built Keras networks by their names in `MULTI_NETWORK`.
-        folder: where to write; must not exist.
-        options: how they are served.
+        folder: the folder to create.
+        options: how the networks are exported.
     """
     from fer_tf.export.litert import fold_networks, write_networks
     from fer_tf.models.folding import fold
@@ -87,7 +91,7 @@ def write_saved_model(layers: dict, folder: Path) -> None:
         layers: one of `FORMS` -> a function of images uint8 [N, 48, 48, 1], made of Keras layers,
             that returns a dict like `PathSelection`, `PathAttention` or `OcclusionSelection`; the
             form `ATTENTION` may be missing.
-        folder: where to write; must not exist.
+        folder: the folder to create.
     """
     import keras
     import tensorflow as tf
@@ -107,7 +111,7 @@ def write_saved_model(layers: dict, folder: Path) -> None:
         result = evaluate(image, ATTENTION)
         return {"path": _path(result), "attention": result["attention"]}
 
-    # One function that three signatures call: traced once, not three times.
+    # One function for three signatures, so that it is traced only once.
     image_spec = tf.TensorSpec((None, *shape), tf.uint8, name="image")
     routed = tf.function(
         lambda image: _named(evaluate(image, ROUTED), ROUTED), [image_spec], autograph=False
@@ -121,7 +125,7 @@ def write_saved_model(layers: dict, folder: Path) -> None:
         count = tf.shape(scores)[0]
         return {"classes": tf.tile([EXPRESSIONS], [count, 1]), "scores": scores}
 
-    # Without `track`, which would store each weight a second time (Keras 3.15).
+    # Without `track`, which stores each weight twice (Keras 3.15).
     archive = keras.export.ExportArchive()
     endpoints = [
         ("serving_default", routed, image_spec),
@@ -142,7 +146,7 @@ def write_saved_model(layers: dict, folder: Path) -> None:
 
 
 def _name_method(folder, signature, method):
-    """Says which API a signature is for, which a server may check; Keras says predict of each."""
+    """Sets the API of a signature, which a server may check; Keras sets "predict" for each."""
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
     from tensorflow.python.saved_model.fingerprinting_utils import write_fingerprint
 
@@ -150,7 +154,7 @@ def _name_method(folder, signature, method):
     saved = SavedModel.FromString(path.read_bytes())
     saved.meta_graphs[0].signature_def[signature].method_name = method
     path.write_bytes(saved.SerializeToString(deterministic=True))
-    write_fingerprint(str(folder))  # It is a hash of the signatures, among others.
+    write_fingerprint(str(folder))  # The fingerprint contains a hash of the signatures.
 
 
 def _path_selections(parts, options):
@@ -169,29 +173,29 @@ def _path_selections(parts, options):
 
 
 def _decoded(files, name):
-    """Encoded pictures, string [N], as uint8 [N, 48, 48, 1]; messages call them name[i]."""
+    """Decodes pictures, string [N], to uint8 [N, 48, 48, 1]; error messages call them name[i]."""
     import tensorflow as tf
 
     from fer_tf.faces.preprocessing import to_face_tf
 
     files = _limited(tf.ensure_shape(files, [None]), name)
-    places = tf.as_string(tf.range(tf.shape(files)[0]))
+    indices = tf.as_string(tf.range(tf.shape(files)[0]))
     return tf.map_fn(
         lambda pair: to_face_tf(pair[0], tf.strings.join([name, "[", pair[1], "]"])),
-        (files, places),
+        (files, indices),
         fn_output_signature=tf.TensorSpec((FACE_SIZE, FACE_SIZE, 1), tf.uint8),
     )
 
 
 def _limited(batch, name):
-    """The tensor itself, which must not have more than `MOST_FACES` rows."""
+    """Returns the tensor, after a check that it has at most `MOST_FACES` rows."""
     import tensorflow as tf
 
     count = tf.shape(batch)[0]
     message = [name, " has ", tf.as_string(count)]
     message += [f" faces, at most {MOST_FACES} are answered at a time: send fewer."]
-    few = tf.debugging.Assert(count <= MOST_FACES, [tf.strings.join(message)])
-    with tf.control_dependencies([few]):
+    check = tf.debugging.Assert(count <= MOST_FACES, [tf.strings.join(message)])
+    with tf.control_dependencies([check]):
         return tf.identity(batch)
 
 
@@ -218,7 +222,7 @@ def _named(result, form):
 
 
 def _path(result, path=None):
-    """Names of paths given by their numbers; else of the most probable ones."""
+    """The names of paths, int32 [N]; by default of the most probable ones."""
     import tensorflow as tf
 
     if path is None:

@@ -67,6 +67,6 @@ BACKBONES = {
 }
 """The networks of the paper's Table 2, which can replace a recipe's ResNeXt.
 
-With three input channels and a thousand classes the networks have the 11,689,512, 44,549,160, 60,192,808
-and 126,886,696 weights of torchvision's.
+With three input channels and a thousand classes they have as many weights as torchvision's:
+11,689,512, 44,549,160, 60,192,808 and 126,886,696.
 """

@@ -1,4 +1,4 @@
-"""One network of the multi-network: a face in, a logit per class out."""
+"""The architecture of BeginNet, the subnets and the flat network."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from fer_tf.models.layers.spatial_attention import SpatialAttention
 from fer_tf.models.resnext import resnext
 
 LOGITS = "logits"
-"""Name of the last layer, the one that depends on the classes."""
+"""Name of the dense layer, the only layer that depends on the number of classes."""
 
 
 def expression_net(
@@ -27,17 +27,16 @@ def expression_net(
 
     Input: uint8 [B, 48, 48, 1]. Output: float32 logits [B, classes].
 
-    Inside: the gray levels divided by 255 (our reading of the paper's "min-max normalization"),
-    resizing to the network's own size, spatial attention, the backbone, global average pooling
-    and a dense layer.
+    The layers: gray levels divided by 255 (our reading of the paper's "min-max normalization"),
+    resizing, spatial attention, the backbone, global average pooling and a dense layer.
 
     Args:
         classes: number of classes.
         image_size: side in pixels to which faces are resized (the paper: 224).
         backbone: by default ResNeXt-50 32x4d.
-        attention: whether `SpatialAttention` stands before the backbone.
-        rows: the rows [start, stop) that the network looks at; the paper's looks at all. Where the
-            others are black, leaving them out halves the work.
+        attention: whether `SpatialAttention` precedes the backbone.
+        rows: the rows [start, stop) of the face that the network sees (the paper: all). Without the
+            black rows of a half the network needs half the time.
         dropout: rate of dropout before the dense layer.
         name: name of the model.
     """
@@ -48,8 +47,8 @@ def expression_net(
         x = layers.Cropping2D(((start, FACE_SIZE - stop), (0, 0)), name="visible_rows")(x)
     if image_size != FACE_SIZE:
         height = round(image_size * (stop - start) / FACE_SIZE)
-        # Not keras.layers.Resizing: called without `training`, it puts the layers behind it into
-        # training mode (Keras 3.15: the default of its own argument is passed on).
+        # keras.layers.Resizing, called without `training`, would pass its default on and put the
+        # next layers into training mode (Keras 3.15).
         x = ops.image.resize(x, (height, image_size), interpolation="bilinear")
     if attention:
         x = SpatialAttention(name="attention")(x)
@@ -67,14 +66,14 @@ def has_attention(net: keras.Model) -> bool:
 
 
 def attention_model(net: keras.Model) -> keras.Model:
-    """What a network's spatial attention weighs: its own layers, without the backbone.
+    """Builds a model of a network's attention maps from its layers up to the attention.
 
     Args:
-        net: of `expression_net`, with attention; or such a one folded.
+        net: built by `expression_net`, with attention; it may be folded.
 
     Returns:
-        A model of the same input whose output is float [B, 48, 48], see `attention_maps`, but 0 in
-        rows that the network does not look at.
+        A model with the network's input and the output float [B, 48, 48], as `attention_maps`
+        returns it, but 0 in rows that the network does not see.
     """
     attention = net.get_layer("attention")
     maps = AttentionMap(attention, _hidden_rows(net), name="attention_map")(attention.input)
@@ -82,15 +81,15 @@ def attention_model(net: keras.Model) -> keras.Model:
 
 
 def attention_maps(net: keras.Model, images) -> np.ndarray:
-    """What a network's spatial attention weighs, as maps over the face.
+    """Computes a network's attention maps.
 
     Args:
-        net: of `expression_net`, with attention.
+        net: built by `expression_net`, with attention.
         images: uint8 [N, 48, 48, 1].
 
     Returns:
         float [N, 48, 48], 0 to 1, at least 0.5 where the weight is above the face's mean; NaN in
-        rows that the network does not look at.
+        rows that the network does not see.
     """
     maps = np.array(ops.convert_to_numpy(attention_model(net)(images)), np.float32)
     top, bottom = _hidden_rows(net)
@@ -99,6 +98,6 @@ def attention_maps(net: keras.Model, images) -> np.ndarray:
 
 
 def _hidden_rows(net):
-    """How many rows at the top and at the bottom a network leaves out."""
+    """The number of rows at the top and at the bottom that a network does not see."""
     cropped = [layer for layer in net.layers if layer.name == "visible_rows"]
     return cropped[0].cropping[0] if cropped else (0, 0)

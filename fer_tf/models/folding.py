@@ -1,4 +1,4 @@
-"""Batch normalization folded into the convolutions before it: the same network, to answer only."""
+"""Folds batch normalization into the convolutions before it, for inference."""
 
 import keras
 import numpy as np
@@ -23,25 +23,27 @@ _BETWEEN = (
 
 
 def fold(network: keras.Model, precision: str = "float32", weights: str = "float32") -> keras.Model:
-    """Returns an equal network without batch normalization; the given one stays as it is.
+    """Returns an equal network without batch normalization; the network itself does not change.
 
-    In inference a batch normalization is a factor and a summand per channel. Behind a convolution
-    the factor goes into its kernel and the summand becomes its bias; then TensorFlow's graph
-    optimizer and oneDNN join padding, convolution, bias, residual sum and ReLU into one operation.
+    In inference a batch normalization is a factor and a summand per channel. The factor is
+    multiplied into the kernel of the convolution before it, and the summand becomes the
+    convolution's bias. TensorFlow's graph optimizer and oneDNN then fuse padding, convolution,
+    bias, residual sum and ReLU into one operation.
 
     Args:
         network: built functional model, see `expression_net`. A batch normalization that does not
-            stand right behind a convolution remains.
-        precision: "float32" with weights in variables, or "bfloat16": convolutions and what stands
-            between them then compute in bfloat16, with weights that are constants of the graph.
-            oneDNN would bring a variable's bfloat16 kernel into its own order in every call, which
-            on one face costs more than bfloat16 gains. But TensorFlow copies constants while it
-            loads a graph: four ResNeXt-50 take 8 GB of memory at their highest.
-        weights: "float32", or "float16": all weights are rounded to it, variables hold the
-            convolutions' weights in it, half the size on disk, and each call makes float32 of them.
+            directly follow a convolution remains.
+        precision: "float32", with weights in variables, or "bfloat16": the convolutions and the
+            layers between them compute in bfloat16, with weights that are constants of the graph.
+            oneDNN would reorder the bfloat16 kernel of a variable in every call, which for one face
+            costs more time than bfloat16 saves. TensorFlow copies constants while it loads a graph:
+            four ResNeXt-50 need up to 8 GB of memory.
+        weights: "float32", or "float16": all weights are rounded to float16, the weights of the
+            convolutions are stored in float16, half the size on disk, and converted to float32 in
+            each call.
 
     Returns:
-        A model with the network's input and float32 output, for export: it cannot be trained, nor
+        A model with the network's input and float32 output, for export. It cannot be trained or
         saved as a Keras file.
 
     Raises:
@@ -51,12 +53,12 @@ def fold(network: keras.Model, precision: str = "float32", weights: str = "float
         raise ValueError(f"fold takes a precision of {INFERENCE_PRECISIONS}, got {precision!r}")
     if weights not in WEIGHTS:
         raise ValueError(f"fold takes weights of {WEIGHTS}, got {weights!r}")
-    norms = _norms_behind_convolutions(network)
-    gone = [*norms.values(), *(x for x in network.layers if isinstance(x, keras.layers.Dropout))]
+    norms = _norms_after_convolutions(network)
+    removed = [*norms.values(), *(x for x in network.layers if isinstance(x, keras.layers.Dropout))]
 
     def replacement(operation):
-        # Operations that are no layers, such as a resize, have no weights.
-        if operation in gone or not isinstance(operation, keras.layers.Layer):
+        # Operations that are not layers, such as a resize, have no weights.
+        if operation in removed or not isinstance(operation, keras.layers.Layer):
             return operation
         if operation.name in norms:
             kernel, bias = _folded_weights(operation, norms[operation.name])
@@ -73,7 +75,7 @@ def fold(network: keras.Model, precision: str = "float32", weights: str = "float
         return type(operation).from_config(config)
 
     def call(operation, *inputs, **kwargs):
-        return inputs[0] if operation in gone else operation(*inputs, **kwargs)
+        return inputs[0] if operation in removed else operation(*inputs, **kwargs)
 
     folded = keras.models.clone_model(network, clone_function=replacement, call_function=call)
     for layer in folded.layers:
@@ -90,19 +92,19 @@ def _rounded(values, weights):
 
 
 class FoldedConv2D(keras.layers.Layer):
-    """2D convolution with given weights and a bias, for inference; TensorFlow only.
+    """2D convolution with given weights and a bias, for inference on TensorFlow.
 
-    Not `keras.layers.Conv2D`, which runs groups through XLA: TensorFlow Serving refuses that.
+    `keras.layers.Conv2D` compiles groups with XLA, which TensorFlow Serving refuses.
 
     Args:
-        kernel: float32 or float16 [height, width, channels / groups, filters]; how many groups
-            there are follows from the input's channels.
+        kernel: float32 or float16 [height, width, channels / groups, filters]; the number of groups
+            follows from the input's channels.
         bias: float32 [filters].
         strides: along height and width.
         padding: "VALID", "SAME" or a list of four pairs, see `tf.nn.conv2d`.
 
-    Input and output: [B, H, W, C] of the layer's dtype. In float32 the weights are variables of
-    their own dtype, else constants.
+    Input and output: [B, H, W, C] of the layer's dtype. In float32 the weights are variables,
+    otherwise constants.
     """
 
     def __init__(self, kernel, bias, strides, padding, **kwargs):
@@ -124,8 +126,8 @@ class FoldedConv2D(keras.layers.Layer):
         bias = tf.convert_to_tensor(self.bias)
         if inputs.shape[-1] == self.kernel.shape[2]:
             return tf.nn.bias_add(outputs, bias)
-        # Groups: without oneDNN TensorFlow too would join convolution, `bias_add` and ReLU, but its
-        # kernel refuses groups. oneDNN joins a plain sum as well.
+        # With groups: TensorFlow without oneDNN would fuse convolution, `bias_add` and ReLU into a
+        # kernel that refuses groups. oneDNN fuses a plain sum too.
         return outputs + bias
 
     def _weight(self, values):
@@ -140,19 +142,19 @@ class FoldedConv2D(keras.layers.Layer):
         )
 
 
-def _norms_behind_convolutions(network):
-    """Name of a convolution -> the batch normalization that alone takes its output."""
-    takers = {id(tensor): [None] for tensor in network.outputs}
+def _norms_after_convolutions(network):
+    """Name of a convolution -> the batch normalization that is the only user of its output."""
+    users = {id(tensor): [None] for tensor in network.outputs}
     for operation in network.operations:
         if not isinstance(operation, keras.layers.InputLayer):
             for tensor in keras.tree.flatten(operation.input):
-                takers.setdefault(id(tensor), []).append(operation)
+                users.setdefault(id(tensor), []).append(operation)
     norms = {}
     for operation in network.operations:
         if _is_linear_convolution(operation):
-            found = takers[id(operation.output)]
-            if len(found) == 1 and _is_per_channel(found[0]):
-                norms[operation.name] = found[0]
+            user, *others = users[id(operation.output)]
+            if not others and _is_per_channel(user):
+                norms[operation.name] = user
     return norms
 
 
@@ -168,7 +170,7 @@ def _is_per_channel(operation):
 
 
 def _folded_weights(convolution, norm):
-    """Kernel and bias of the convolution and the normalization behind it, float32."""
+    """Kernel and bias of a convolution together with the normalization after it, float32."""
     kernel, *bias = (np.asarray(weight, np.float64) for weight in convolution.get_weights())
     mean, variance = (np.asarray(v, np.float64) for v in (norm.moving_mean, norm.moving_variance))
     scale = 1 / np.sqrt(variance + norm.epsilon)

@@ -1,6 +1,6 @@
 """ResNeXt backbone (Xie et al. 2017, Aggregated Residual Transformations, the paper's [38]).
 
-With other arguments it is a ResNet (He et al. 2016, [40]) or a Wide ResNet (Zagoruyko and Komodakis
+With other values it is a ResNet (He et al. 2016, [40]) or a Wide ResNet (Zagoruyko and Komodakis
 2016, [41]), the baselines of the paper's Table 2: see `fer_tf.models.backbone.BACKBONES`.
 """
 
@@ -28,7 +28,7 @@ def resnext(backbone: Backbone, inputs):
     x = _batch_norm(backbone, "stem_bn")(x)
     x = layers.ReLU(name="stem_relu")(x)
     if backbone.stem_pool:
-        # A max pooling of values >= 0 may be padded with zeros, as the reference does.
+        # Before a max pooling, values >= 0 may be padded with zeros, as in the reference.
         x = layers.ZeroPadding2D(1, name="stem_pool_pad")(x)
         x = layers.MaxPooling2D(3, 2, name="stem_pool")(x)
     for stage, count in enumerate(backbone.blocks):
@@ -81,7 +81,7 @@ def _batch_norm(backbone, name, gamma_initializer="ones"):
 
 
 def _several_replicas():
-    """Whether statistics have to be shared; JAX refuses the question, one replica is slowed."""
+    """Whether to synchronise batch statistics; JAX cannot, and one replica would be slower."""
     if keras.backend.backend() != "tensorflow":
         return False
     import tensorflow as tf

@@ -1,4 +1,4 @@
-"""Networks that have their first layers in common, cut in two: a trunk and what follows it."""
+"""Splits networks whose first layers are equal into a shared trunk and a tail for each."""
 
 import re
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ import numpy as np
 def cut(networks: Sequence[keras.Model]) -> tuple[keras.Model | None, list[keras.Model]]:
     """Splits networks after the last block up to which all have the same weights.
 
-    Whether they have is read off the weights: nothing has to be promised by a recipe.
+    The weights themselves are compared, whatever the recipe.
 
     Args:
         networks: built by `fer_tf.models.expression_net.expression_net`, or such networks folded.
 
     Returns:
-        The common trunk, a model of the first network's layers from the image to a feature map or
-        to the pooled features, and for each network the model that follows it, made of its own
-        layers. Without common weights the trunk is None, and the models are the networks.
+        The trunk, a model of the first network's layers from the image to a feature map or to the
+        pooled features, and for each network its tail, a model of its remaining layers. Without
+        equal weights the trunk is None, and the tails are the networks.
     """
     first, *others = networks
     names = [layer.name for layer in first.layers if _ends_a_block(layer.name)]
@@ -39,10 +39,10 @@ def _ends_a_block(name):
 
 def _has(network, trunk):
     """Whether a network has all layers of a trunk, with equal weights."""
-    own = {layer.name: layer for layer in network.layers}
+    layers = {layer.name: layer for layer in network.layers}
     return all(
-        layer.name in own
-        and len(layer.weights) == len(own[layer.name].weights)
-        and all(map(np.array_equal, layer.get_weights(), own[layer.name].get_weights()))
+        layer.name in layers
+        and len(layer.weights) == len(layers[layer.name].weights)
+        and all(map(np.array_equal, layer.get_weights(), layers[layer.name].get_weights()))
         for layer in trunk.layers
     )

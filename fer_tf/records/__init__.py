@@ -1,4 +1,4 @@
-"""What travels between folders as a file: a run, an evaluation and a model's manifest.
+"""Records in JSON files: runs, evaluations, reproductions and manifests of models.
 
 In: JSON files. Out: frozen dataclasses, each with one reader and one writer.
 """

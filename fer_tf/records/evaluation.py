@@ -1,4 +1,4 @@
-"""`evaluation.json` beside the runs that were evaluated, and the numbers in it."""
+"""`evaluation.json`, the evaluation of a recipe's runs, in the recipe's folder."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,7 +7,7 @@ from fer_tf.files import read_record
 from fer_tf.provenance import Provenance
 
 EVALUATION = "evaluation.json"
-"""In the recipe's folder, beside the runs."""
+"""The file's name in the recipe's folder."""
 
 Interval = tuple[float, float]
 """The ends of a 95 % confidence interval."""
@@ -19,11 +19,11 @@ class Scores:
 
     Attributes:
         images: number of images.
-        accuracy: share of images that are predicted rightly.
-        balanced_accuracy: mean over the classes of the share predicted rightly.
+        accuracy: share of right predictions.
+        balanced_accuracy: mean recall of the classes.
         macro_f1: mean over the classes of the F1 score.
-        majority_baseline: share of the majority class, the accuracy of always predicting it.
-        chance: the balanced accuracy of guessing.
+        majority_baseline: share of the majority class: the accuracy of always predicting it.
+        chance: the balanced accuracy of random guesses.
     """
 
     images: int
@@ -48,7 +48,7 @@ class NetworkScores(Scores, _Named):
 
     Attributes:
         name: title of the network.
-        confusion_matrix: number of images, rows true labels; of path selection alone.
+        confusion_matrix: numbers of images, a row for each true label; only of path selection.
     """
 
     confusion_matrix: list[list[int]] | None = None
@@ -59,10 +59,10 @@ class MethodScores(Scores, _Named):
     """Scores of an ensemble method on all images.
 
     Attributes:
-        name: of the method, see `fer_tf.evaluation.ensembles`.
+        name: name of the method, see `fer_tf.evaluation.ensembles`.
         path_right: share of the images whose label is on the predicted path.
-        right_given_path: share of right predictions among these.
-        networks: number of networks that an image needs at most.
+        right_given_path: share of right predictions among these images.
+        networks: largest number of networks that an image needs.
         fitted_on: the split on which the method was fitted, or "".
         sources: source -> the scores on its images.
     """
@@ -76,14 +76,14 @@ class MethodScores(Scores, _Named):
 
 @dataclass(frozen=True, kw_only=True)
 class PairedDifference:
-    """Two ways to predict the same images, compared.
+    """A comparison of two predictors on the same images.
 
     Attributes:
-        difference: of their accuracies.
-        only_one_right: number of images that the first way alone predicts rightly.
-        only_other_right: likewise of the other way.
-        mcnemar_p: of McNemar's exact test that both are right equally often, which takes the
-            images for independent.
+        difference: difference of their accuracies.
+        only_one_right: number of images on which only the first predictor is right.
+        only_other_right: number of images on which only the other one is right.
+        mcnemar_p: p-value of McNemar's exact test that both are right equally often; the test
+            assumes independent images.
     """
 
     difference: float
@@ -132,7 +132,7 @@ class ConfidenceBin:
 
 @dataclass(frozen=True, kw_only=True)
 class Reliability:
-    """How well confidence agrees with accuracy.
+    """The agreement of confidence and accuracy.
 
     Attributes:
         ece: expected calibration error, 0 to 1.
@@ -153,7 +153,7 @@ class ReliabilityPair:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSummary:
-    """How a run was trained: fields of `fer_tf.records.run.Run`."""
+    """Fields of a run that describe its training, see `fer_tf.records.run.Run`."""
 
     seed: int | None = None
     training_images: int | None = None
@@ -182,7 +182,7 @@ class Evaluation:
         labels: the expressions in label order.
         images: number of images.
         groups: number of groups that the bootstrap resamples.
-        sha256: network -> its checkpoint's, in hexadecimal digits.
+        sha256: network -> SHA-256 of its checkpoint, in hexadecimal digits.
         results: each network on its own images, and path selection.
         training: network -> how it was trained.
         methods: each ensemble method on all images.
@@ -210,7 +210,7 @@ class Evaluation:
 
 
 def read_evaluation(folder: Path) -> Evaluation | None:
-    """Read what `evaluate` wrote into the folder of a recipe's runs; None where it was not run.
+    """Reads the evaluation in a recipe's folder; None if there is none.
 
     Raises:
         UserError: the file is damaged, or another version of this program wrote it.
@@ -223,7 +223,7 @@ def read_evaluation(folder: Path) -> Evaluation | None:
 
 
 def upgrade_names(values):
-    """Plain values of an earlier version's file with today's names of keys."""
+    """Returns the values of an earlier version's file with today's keys."""
     if isinstance(values, dict):
         return {
             "majority_baseline" if key == "floor" else key: upgrade_names(value)

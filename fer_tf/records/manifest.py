@@ -1,4 +1,4 @@
-"""`assets.extra/manifest.json` in a version of a served model: what the version is made of."""
+"""`assets.extra/manifest.json`, the record of what a version of a model is made of."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +9,7 @@ from fer_tf.provenance import Provenance
 from fer_tf.records.evaluation import NetworkScores, Scores, upgrade_names
 
 MANIFEST = Path("assets.extra") / "manifest.json"
-"""A server ignores the other files in the folder."""
+"""The file in a version's folder, which a server ignores."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class NetworkEntry:
     Attributes:
         seed, training_images, best_epoch, best_validation_loss: see `fer_tf.records.run.Run`.
         sha256: of the network's checkpoint, in hexadecimal digits.
-        fer_tf, packages: the program that trained the network, where it is not the manifest's.
+        fer_tf, packages: the program that trained the network, if it differs from the manifest's.
     """
 
     seed: int
@@ -33,7 +33,7 @@ class NetworkEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkEvaluation:
-    """The test scores of a version's networks, each database with its occlusion known."""
+    """The test scores of a version's networks, each on its own database."""
 
     split: str
     results: list[NetworkScores]
@@ -41,14 +41,14 @@ class NetworkEvaluation:
 
 @dataclass(frozen=True, kw_only=True)
 class RecallScores(Scores):
-    """Scores with the recall of each expression that occurs: expression -> share, 0 to 1."""
+    """Scores, and the recall of each expression that occurs: expression -> 0 to 1."""
 
     recall: dict[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class KindEvaluation:
-    """A version on the faces of one kind of occlusion.
+    """The scores of a version on the faces of one kind of occlusion.
 
     Attributes:
         faces: the database with its config.
@@ -65,11 +65,11 @@ class KindEvaluation:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelEvaluation:
-    """A version that recognises the occlusion, evaluated as a whole.
+    """The scores of a whole version that recognises the occlusion.
 
     Attributes:
         provenance: the program that measured.
-        model: name and version.
+        model: name and version of the model.
         data: the databases, e.g. "any_occlusion/fer2013-leakfree".
         split: "test".
         kinds: kind of occlusion -> the scores on its faces.
@@ -84,28 +84,28 @@ class ModelEvaluation:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a version is made of and how good it is.
+    """The parts of a version and its test scores.
 
     Attributes:
         database: the database's name, or "any_occlusion".
         config: the config of the databases.
-        data_fingerprint: hash of their faces, labels and splits.
-        occlusion: "upper", "lower", "eyes" or "none"; "any" where the version recognises it.
+        data_fingerprint: hash of the databases' faces, labels and splits.
+        occlusion: "upper", "lower", "eyes" or "none"; "any" if the version recognises it.
         recipe: name of the recipe.
         image_size: side in pixels to which the networks resize faces.
-        training_precision: in which the networks computed while they were trained.
+        training_precision: the type in which the networks computed while they were trained.
         labels: the expressions in label order.
         paths: path -> its expressions.
         fer_tf, packages: the program that trained the networks.
-        networks: network -> its entry; "database/network" where there are several databases.
-        answering: kind of occlusion -> database whose networks answer; None for one database.
-        usual_eyes: share of eyeCDB's training images that were also black where eyes usually are.
+        networks: network -> its entry; "database/network" if there are several databases.
+        answering: kind of occlusion -> the database whose networks are used; None for one database.
+        usual_eyes: see `fer_tf.training.recipe.Recipe`.
         precision: "float32", or "bfloat16" of the convolutions.
         weights: "float32" or "float16", in which the weights are stored.
-        mirrored: whether each answer is averaged with that for the mirror image.
+        mirrored: whether predictions are averaged with those of the mirror image.
         warm_up_paths: the routes that a warm-up request takes.
         evaluation: test scores of the networks.
-        measured: test scores of the version as a whole.
+        measured: test scores of the whole version.
     """
 
     database: str
@@ -142,20 +142,20 @@ class Manifest:
 
 
 def read_manifest(version: Path) -> Manifest:
-    """Read the manifest of a version.
+    """Reads the manifest of a version.
 
     Raises:
-        UserError: the version has no manifest, so `combine` did not write it, or a damaged one.
+        UserError: the manifest is missing, because `combine` did not write the version, or damaged.
     """
     path = version / MANIFEST
-    again = "make the model again with `python cli.py combine`"
+    cure = "make the model again with `python cli.py combine`"
     if not path.is_file():
-        raise UserError(f"{path} is missing; {again}.")
-    return read_record(path, Manifest, again, _upgraded)
+        raise UserError(f"{path} is missing; {cure}.")
+    return read_record(path, Manifest, cure, _upgraded)
 
 
 def _upgraded(values):
-    """The values of an earlier version's file, with today's names."""
+    """Returns the values of an earlier version's file with today's keys."""
     values = upgrade_names(values)
     for kind in (values.get("measured") or {}).get("kinds", {}).values():
         for name in ("path selection", "joint probability"):

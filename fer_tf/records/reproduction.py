@@ -1,4 +1,4 @@
-"""`reproduction.json` in a folder of tables: everything from which the tables are made."""
+"""`reproduction.json`, the evaluations from which a folder of tables is written."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ class _Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Table2Row(Scores, _Place):
-    """A network of the paper's Table 2, measured.
+    """The scores of a network of the paper's Table 2.
 
     Attributes:
         network: a name in `fer_tf.models.backbone.BACKBONES`.
@@ -35,7 +35,7 @@ class Table2Row(Scores, _Place):
 
 @dataclass(frozen=True, kw_only=True)
 class SourceCounts:
-    """What an inspection counts of one source; see `fer_tf.data.inspection`.
+    """The images of one source, see `fer_tf.data.inspection`.
 
     Attributes:
         counts: images of each expression, in label order.
@@ -51,11 +51,11 @@ class Reproduction:
     """All evaluations of one recipe.
 
     Attributes:
-        provenance: the program that collected last.
+        provenance: the program that wrote the file.
         recipe: name of the runs' folders.
         evaluations: in the order of the databases, each with its own provenance.
         table_1: config -> source -> its counts.
-        table_2: the networks of Table 2, whatever their recipe.
+        table_2: the networks of Table 2, of any recipe.
     """
 
     provenance: Provenance
@@ -66,14 +66,14 @@ class Reproduction:
 
 
 def read_reproduction(folder: Path, recipe: str) -> Reproduction | None:
-    """Read what an earlier call wrote into a folder of tables; None where there was none.
+    """Reads the evaluations of an earlier call; None if there was none.
 
     Args:
-        folder: where the tables are to go.
+        folder: the folder of the tables.
         recipe: name of the runs' folders.
 
     Raises:
-        UserError: the file is damaged, another version of this program wrote it, or it is of
+        UserError: the file is damaged, another version of this program wrote it, or it belongs to
             another recipe, whose tables would be overwritten.
     """
     path = folder / REPRODUCTION
@@ -89,7 +89,7 @@ def read_reproduction(folder: Path, recipe: str) -> Reproduction | None:
 
 
 def _upgraded(values):
-    """Values of an earlier version, which copied all that an inspection counted of a source."""
+    """Returns an earlier version's values without the other counts of an inspection."""
     for sources in values.get("table_1", {}).values():
         for source, row in sources.items():
             sources[source] = {"counts": row["counts"], "paper": row.get("paper")}

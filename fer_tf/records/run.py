@@ -1,4 +1,4 @@
-"""`run.json` in the folder of a training run: its setup, the program that ran, its result."""
+"""`run.json`, the record of a training run: its setup, the program and the result."""
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -9,7 +9,7 @@ from fer_tf.files import read_record, write_record
 RUN_FILE = "run.json"
 
 RETRAIN = "train again with --restart"
-"""What a user does where a run's file is damaged or too old."""
+"""The remedy for a run's file that is damaged or too old."""
 
 _RENAMED = {"start_from": "init_from", "start_database": "init_database"}
 _RENAMED_RUN = {"started_from": "init_sha256"}
@@ -17,16 +17,16 @@ _BACKBONE = {
     **{"expansion": 2, "bottleneck": True, "batch_norm_momentum": 0.9},
     **{"widths": None, "stem_strides": 2, "pool_stages": False},
 }
-"""What every backbone was before there was a choice."""
+"""Values of the backbone in files that were written before these fields existed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeRecord:
     """The hyperparameters of one network's training; see `fer_tf.training.recipes.Recipe`.
 
-    A field that a recipe of an earlier version did not have has that version's only value as its
-    default. `backbone` and the items of `augmentation` are plain values by their names. No recipe
-    has `label_smoothing` any more.
+    The default of a field is the value that all recipes had before the field existed. `backbone`
+    and the items of `augmentation` are dicts of plain values. No recipe uses `label_smoothing` any
+    more.
     """
 
     name: str
@@ -56,7 +56,7 @@ class RecipeRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class RunSetup:
-    """What a run is made of; the run goes on only while all of it stays the same.
+    """What a run is made of. A run continues only with an equal setup.
 
     Attributes:
         database: "concat_db", "bconcat_db", "eye_cdb", "uncovered" or "mixed".
@@ -64,7 +64,7 @@ class RunSetup:
         data_fingerprint: hash of the database's faces, labels and splits.
         occlusion: "upper", "lower", "eyes", "none" or "mixed".
         recipe: the hyperparameters.
-        seed: of weights, shuffling and augmentation.
+        seed: seed of weights, shuffling and augmentation.
         training_precision: "float32", "float16" or "bfloat16".
         network: a name in `fer_tf.models.networks.NETWORKS`.
         classes: the network's class names, in the order of its logits.
@@ -94,21 +94,21 @@ class Run(RunSetup):
         packages: name -> version of the packages that decide numbers.
         finished: whether the network is trained to its last epoch.
         begun, ended: times with their zones, to the second.
-        commit: of this program, see `fer_tf.provenance`.
-        python: its version.
+        commit: the program's commit, see `fer_tf.provenance`.
+        python: Python's version.
         backend: Keras' backend.
         machine: operating system, processor type and cores.
-        command: as it was typed.
-        deterministic: whether only operations with reproducible bits were taken.
-        init_sha256: the checkpoint from whose weights the network was initialised.
+        command: the command as it was typed.
+        deterministic: whether only operations with reproducible bits were used.
+        init_sha256: SHA-256 of the checkpoint from which the network was initialised.
         epochs_done: number of finished epochs.
         best_epoch: the epoch of the checkpoint that was kept, from 1.
         best_validation_loss: the validation loss of that epoch.
         weights: number of the network's weights.
         training_images: images in an epoch.
         replicas: devices that shared each batch.
-        seconds: of training.
-        images_per_second: training images.
+        seconds: duration of training.
+        images_per_second: training images per second.
     """
 
     fer_tf: str = ""
@@ -139,7 +139,7 @@ class Run(RunSetup):
 
 
 def read_run(folder: Path) -> Run | None:
-    """Read `run.json` in a run's folder; None where no run was begun.
+    """Reads `run.json` in a run's folder; None if no run was begun.
 
     Raises:
         UserError: the file is damaged, or another version of this program wrote it.
@@ -149,18 +149,18 @@ def read_run(folder: Path) -> Run | None:
 
 
 def write_run(folder: Path, run: Run) -> None:
-    """Write `run.json` into a run's folder."""
+    """Writes `run.json` into a run's folder."""
     write_record(folder / RUN_FILE, run)
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether a run's folder holds a network that is trained to its last epoch."""
+    """Whether the run in a folder is trained to its last epoch."""
     run = read_run(folder)
     return run is not None and run.finished
 
 
 def _upgraded(values):
-    """The values of an earlier version's file, with today's names and the choices of that time."""
+    """Returns the values of an earlier version's file with today's keys and that version's choices."""
     values = {_RENAMED_RUN.get(name, name): value for name, value in values.items()}
     if values.get("network") == "occlusion":
         values["network"] = "occlusion_net"

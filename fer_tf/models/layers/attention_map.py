@@ -1,4 +1,4 @@
-"""The attention of a network as a map over the whole face."""
+"""The spatial attention of a network as a map over the whole face."""
 
 import keras
 from keras import ops
@@ -7,17 +7,19 @@ from fer_tf.faces.face import FACE_SIZE
 
 
 class AttentionMap(keras.layers.Layer):
-    """What a `SpatialAttention` weighs, at the size of a face.
+    """Resizes the mask of a `SpatialAttention` to the size of a face.
 
-    One layer, not operations of a functional model: those of a network that was loaded bear names
-    of the process that made it, which Keras gives again in this one and then refuses.
+    This is one layer and not several operations of a functional model, because Keras refuses a
+    model in which two operations have the same name, and a loaded network brings names of the
+    process that saved it.
 
     Args:
-        attention: the built `SpatialAttention`, whose weights are used as they are.
-        hidden: how many rows at the top and at the bottom of the face its network does not see.
+        attention: the built `SpatialAttention`.
+        hidden: number of rows at the top and at the bottom of the face that its network does not
+            see.
 
-    Input: what the attention stands on, float [B, h, w, C]. Output: float [B, 48, 48], 0 in the
-    hidden rows. It is not saved on its own: the network that it belongs to is.
+    Input: the input of the attention, float [B, h, w, C]. Output: float [B, 48, 48], 0 in the
+    hidden rows. The layer is not saved.
     """
 
     def __init__(self, attention, hidden=(0, 0), **kwargs):

@@ -6,16 +6,16 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="fer_tf")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """`keras.layers.BatchNormalization`, computed while training by TensorFlow's fused operation.
+    """`keras.layers.BatchNormalization` that uses TensorFlow's fused operation in training.
 
-    Keras 3 composes the training step of elementwise operations and reductions, each a pass over
-    the feature map, and so is their gradient. `FusedBatchNormV3` is one operation, its gradient
-    another, and TensorFlow joins the ReLU behind it. Arguments, weights, outputs, gradients and
-    moving statistics are those of Keras' layer, to rounding.
+    In training Keras 3 uses elementwise operations and reductions, each of which passes over the
+    whole feature map, and so do their gradients. `FusedBatchNormV3` is one operation with one
+    gradient, and TensorFlow fuses it with the ReLU that follows. Arguments, weights, outputs,
+    gradients and moving statistics equal those of Keras' layer, to rounding.
 
-    Keras' own computation remains where the fused operation does not do the same: in inference,
-    on other backends, when statistics are synchronized across replicas, and for everything but
-    float32 or bfloat16 [B, H, W, C] normalized over its last axis with scale and center.
+    Where the fused operation does not compute the same, this layer calls Keras' computation: in
+    inference, on other backends, when statistics are synchronized across replicas, and for all
+    inputs but float32 or bfloat16 [B, H, W, C] normalized over the last axis with scale and center.
 
     Input and output: float [B, ..., C].
     """

@@ -1,4 +1,4 @@
-"""Logits of classes that are made of several expressions."""
+"""Logits of classes that consist of several expressions."""
 
 import keras
 from keras import ops
@@ -6,11 +6,11 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="fer_tf")
 class ClassLogits(keras.layers.Layer):
-    """Reads the logits of classes off logits of all expressions.
+    """Computes the logits of classes from the logits of all expressions.
 
-    A class's probability is the sum over its expressions among those of all classes, so its logit
-    is the logarithm of the sum of their exponentials. A flat network with this layer behind it is
-    exactly what it says of paths (BeginNet), or of the expressions on one path (a subnet).
+    The probability of a class is the sum of the probabilities of its expressions, so its logit is
+    the logarithm of the sum of their exponentials. After a flat network, this layer gives the flat
+    network's probabilities of the paths (BeginNet) or of the expressions on one path (a subnet).
 
     Args:
         expressions: for each class the labels that belong to it.

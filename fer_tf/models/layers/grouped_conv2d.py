@@ -5,9 +5,9 @@ from keras import ops
 
 
 def _native_gradient_works() -> bool:
-    """Whether TensorFlow has a kernel for the gradient of a grouped convolution here.
+    """Whether this TensorFlow has a kernel for the gradient of a grouped convolution.
 
-    cuDNN has one and so has oneDNN; TensorFlow's own CPU kernel only runs forward.
+    cuDNN and oneDNN have one; TensorFlow's own CPU kernel does not.
     """
     import tensorflow as tf
     from tensorflow.python.util import _pywrap_util_port
@@ -19,14 +19,14 @@ def _native_gradient_works() -> bool:
 class GroupedConv2D(keras.layers.Layer):
     """2D convolution whose input and output channels are split into independent groups.
 
-    Stands in for `keras.layers.Conv2D(groups=...)`, which Keras 3 runs through XLA on TensorFlow:
-    hundreds of times slower to differentiate on a CPU, and refused by TensorFlow Serving, which
-    switches XLA off. Here TensorFlow's own `conv2d` does the work where its gradient exists
-    (oneDNN, GPUs); elsewhere one convolution per group does, with equal results.
+    This layer replaces `keras.layers.Conv2D(groups=...)`, which Keras 3 compiles with XLA on
+    TensorFlow: on a CPU its gradient is hundreds of times slower, and TensorFlow Serving, which
+    disables XLA, refuses it. This layer calls TensorFlow's `conv2d` where its gradient exists
+    (oneDNN, GPUs), and otherwise one convolution per group, with equal results.
 
-    The input is padded by `kernel_size // 2` on every side, as in the reference ResNeXt (and
-    unlike "same" with stride 2, which pads only below and to the right). There is no bias: a
-    batch normalization follows wherever ResNeXt uses this layer.
+    The input is padded by `kernel_size // 2` on every side, as in the reference ResNeXt ("same"
+    with stride 2 pads only below and to the right). There is no bias, because in ResNeXt a batch
+    normalization follows.
 
     Args:
         filters: number of output channels, a multiple of `groups`.
@@ -84,8 +84,8 @@ class GroupedConv2D(keras.layers.Layer):
             return ops.conv(padded, self.kernel, strides=self.strides, padding="valid")
         import tensorflow as tf
 
-        # oneDNN differentiates grouped convolutions with "SAME" and "VALID" alone. At stride 1
-        # "SAME" is the padding wanted; else it is made by hand.
+        # oneDNN differentiates grouped convolutions only with "SAME" or "VALID". At stride 1 "SAME"
+        # is the padding described above; otherwise the input is padded explicitly.
         padding = "SAME" if self.strides == 1 else "VALID"
         kernel = tf.convert_to_tensor(self.kernel)
         if padding == "VALID":

@@ -1,4 +1,4 @@
-"""Several multi-networks behind a network that recognises how a face is covered."""
+"""Selection among several multi-networks by a network that recognises the occlusion."""
 
 import keras
 from keras import ops
@@ -10,30 +10,30 @@ from fer_tf.occlusion.occlude import visible_pixels
 
 @keras.saving.register_keras_serializable(package="fer_tf")
 class OcclusionSelection(keras.layers.Layer):
-    """Lets OcclusionNet say how each face is covered and the multi-network for that answer.
+    """Recognises the occlusion of each face by OcclusionNet and calls the selection for that kind.
 
-    What is covered is blackened, as that multi-network was trained: a half, or for the eyes the
-    boxes of `fer_tf.occlusion.eyes.USUAL_EYES`, since eyes that are hidden cannot be looked for.
+    Before, it blackens what the selection's networks were trained without: a half, or for the eyes
+    the boxes of `fer_tf.occlusion.eyes.USUAL_EYES`, because hidden eyes cannot be located.
 
     Args:
         occlusion_net: network that returns one logit per kind, in the order of `RECOGNISED`.
-        selections: kind -> the `PathSelection`, or `PathAttention`, that answers for it, one for
-            each of `OCCLUSIONS`; one for "none" answers for faces that are not covered. Without it
-            they are answered like covered eyes, which leaves the most of them visible.
+        selections: kind -> a `PathSelection` or `PathAttention`, for each of `OCCLUSIONS` and
+            optionally for "none". Without "none", uncovered faces are treated as faces with covered
+            eyes, which leaves more of the face visible than a covered half.
 
-    Each network is evaluated for the images that need it. On backends other than TensorFlow, which
-    cannot partition a batch, all are evaluated and the others' answers discarded; the outputs are
-    the same.
+    Each selection is evaluated only for the images of its kind. On backends other than TensorFlow,
+    which cannot partition a batch, all selections are evaluated and the other outputs discarded;
+    the result is the same.
 
     Input: uint8 [N, 48, 48, 1]; on TensorFlow N may be 0.
 
     Output: a dict of
 
     - "occlusion_probabilities": float32 [N, 4], the softmax of OcclusionNet.
-    - the outputs of the `PathSelection` that answered.
+    - the outputs of the selection.
 
     Raises:
-        ValueError: if a selection is missing or unknown, or the number of logits does not fit.
+        ValueError: if a selection is missing or unknown, or the number of logits does not match.
     """
 
     def __init__(self, occlusion_net, selections, **kwargs):
@@ -49,19 +49,19 @@ class OcclusionSelection(keras.layers.Layer):
 
     @property
     def branch_of(self) -> list[int]:
-        """For each of `RECOGNISED` the number of the selection that answers for it."""
+        """For each of `RECOGNISED` the index of its selection."""
         kinds = list(self.selections)
         return [kinds.index(kind if kind in kinds else "eyes") for kind in RECOGNISED]
 
     def build(self, input_shape):
-        self.built = True  # The networks come built.
+        self.built = True  # The networks are built already.
 
     def call(self, inputs):
         if keras.backend.backend() != "tensorflow":
             return self._evaluate_all(inputs)
         import tensorflow as tf
 
-        # See PathSelection: no network ever sees an empty batch.
+        # No network is called with an empty batch: see PathSelection.
         return tf.cond(
             tf.shape(inputs)[0] > 0,
             lambda: self._evaluate_selected(inputs),
@@ -72,7 +72,7 @@ class OcclusionSelection(keras.layers.Layer):
         )
 
     def _recognise(self, images):
-        """The softmax of OcclusionNet and the number of the selection for each image."""
+        """The softmax of OcclusionNet and the index of the selection for each image."""
         probabilities = probabilities_of(self.occlusion_net, images)
         kind = ops.argmax(probabilities, axis=-1)
         return probabilities, ops.take(ops.convert_to_tensor(self.branch_of, "int32"), kind)
@@ -104,8 +104,8 @@ class OcclusionSelection(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         selection = next(iter(self.selections.values()))
-        told = {"occlusion_probabilities": (input_shape[0], len(RECOGNISED))}
-        return told | selection.compute_output_shape(input_shape)
+        shapes = {"occlusion_probabilities": (input_shape[0], len(RECOGNISED))}
+        return shapes | selection.compute_output_shape(input_shape)
 
     def compute_output_spec(self, inputs):
         return {
@@ -131,7 +131,7 @@ class OcclusionSelection(keras.layers.Layer):
 
 
 def blackened(images, kind: str):
-    """Images uint8 [N, 48, 48, 1] with what a kind of `RECOGNISED` covers in black."""
+    """Blackens what a kind of `RECOGNISED` covers in images uint8 [N, 48, 48, 1]."""
     # As int32, because LiteRT cannot multiply uint8.
     visible = ops.convert_to_tensor(visible_pixels(kind).astype("int32"))
     return ops.cast(ops.cast(images, "int32") * visible, "uint8")

@@ -1,4 +1,4 @@
-"""What the subnet on an image's path looks at, as a map over the face."""
+"""The attention of the subnet that path selection picks, as a map over the face."""
 
 import keras
 import tensorflow as tf
@@ -8,23 +8,23 @@ from fer_tf.faces.face import FACE_SIZE
 
 
 class PathAttention(keras.layers.Layer):
-    """Lets BeginNet pick a path for each image and the subnet of that path show its attention.
+    """Picks a path for each image by BeginNet and returns the attention map of that path's subnet.
 
-    Of the subnets the attention alone is evaluated, which costs little. For export, on TensorFlow
-    only.
+    The layer evaluates only the attention of a subnet, not its backbone, so it costs little. It is
+    for export and needs TensorFlow.
 
     Args:
-        selection: the `PathSelection` whose paths are taken.
-        maps: the attention of one subnet per path, see
+        selection: the `PathSelection` that picks the path.
+        maps: for each path the attention of its subnet, a model of
             `fer_tf.models.expression_net.attention_model`.
 
     Input: uint8 [N, 48, 48, 1]; N may be 0.
 
     Output: a dict of
 
-    - "path_probabilities": float32 [N, 3], the softmax of BeginNet, as `PathSelection` has it.
-    - "attention": float32 [N, 48, 48], 0 to 1, above 0.5 where the subnet weighs more than on the
-      face's mean; 0 in rows that it does not look at.
+    - "path_probabilities": float32 [N, 3], the softmax of BeginNet.
+    - "attention": float32 [N, 48, 48], 0 to 1, above 0.5 where the weight is above the face's mean;
+      0 in rows that the subnet does not see.
     """
 
     def __init__(self, selection, maps, **kwargs):
@@ -33,10 +33,10 @@ class PathAttention(keras.layers.Layer):
         self.maps = list(maps)
 
     def build(self, input_shape):
-        self.built = True  # The networks come built.
+        self.built = True  # The networks are built already.
 
     def call(self, inputs):
-        # See PathSelection: no network ever sees an empty batch.
+        # No network is called with an empty batch: see PathSelection.
         probabilities, attention = tf.cond(
             tf.shape(inputs)[0] > 0,
             lambda: self._evaluate(inputs),
@@ -49,11 +49,11 @@ class PathAttention(keras.layers.Layer):
         path = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
         count = len(self.maps)
         positions = tf.dynamic_partition(tf.range(tf.shape(images)[0]), path, count)
-        own = [
+        attention = [
             tf.cond(tf.shape(part)[0] > 0, lambda maps=maps, part=part: maps(part), _no_maps)
             for maps, part in zip(self.maps, tf.dynamic_partition(images, path, count), strict=True)
         ]
-        return probabilities, tf.dynamic_stitch(positions, own)
+        return probabilities, tf.dynamic_stitch(positions, attention)
 
     def compute_output_shape(self, input_shape):
         return {

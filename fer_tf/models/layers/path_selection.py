@@ -1,4 +1,4 @@
-"""The integration of BeginNet and its subnets by path selection (the paper's section 3.2)."""
+"""Path selection: BeginNet and its subnets as one network (the paper's section 3.2)."""
 
 import keras
 from keras import ops
@@ -8,30 +8,30 @@ from fer_tf.expressions import EXPRESSIONS, PATHS, labels_of
 
 @keras.saving.register_keras_serializable(package="fer_tf")
 class PathSelection(keras.layers.Layer):
-    """Lets BeginNet pick a path for each image and the subnet of that path name the expression.
+    """Picks a path for each image by BeginNet and the expression by the subnet of that path.
 
     Args:
         begin: network that returns one logit per path, in the order of `PATHS`.
         subnets: one network per path, each returning a logit per expression of its path.
-        routed: True evaluates for each image the selected subnet only (the paper). False
-            evaluates all of them and returns the joint distribution. On backends other than
-            TensorFlow, which cannot partition a batch, the routed form evaluates all and
-            discards; its outputs are the same.
-        trunk: what the networks have in common, see `fer_tf.models.shared_trunk`: it is evaluated
-            once, and they are given its output. None: they are given the images.
-        mirrored: whether each network also answers for the mirror image and the probabilities are
-            averaged, which costs twice as much.
+        routed: True evaluates for each image only the subnet of its path (the paper). False
+            evaluates all subnets and returns the joint distribution. On backends other than
+            TensorFlow, which cannot partition a batch, the routed form evaluates all subnets and
+            discards the other outputs; the result is the same.
+        trunk: the layers that the networks share, see `fer_tf.models.shared_trunk`. The trunk is
+            evaluated once, and the networks get its output. None: the networks get the images.
+        mirrored: whether the probabilities are averaged with those of the mirror image, which
+            doubles the cost.
 
     Input: uint8 [N, 48, 48, 1]; on TensorFlow N may be 0.
 
     Output: a dict of
 
     - "path_probabilities": float32 [N, 3], the softmax of BeginNet.
-    - "probabilities": float32 [N, 7], P(path of j) * P(j given its path) in label order. Routed,
-      it is 0 outside the path taken.
+    - "probabilities": float32 [N, 7], P(path of j) * P(j given its path) in label order; in the
+      routed form 0 for labels of the other paths.
 
     Raises:
-        ValueError: if the number of networks or of their logits does not fit `PATHS`.
+        ValueError: if the number of networks or of logits does not match `PATHS`.
     """
 
     def __init__(self, begin, subnets, routed=True, trunk=None, mirrored=False, **kwargs):
@@ -50,15 +50,15 @@ class PathSelection(keras.layers.Layer):
         self.mirrored = mirrored
 
     def build(self, input_shape):
-        self.built = True  # The networks come built.
+        self.built = True  # The networks are built already.
 
     def call(self, inputs):
         if keras.backend.backend() != "tensorflow":
             return self._evaluate_all(inputs)
         import tensorflow as tf
 
-        # oneDNN's conv2d returns a wrong shape for an empty batch (TensorFlow 2.21), and the next
-        # operation dies of it. So no network ever sees one.
+        # For an empty batch oneDNN's conv2d returns a wrong shape (TensorFlow 2.21), and the next
+        # operation fails. So no network is called with an empty batch.
         evaluate = self._evaluate_selected if self.routed else self._evaluate_all
         path_probabilities, probabilities = tf.cond(
             tf.shape(inputs)[0] > 0,
@@ -72,7 +72,7 @@ class PathSelection(keras.layers.Layer):
         return _average(self.begin, self._views(images))
 
     def _views(self, images):
-        """What the networks are given: the images or their features, and those mirrored."""
+        """The inputs of the networks: images or features, and those of the mirror images."""
         views = [images, ops.flip(images, axis=2)] if self.mirrored else [images]
         return [self.trunk(view, training=False) for view in views] if self.trunk else views
 
@@ -103,14 +103,14 @@ class PathSelection(keras.layers.Layer):
         for i, (subnet, part) in enumerate(
             zip(self.subnets, zip(*parts, strict=True), strict=True)
         ):
-            own = tf.cond(
+            joint = tf.cond(
                 tf.shape(part[0])[0] > 0,
                 lambda subnet=subnet, part=part: _average(subnet, part),
                 lambda width=subnet.output_shape[-1]: tf.zeros([0, width]),
             )
-            own *= tf.gather(path_probabilities[:, i : i + 1], positions[i])
+            joint *= tf.gather(path_probabilities[:, i : i + 1], positions[i])
             padding = [[0, 0], [_FIRST_COLUMN[i], _FIRST_COLUMN[-1] - _FIRST_COLUMN[i + 1]]]
-            rows.append(tf.pad(own, padding))
+            rows.append(tf.pad(joint, padding))
         probabilities = tf.gather(tf.dynamic_stitch(positions, rows), _LABEL_ORDER, axis=-1)
         return {"path_probabilities": path_probabilities, "probabilities": probabilities}
 
@@ -145,8 +145,8 @@ class PathSelection(keras.layers.Layer):
         return cls(**config)
 
 
-# The subnets' outputs side by side, path after path: which label stands in which column, where
-# each path begins, and the order of columns that restores the labels' order.
+# The concatenated outputs of the subnets, path after path: the label of each column, the first
+# column of each path, and the order of columns that gives the label order.
 _COLUMNS = [label for path in PATHS for label in labels_of(path)]
 _FIRST_COLUMN = [sum(map(len, list(PATHS.values())[:i])) for i in range(len(PATHS) + 1)]
 _LABEL_ORDER = [_COLUMNS.index(label) for label in range(len(EXPRESSIONS))]
@@ -161,5 +161,5 @@ def _average(network, views):
 
 def probabilities_of(network, images):
     """The softmax of a network's logits, float32 [N, classes]."""
-    logits = network(images, training=False)  # Trained networks are combined, never trained here.
+    logits = network(images, training=False)
     return ops.softmax(ops.cast(logits, "float32"), axis=-1)

@@ -8,11 +8,11 @@ from keras import ops
 class PointwiseConv2D(keras.layers.Layer):
     """2D convolution with a 1x1 kernel and no bias, computed as one matrix product.
 
-    The result is that of `keras.layers.Conv2D(filters, 1, strides, use_bias=False)`, and so is the
-    kernel's shape, so weights go from one to the other. On CPUs the product is faster to train: a
-    convolution copies its kernel into an order of its own and back in every step, which weighs
-    most in the last stage, where kernels are large and feature maps small (measured at 2x2 and
-    1024 -> 2048 channels, batch 32: 1.56 times).
+    Result and kernel shape are those of `keras.layers.Conv2D(filters, 1, strides, use_bias=False)`,
+    so weights can be copied between the two layers. On CPUs the product trains faster: in every
+    step a convolution reorders its kernel and back, which costs most in the last stage, where
+    kernels are large and feature maps small (1.56 times faster at 2x2, 1024 -> 2048 channels, batch
+    32).
 
     Args:
         filters: number of output channels.
@@ -38,8 +38,8 @@ class PointwiseConv2D(keras.layers.Layer):
 
     def call(self, inputs):
         if self.strides > 1:
-            # Takes every second position. `inputs[:, ::2, ::2]` says the same and is ten times
-            # slower on TensorFlow's CPU kernels, forward and backward.
+            # Selects every second position. `inputs[:, ::2, ::2]` is equal, but ten times slower
+            # on TensorFlow's CPU kernels, forward and backward.
             inputs = ops.average_pool(inputs, 1, self.strides, padding="valid")
         channels = inputs.shape[-1]
         kernel = ops.reshape(self.kernel, (channels, self.filters))

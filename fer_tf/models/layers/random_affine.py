@@ -1,4 +1,4 @@
-"""Flips, turns, zooms and shifts faces while a network is trained: one resampling for all four."""
+"""Random flips, rotations, zooms and shifts in one resampling."""
 
 import math
 
@@ -8,21 +8,21 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="fer_tf")
 class RandomAffine(keras.layers.Layer):
-    """Applies one random affine map to each image, drawn anew in each step.
+    """Applies a random affine map to each image in training.
 
-    Keras' `RandomFlip`, `RandomRotation`, `RandomZoom` and `RandomTranslation` in a row resample an
-    image three times, which blurs a face of 48 pixels and costs more than twice as long.
+    Keras' `RandomFlip`, `RandomRotation`, `RandomZoom` and `RandomTranslation` resample an image
+    three times, which blurs a face of 48 pixels and takes more than twice as long.
 
     Args:
         flip: whether half of the images are mirrored left to right.
         rotation: largest angle in degrees, to either side.
         zoom: largest change of size, 0.1 for 0.9 to 1.1.
         shift: largest shift, as a share of height and width.
-        seed: of the drawing, or None.
+        seed: of the random numbers, or None.
 
-    Input: [B, H, W, C] of any dtype. Output: float32 of the same shape, bilinear; what lies outside
-    the image repeats its border. All channels move together. Outside training the output is the
-    input.
+    Input: [B, H, W, C] of any dtype. Output: float32 of the same shape, interpolated
+    bilinearly; pixels from outside the image repeat its border. All channels move together. Outside
+    training the output is the input.
     """
 
     def __init__(self, flip=True, rotation=0.0, zoom=0.0, shift=0.0, seed=None, **kwargs):
@@ -46,7 +46,7 @@ class RandomAffine(keras.layers.Layer):
         angle = draw(self.rotation * math.pi / 180)
         scale = 1 + draw(self.zoom)
         mirrored = ops.where(draw(1.0) < 0, -1.0, 1.0) if self.flip else ops.ones((count,))
-        # Each output pixel is fetched from where the map takes it, both measured from the centre.
+        # The map takes an output pixel to an input pixel, both measured from the centre.
         across_x, across_y = scale * mirrored * ops.cos(angle), -scale * mirrored * ops.sin(angle)
         down_x, down_y = scale * ops.sin(angle), scale * ops.cos(angle)
         x, y = (width - 1) / 2, (height - 1) / 2

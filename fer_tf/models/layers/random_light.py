@@ -1,4 +1,4 @@
-"""Changes the light on faces while a network is trained."""
+"""Random brightness and contrast."""
 
 import keras
 from keras import ops
@@ -6,15 +6,15 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="fer_tf")
 class RandomLight(keras.layers.Layer):
-    """Changes brightness and contrast of each image's first channel, drawn anew in each step.
+    """Changes the brightness and contrast of each image's first channel in training.
 
     Args:
         brightness: largest change, as a share of 255.
         contrast: largest change of the differences from the image's mean, 0.2 for 0.8 to 1.2 times.
-        seed: of the drawing, or None.
+        seed: of the random numbers, or None.
 
-    Input: [B, H, W, C] of any dtype, 0 to 255; channels behind the first, such as masks, stay as
-    they are. Output: float32 of the same shape, 0 to 255. Outside training the output is the input.
+    Input: [B, H, W, C] of any dtype, 0 to 255; other channels, such as masks, do not change.
+    Output: float32 of the same shape, 0 to 255. Outside training the output is the input.
     """
 
     def __init__(self, brightness=0.0, contrast=0.0, seed=None, **kwargs):

@@ -1,4 +1,4 @@
-"""Covers faces while a network is trained: each time anew, and after they were moved."""
+"""Random occlusion of faces."""
 
 from collections.abc import Sequence
 
@@ -11,20 +11,20 @@ from fer_tf.occlusion.occlude import visible_pixels
 
 @keras.saving.register_keras_serializable(package="fer_tf")
 class RandomOcclusion(keras.layers.Layer):
-    """Blackens one kind of occlusion in each image, drawn anew in each step.
+    """Blackens a random kind of occlusion in each image in training.
 
-    It comes after the layers that move faces, so that the edge of a black half stays where it is
-    when the network answers, and a network of several kinds meets each face under all of them.
+    The layer follows the layers that move faces, so the edge of a black half is in the same row as
+    in inference. A network of several kinds trains on each face under all of them.
 
     Args:
-        kinds: kinds of `RECOGNISED` among which each image gets one, all equally often.
+        kinds: kinds of `RECOGNISED`, of which each image gets one, all with equal probability.
         usual_eyes: share of the images of kind "eyes" in which the boxes of `USUAL_EYES` are black
-            in the place of the boxes found in this face, 0 to 1.
-        seed: of the drawing, or None.
+            instead of the eyes of this face, 0 to 1.
+        seed: of the random numbers, or None.
 
-    Input: [B, 48, 48, 2] of any dtype: the uncovered face, and a mask that is above 127 where eyes
-    were found. Output: [B, 48, 48, 1] of the same dtype. Outside training the output is the first
-    channel, which then may be the only one.
+    Input: [B, 48, 48, 2] of any dtype: the uncovered face, and a mask that is above 127 at its
+    eyes. Output: [B, 48, 48, 1] of the same dtype. Outside training the output is the first
+    channel, and the mask may be missing.
     """
 
     def __init__(self, kinds: Sequence[str], usual_eyes=0.0, seed=None, **kwargs):
@@ -38,15 +38,15 @@ class RandomOcclusion(keras.layers.Layer):
         if not training:
             return inputs[..., :1]
         faces, eyes = inputs[..., :1], inputs[..., 1:] > 127
-        # What each kind covers without looking for eyes, bool [kinds, 48, 48, 1].
+        # The pixels that each kind covers at fixed positions, bool [kinds, 48, 48, 1].
         covered = ~np.stack([visible_pixels(kind) for kind in self.kinds])
         count = ops.shape(inputs)[0]
         kind = self._draw(count, len(self.kinds))
         black = ops.take(covered, kind, axis=0)
         if "eyes" in self.kinds:
-            found = self._draw(count, 1000) >= round(1000 * self.usual_eyes)
-            of_eyes = ops.logical_and(kind == self.kinds.index("eyes"), found)
-            black = ops.where(ops.reshape(of_eyes, (-1, 1, 1, 1)), eyes, black)
+            at_own_eyes = self._draw(count, 1000) >= round(1000 * self.usual_eyes)
+            uses_mask = ops.logical_and(kind == self.kinds.index("eyes"), at_own_eyes)
+            black = ops.where(ops.reshape(uses_mask, (-1, 1, 1, 1)), eyes, black)
         return ops.where(black, ops.zeros_like(faces), faces)
 
     def compute_output_shape(self, input_shape):

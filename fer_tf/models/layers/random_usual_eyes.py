@@ -1,4 +1,4 @@
-"""Blackens, while training, where eyes usually are: what a combined model does to sunglasses."""
+"""Random occlusion of the boxes where eyes usually are."""
 
 import keras
 from keras import ops
@@ -8,15 +8,15 @@ from fer_tf.occlusion.occlude import visible_pixels
 
 @keras.saving.register_keras_serializable(package="fer_tf")
 class RandomUsualEyes(keras.layers.Layer):
-    """Blackens the boxes of `USUAL_EYES` in some of the images, drawn anew in each step.
+    """Blackens the boxes of `USUAL_EYES` in a random share of the images in training.
 
-    A model that recognises the occlusion itself cannot look for eyes that it does not see, so it
-    blackens these fixed boxes. Networks trained on eyeCDB, whose boxes lie where each face has its
-    eyes, meet them here.
+    A model that recognises the occlusion cannot locate hidden eyes, so it blackens these fixed
+    boxes. In eyeCDB the boxes are at the eyes of each face, so its networks see the fixed boxes
+    only through this layer.
 
     Args:
         rate: share of the images, 0 to 1.
-        seed: of the drawing, or None.
+        seed: of the random numbers, or None.
 
     Input and output: [B, 48, 48, 1] of any dtype. Outside training the output is the input.
     """

@@ -1,4 +1,4 @@
-"""Spatial attention placed before the backbone."""
+"""Spatial attention before the backbone."""
 
 import keras
 from keras import ops
@@ -6,14 +6,14 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="fer_tf")
 class SpatialAttention(keras.layers.Layer):
-    """Weighs the positions of an image by one soft mask.
+    """Weighs the positions of an image by a soft mask.
 
-    The paper asks for "a simple spatial attention module [39] before the ResNeXt structure" and
-    draws it in a figure that its text does not explain. This is our reading: the soft mask branch
-    of [39] (Wang et al. 2017, Residual Attention Network) in small - two strided convolutions
-    down, a projection to one map, bilinear interpolation up - with the "spatial attention"
-    activation of its section 3.2: the map is standardised over its positions, then passed
-    through a sigmoid. The output is `inputs * (1 + mask)`, so no position is ever lost.
+    The paper has "a simple spatial attention module [39] before the ResNeXt structure" and shows it
+    only in a figure. Our reading is a small soft mask branch of [39] (Wang et al. 2017, Residual
+    Attention Network): two strided convolutions down, a projection to one map and bilinear
+    interpolation up, with the "spatial attention" activation of section 3.2 of [39]: the map is
+    standardised over its positions and passed through a sigmoid. The output is
+    `inputs * (1 + mask)`, so no position is lost.
 
     Args:
         filters: channels of the two strided convolutions.
@@ -27,8 +27,8 @@ class SpatialAttention(keras.layers.Layer):
         down = {"kernel_size": 3, "strides": 2, "padding": "same", "activation": "relu"}
         self.down_1 = keras.layers.Conv2D(filters, name="down_1", **down)
         self.down_2 = keras.layers.Conv2D(filters, name="down_2", **down)
-        # No bias: standardising the map would cancel it. The projection comes before the
-        # interpolation: both are linear, and so one channel is interpolated, not `filters`.
+        # No bias: standardising the map would cancel it. The projection precedes the interpolation;
+        # both are linear, so only one channel is interpolated.
         self.project = keras.layers.Conv2D(1, 1, use_bias=False, name="project")
 
     def build(self, input_shape):

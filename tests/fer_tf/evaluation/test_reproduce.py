@@ -7,16 +7,9 @@ import pytest
 
 from fer_tf.errors import UserError
 from fer_tf.evaluation.markdown import central_tables, other_tables
-from fer_tf.evaluation.reproduce import (
-    BEGIN,
-    END,
-    add_tables,
-    find_evaluable,
-    tables,
-    update_readme,
-    with_earlier,
-    write_tables,
-)
+from fer_tf.evaluation.paper_tables import BEGIN, END, update_readme
+from fer_tf.evaluation.reproduce import add_tables, find_evaluable, with_earlier, write_tables
+from fer_tf.evaluation.table_rows import tables
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.files import write_record
 from fer_tf.paper import TABLE_1
