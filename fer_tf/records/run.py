@@ -160,7 +160,7 @@ def is_finished(folder: Path) -> bool:
 
 
 def _upgraded(values):
-    """Returns the values of an earlier version's file with today's keys and that version's choices."""
+    """Returns an earlier version's values with today's keys and that version's choices."""
     values = {_RENAMED_RUN.get(name, name): value for name, value in values.items()}
     if values.get("network") == "occlusion":
         values["network"] = "occlusion_net"

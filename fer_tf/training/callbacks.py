@@ -1,4 +1,4 @@
-"""Callbacks of a training run: history as CSV, TensorBoard, progress, and errors as sentences."""
+"""Callbacks of a training run, and its errors as sentences for the user."""
 
 import contextlib
 import csv
@@ -27,15 +27,15 @@ _PEER_LOST = ("UnavailableError", "AbortedError", "CancelledError", "InternalErr
 
 
 def reports(folder: Path, epochs_done: int) -> list[keras.callbacks.Callback]:
-    """Callbacks that write a run's history and, on TensorFlow, its `tensorboard` folder.
+    """Returns callbacks that write a run's history and, on TensorFlow, its `tensorboard` folder.
 
     The history has a row for each epoch, counted from 0: loss, accuracy, val_loss, val_accuracy.
-    TensorBoard has the same and the learning rate at the end of each epoch.
+    TensorBoard also records the learning rate at the end of each epoch.
 
     Args:
-        folder: the run's.
-        epochs_done: epochs behind the checkpoint that the run goes on from. A killed run may have
-            reported one more; its row goes, for that epoch is done again.
+        folder: the run's folder.
+        epochs_done: epochs of the checkpoint from which the run continues. The history of a killed
+            run can have a row for one more epoch, which is repeated; that row is removed.
     """
     _cut_history(folder / HISTORY, epochs_done)
     callbacks = [keras.callbacks.CSVLogger(folder / HISTORY, append=epochs_done > 0)]
@@ -81,10 +81,10 @@ class Watch(keras.callbacks.Callback):
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:
-    """The rows of a run's history, one for each epoch; empty where there is none.
+    """Reads the rows of a run's history, one for each epoch; empty if there is none.
 
     Raises:
-        UserError: if it is damaged.
+        UserError: if the file is damaged.
     """
     path = folder / HISTORY
     try:
@@ -99,13 +99,13 @@ def read_history(folder: Path) -> list[dict[str, float]]:
 
 
 def validation_losses(folders: Mapping[str, Path]) -> dict[str, list[float]]:
-    """The validation loss after each epoch.
+    """Reads the validation loss after each epoch.
 
     Args:
         folders: network -> its run's folder.
 
     Returns:
-        The network's title in the paper -> its losses; networks without a history are left out.
+        Title of the network -> its losses; networks without a history are left out.
     """
     histories = {name: read_history(folder) for name, folder in folders.items()}
     return {
@@ -116,9 +116,9 @@ def validation_losses(folders: Mapping[str, Path]) -> dict[str, list[float]]:
 
 
 def _cut_history(path, epochs_done):
-    """Keeps the rows of finished epochs; one that a kill cut short lacks its last fields."""
+    """Removes the rows of unfinished epochs; after a kill the last row can lack fields."""
     if not epochs_done or not path.exists():
-        return  # Begun anew.
+        return  # The run begins, so CSVLogger overwrites the file.
     with open(path, newline="") as file:
         header, *rows = [*csv.reader(file)] or [[]]
     rows = [row for row in rows if len(row) == len(header) and int(row[0]) < epochs_done]
@@ -129,17 +129,16 @@ def _cut_history(path, epochs_done):
 
 
 class StopOnBadLoss(keras.callbacks.Callback):
-    """Ends training in the step in which the loss stops being a number, before it is saved.
+    """Ends training in the step in which the loss is no longer a number, before it is saved.
 
-    So the program waits for each step before it begins the next. On a CPU, whose steps return when
-    they are done, that costs nothing that could be measured: with what is called after each step
-    one of recipe quick takes 17.6 ms of a core, without 17.3, from 16.4 to 18.4 in nine epochs
-    each. On GPUs it was not measured.
+    Therefore the program waits for the result of each step. On a CPU this has no measurable cost:
+    a step of recipe quick takes 17.6 ms of a core with all callbacks and 17.3 ms without, in a
+    range of 16.4 to 18.4 ms over nine epochs each. On GPUs it was not measured.
 
     Args:
-        folder: of the run; its last finished epoch stays as it is.
-        schedule: the rate and epochs that the run has.
-        precision: in which the network computes.
+        folder: the run's folder; the checkpoint of the last finished epoch remains in it.
+        schedule: the run's schedule.
+        precision: the type in which the network computes.
     """
 
     def __init__(self, folder: Path, schedule: Schedule, precision: str):
@@ -150,11 +149,11 @@ class StopOnBadLoss(keras.callbacks.Callback):
         self.epoch = 0
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Keeps the number of the epoch."""
+        """Stores the number of the epoch."""
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        """Looks at the loss of the epoch so far.
+        """Checks the loss of the epoch so far.
 
         Raises:
             UserError: if it is not finite.
@@ -162,7 +161,7 @@ class StopOnBadLoss(keras.callbacks.Callback):
         self._check(float(logs["loss"]), f"in step {batch + 1} of")
 
     def on_epoch_end(self, epoch, logs=None):
-        """Looks at the validation loss, which shows what the epoch's last step did.
+        """Checks the validation loss, which depends on the epoch's last step too.
 
         Raises:
             UserError: if it is not finite.
@@ -186,28 +185,27 @@ class StopOnBadLoss(keras.callbacks.Callback):
 
 @contextlib.contextmanager
 def explained(network: str, schedule: Schedule, workers: int = 1):
-    """Raises an `UserError` in the place of errors that a user can do something about.
+    """Replaces errors that a user can remedy by a `UserError`.
 
     Args:
-        network: which is trained.
-        schedule: its batch size and learning rate.
-        workers: how many processes train together.
+        network: the network that is trained.
+        schedule: its schedule.
+        workers: number of processes that train together.
 
     Raises:
-        UserError: for memory or room on the disk that ran out, and for a worker that no longer
-            answers.
+        UserError: if memory or disk space runs out, or if a worker does not answer any more.
     """
     try:
         yield
     except UserError:
         raise
     except Exception as error:
-        if os.strerror(errno.ENOSPC) in str(error):  # Of Python as of TensorFlow.
+        if os.strerror(errno.ENOSPC) in str(error):  # In the errors of Python and of TensorFlow.
             raise UserError(
                 f"The disk is full, so training of {network} ended ({error}); make room, then give "
                 "the same command without --restart: it goes on from the last finished epoch."
             ) from error
-        if isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY):
+        if isinstance(error, MemoryError) or any(text in str(error) for text in _NO_MEMORY):
             raise UserError(_no_memory(network, schedule)) from error
         if workers > 1 and type(error).__name__ in _PEER_LOST:
             raise UserError(

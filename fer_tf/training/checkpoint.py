@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: the best network so far, and the state to go on from."""
+"""Checkpoints of a training run: the best network, and the state from which the run continues."""
 
 import contextlib
 import json
@@ -17,31 +17,31 @@ from fer_tf.training.run_folder import BEST
 
 STATE = "state.npz"
 FORMAT = 1
-"""Of the state file; another one is refused."""
+"""Version of the state file; another version is refused."""
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """After each epoch saves the network if it is to be kept, then the run's whole state.
+    """Saves the network that the recipe keeps, and the whole state of the run, after each epoch.
 
-    The state is one file: all variables of the model and its optimizer (seed generators are among
-    the model's), the epochs done and the best validation loss. Both files are written beside and
-    renamed, so a run that is killed at any moment finds the last finished epoch.
-    (`keras.callbacks.BackupAndRestore` writes in place and forgets the seed generators.)
+    The state is one file with all variables of the model (with its seed generators) and of its
+    optimizer, the number of finished epochs and the best validation loss. Both files are written
+    under another name and renamed, so after a kill the files of the last finished epoch exist.
+    (`keras.callbacks.BackupAndRestore` overwrites its file and omits the seed generators.)
 
     Args:
-        network: the network to save; `fit` may run on a model around it that also augments.
-        folder: the run's folder; `best.keras` and `state.npz` appear in it.
+        network: the network to save; `fit` may run on a model that also augments.
+        folder: the run's folder, for `best.keras` and `state.npz`.
         keeps: "best" keeps the network of the epoch with the lowest validation loss, "last" that of
             the last finished epoch.
-        saved_as: a network of the same weights that is saved in its place, for one device and
-            float32; None where the network itself is that.
+        saved_as: a network for one device and float32 that is saved with the weights of `network`;
+            None if `network` is one.
         writes: whether this process writes; of several workers only the chief does.
 
     Attributes:
         epochs_done: finished epochs, 0 for a new run.
         best: the validation loss of the network that is kept.
-        best_epoch: its epoch, counted from 1; 0 for a new run.
-        seconds: that the finished epochs took, over all sittings.
+        best_epoch: the epoch of the network that is kept, counted from 1; 0 for a new run.
+        seconds: duration of the finished epochs.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class Checkpoint(keras.callbacks.Callback):
         self.best_epoch = 0
 
     def restore(self, model: keras.Model) -> None:
-        """Puts the saved state, if there is one, into a model whose optimizer is built.
+        """Restores the saved state, if there is one, into a model whose optimizer is built.
 
         Raises:
-            UserError: if the state is damaged, has another format or is of another network.
+            UserError: if the state is damaged, has another format or belongs to another network.
         """
         path = self.folder / STATE
         if not path.is_file():
@@ -85,14 +85,14 @@ class Checkpoint(keras.callbacks.Callback):
                 variable.assign(state[str(i)])
         self.epochs_done = meta["epochs_done"]
         self.best, self.best_epoch = meta["best"], meta["best_epoch"]
-        self.seconds = meta.get("seconds", 0.0)  # Older states do not tell.
+        self.seconds = meta.get("seconds", 0.0)  # Missing in older states.
 
     def on_epoch_begin(self, epoch, logs=None):
         """Starts the clock."""
         self._begun = monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
-        """Saves the network first: killed in between, the epoch is done again."""
+        """Saves the network, then the state: after a kill in between, the epoch is repeated."""
         if self.keeps == "last" or logs["val_loss"] < self.best:
             self.best, self.best_epoch = float(logs["val_loss"]), epoch + 1
             if self.writes:
@@ -107,9 +107,9 @@ class Checkpoint(keras.callbacks.Callback):
         if self.saved_as is not None:
             self.saved_as.set_weights(self.network.get_weights())
             network = self.saved_as
-        beside = self.folder / f"writing-{BEST}"
-        network.save(beside)
-        os.replace(beside, self.folder / BEST)
+        unfinished = self.folder / f"writing-{BEST}"
+        network.save(unfinished)
+        os.replace(unfinished, self.folder / BEST)
 
     def _save(self):
         variables = [keras.ops.convert_to_numpy(v) for v in _variables(self.model)]
@@ -127,7 +127,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def epochs_done(folder: Path) -> int:
-    """How many epochs of a run are finished.
+    """Reads the number of a run's finished epochs.
 
     Raises:
         UserError: if the state is damaged or has another format.
@@ -145,7 +145,7 @@ def load_best(folder: Path) -> keras.Model:
 
 
 def load_network(path: Path | str) -> keras.Model:
-    """Loads a trained network, ready to answer, not to be trained on.
+    """Loads a trained network for inference.
 
     Args:
         path: a file that training wrote, e.g. `runs/.../best.keras`.
@@ -154,7 +154,7 @@ def load_network(path: Path | str) -> keras.Model:
         A network whose input is uint8 [B, 48, 48, 1], its output float32 [B, classes]: logits.
 
     Raises:
-        UserError: if the file is missing, damaged or copied in part, or is of another version.
+        UserError: if the file is missing, damaged or incomplete, or another version wrote it.
     """
     # Registers the layers that the file names.
     import fer_tf.models.expression_net  # noqa: F401
@@ -171,7 +171,7 @@ def load_network(path: Path | str) -> keras.Model:
 
 
 def _refuse_damage(path):
-    """Refuses a ZIP archive, as Keras and NumPy write them, that is missing or not whole."""
+    """Refuses a missing, damaged or incomplete ZIP archive, the format of Keras and NumPy."""
     if not path.is_file():
         raise UserError(f"{path} is missing; copy the run again, or train it with --restart.")
     with open(path, "rb") as file:
@@ -188,7 +188,7 @@ def _refuse_damage(path):
 
 @contextlib.contextmanager
 def _opened(path):
-    """The arrays of a state file and its "meta"."""
+    """Yields the arrays of a state file and its "meta"."""
     _refuse_damage(path)
     try:
         with np.load(path) as state:

@@ -23,10 +23,10 @@ _OF_ONE_NETWORK = (
 
 
 def finished_runs(run_folders: Mapping[str, Path]) -> dict[str, Run]:
-    """The runs of the four networks, which belong together.
+    """Reads the runs of the four networks and checks that they belong together.
 
     Args:
-        run_folders: run folder of each network in `MULTI_NETWORK`.
+        run_folders: network in `MULTI_NETWORK` -> its run's folder.
 
     Raises:
         UserError: if a network is not trained, if the four do not belong together, or if one was
@@ -42,7 +42,7 @@ def finished_runs(run_folders: Mapping[str, Path]) -> dict[str, Run]:
 
 
 def finished_run(network: str, folder: Path) -> Run:
-    """The run of a trained network.
+    """Reads the run of a trained network.
 
     Raises:
         UserError: if the network is not trained to its last epoch, or if another version of this
@@ -58,9 +58,9 @@ def finished_run(network: str, folder: Path) -> Run:
 
 
 def refuse_other_origin(run: Run, folder: Path) -> None:
-    """Refuses a run that was initialised from another network than the one that is there now.
+    """Refuses a run that was initialised from a network which has been trained anew since.
 
-    A run that does not record its origin, or whose origin is not there, passes.
+    A run passes if it does not record its origin or if its origin is missing.
 
     Args:
         run: the run.
@@ -97,8 +97,7 @@ def refuse_mixture(
         folders: network -> its run's folder.
         one: a network.
         other: another network.
-        fields: fields of `Run` that must agree; a recipe may differ in what each network has for
-            itself.
+        fields: fields of `Run` that must agree; recipes may differ in `_OF_ONE_NETWORK`.
 
     Raises:
         UserError: naming the first difference.
@@ -135,7 +134,7 @@ def refuse_other_faces(run: Run, folder: Path, database: str, fingerprint: str) 
         run: the run.
         folder: the run's folder.
         database: the database's name for the message.
-        fingerprint: the database's.
+        fingerprint: the database's fingerprint.
 
     Raises:
         UserError: if the fingerprints differ.
@@ -148,7 +147,7 @@ def refuse_other_faces(run: Run, folder: Path, database: str, fingerprint: str) 
 
 
 def refuse_other_split(first: Run, first_folder: Path, run: Run, folder: Path) -> None:
-    """Refuses a run on other faces than another run: a face that one learnt may test the other.
+    """Refuses runs on different faces: a training face of one run may be a test face of the other.
 
     Raises:
         UserError: if the fingerprints differ.
@@ -197,7 +196,7 @@ def refuse_partition(run: Run, folder: Path) -> None:
 
 
 def _shared(run, name):
-    """A field of a run, a recipe without what each network has for itself."""
+    """A field of a run; of a recipe the values in which networks must agree."""
     if name != "recipe":
         return getattr(run, name)
     return asdict(run.recipe) | dict.fromkeys(_OF_ONE_NETWORK)

@@ -1,7 +1,7 @@
-"""Knowledge distillation: networks that also learn what teachers say of the uncovered face.
+"""Knowledge distillation: networks also learn the predictions of teachers for the uncovered face.
 
 Hinton et al. 2015 (arXiv 1503.02531); for covered faces Georgescu and Ionescu (arXiv 2008.01003),
-whose teachers too see the whole face while their pupils see a part of it.
+whose teachers also see the whole face while their students see a part of it.
 """
 
 from collections.abc import Sequence
@@ -19,18 +19,18 @@ from fer_tf.records.run import is_finished, read_run
 from fer_tf.training.compatibility import refuse_other_faces
 
 LOGITS_FILE = "train_logits.npz"
-"""In a teacher's run folder: what it says of the training faces, so that it is asked once."""
+"""The file in a teacher's run folder that stores its logits of the training faces."""
 
 
 def teacher_logits(folder: Path, faces: np.ndarray, fingerprint: str) -> np.ndarray:
-    """What one teacher says of uncovered faces and of their mirror images, averaged.
+    """Computes a teacher's logits of uncovered faces, averaged with those of their mirror images.
 
-    They are computed once and stored in the teacher's run folder.
+    The logits are stored in the teacher's run folder and computed only once.
 
     Args:
-        folder: the run of a flat network.
-        faces: uint8 [N, 48, 48, 1].
-        fingerprint: of the database that the faces are the training split of.
+        folder: the run folder of a flat network.
+        faces: uint8 [N, 48, 48, 1], the training split of a database.
+        fingerprint: the database's fingerprint.
 
     Returns:
         Logits float32 [N, 7].
@@ -69,18 +69,18 @@ def teacher_logits(folder: Path, faces: np.ndarray, fingerprint: str) -> np.ndar
 def soft_targets(
     task: Task, classes: np.ndarray, logits: Sequence[np.ndarray], temperature: float
 ) -> np.ndarray:
-    """What a network with teachers learns of each image: its class, and the teachers' answer.
+    """Computes the targets of a network with teachers: the class and the teachers' probabilities.
 
     Args:
-        task: of the network.
-        classes: int32 [N], of the task.
-        logits: of each teacher, float32 [N, 7].
-        temperature: divides the logits; above 1 it makes the answers softer.
+        task: the network's task.
+        classes: int32 [N], the images' classes in the task.
+        logits: float32 [N, 7] of each teacher.
+        temperature: divides the logits; above 1 it brings the probabilities closer together.
 
     Returns:
         float32 [N, 1 + classes]: the class, then the mean of the teachers' probabilities of the
-        task's classes. The probability of a path is the sum over its expressions; those of a
-        subnet's classes are their shares of the path's.
+        task's classes. A path's probability is the sum over its expressions; the probabilities of
+        a subnet's classes are divided by their sum.
     """
     probabilities = np.mean([softmax(each / temperature, axis=1) for each in logits], axis=0)
     parts = [probabilities[:, list(labels)].sum(axis=1) for labels in task.expressions]
@@ -91,16 +91,16 @@ def soft_targets(
 
 @keras.saving.register_keras_serializable(package="fer_tf")
 class DistillationLoss(keras.losses.Loss):
-    """Cross-entropy with the class and, while there are teachers, with their answer.
+    """Cross-entropy with the class and with the teachers' probabilities.
 
     `(1 - weight) CE(class, logits) + weight temperature**2 CE(teachers, logits / temperature)`
 
     Args:
-        weight: of the teachers' part, 0 to 1.
-        temperature: that of the teachers' answers.
+        weight: weight of the teachers' part, 0 to 1.
+        temperature: the temperature of the teachers' probabilities.
 
-    Labels are those of `soft_targets`, or classes [B] alone, for which it is the plain
-    cross-entropy: that is what validation measures.
+    Labels are `soft_targets`, or classes [B]: then, as in validation, the loss is the cross-entropy
+    with the class.
     """
 
     def __init__(self, weight, temperature, name="distillation_loss", **kwargs):
@@ -109,7 +109,7 @@ class DistillationLoss(keras.losses.Loss):
         self.temperature = temperature
 
     def call(self, y_true, y_pred):
-        """One loss for each image, float32 [B]."""
+        """Returns a loss for each image, float32 [B]."""
         classes = _classes(y_true)
         hard = ops.sparse_categorical_crossentropy(classes, y_pred, from_logits=True)
         if not _has_teachers(y_true):
@@ -120,7 +120,7 @@ class DistillationLoss(keras.losses.Loss):
         return (1 - self.weight) * hard + self.weight * self.temperature**2 * soft
 
     def get_config(self):
-        """What the loss is made from."""
+        """Returns the constructor's arguments."""
         return super().get_config() | {"weight": self.weight, "temperature": self.temperature}
 
 
@@ -128,7 +128,7 @@ class ClassAccuracy(keras.metrics.SparseCategoricalAccuracy):
     """Share of images whose class has the largest logit; labels as for `DistillationLoss`."""
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        """Counts a batch."""
+        """Adds a batch."""
         return super().update_state(_classes(y_true), y_pred, sample_weight)
 
 

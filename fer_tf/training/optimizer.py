@@ -1,4 +1,4 @@
-"""What a network is trained with: optimizer, loss, precision."""
+"""Optimizer, loss and precision of a network's training."""
 
 import contextlib
 
@@ -22,12 +22,12 @@ def computing_in(precision: str):
 
 
 def make_optimizer(key: RunKey, schedule: Schedule, steps: int):
-    """The recipe's optimizer.
+    """Returns the recipe's optimizer.
 
     Args:
         key: the recipe and the precision.
-        schedule: of the network.
-        steps: per epoch.
+        schedule: the network's schedule.
+        steps: steps per epoch.
     """
     recipe = key.recipe
     rate = schedule.learning_rate
@@ -50,9 +50,9 @@ def make_optimizer(key: RunKey, schedule: Schedule, steps: int):
             nesterov=recipe.nesterov,
             weight_decay=weight_decay,
         )
-    # In float16 small gradients would become zero.
-    half = key.precision == "float16"
-    return keras.optimizers.LossScaleOptimizer(optimizer) if half else optimizer
+    if key.precision == "float16":  # Without a scale, small gradients would become zero.
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer
 
 
 def make_loss(recipe: Recipe) -> keras.losses.Loss:
@@ -67,12 +67,12 @@ def make_loss(recipe: Recipe) -> keras.losses.Loss:
 
 @keras.saving.register_keras_serializable(package="fer_tf")
 class SGD(keras.optimizers.SGD):
-    """`keras.optimizers.SGD`, whose momentum step is one operation on TensorFlow.
+    """`keras.optimizers.SGD` with the momentum step as one operation on TensorFlow.
 
-    Keras composes the step of operations that each pass over a weight's memory: 94 ms for 21
-    million weights on two cores, where this one takes 16. On small batches that was half of the
-    time. Arguments, variables and results are those of Keras' optimizer, to rounding; without
-    momentum, on other backends and for sparse gradients its own computation remains.
+    Keras uses several operations that each pass over a weight's memory: they take 94 ms for 21
+    million weights on two cores, this operation 16 ms. With small batches that was half of a step.
+    Arguments, variables and results equal those of Keras' optimizer, to rounding. Without momentum,
+    on other backends and for sparse gradients this class calls Keras' computation.
     """
 
     def update_step(self, gradient, variable, learning_rate):
@@ -83,11 +83,11 @@ class SGD(keras.optimizers.SGD):
 
         if isinstance(gradient, tf.IndexedSlices):
             return super().update_step(gradient, variable, learning_rate)
-        m = self.momentums[self._get_variable_index(variable)].value
+        accumulator = self.momentums[self._get_variable_index(variable)].value
         target = variable.value if isinstance(variable, keras.Variable) else variable
         tf.raw_ops.ResourceApplyKerasMomentum(
             var=target.handle,
-            accum=m.handle,
+            accum=accumulator.handle,
             lr=tf.cast(learning_rate, target.dtype),
             grad=tf.cast(gradient, target.dtype),
             momentum=tf.cast(self.momentum, target.dtype),

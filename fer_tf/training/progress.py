@@ -1,4 +1,4 @@
-"""How training goes, for who watches: a live table on a terminal, a line per epoch elsewhere."""
+"""The display of training: a live table on a terminal, otherwise a line for each epoch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,21 +21,21 @@ _VALUES = {
     "val_loss": "validation loss",
     "val_accuracy": "validation accuracy",
 }
-# Left out one after the other on narrow terminals.
-_SPARE = ("loss", "images/s", "accuracy", "validation loss", "validation accuracy", "time left")
+# Columns that narrow terminals omit, in this order.
+_OPTIONAL = ("loss", "images/s", "accuracy", "validation loss", "validation accuracy", "time left")
 _REFRESHES_PER_SECOND = 2
 
 
 @dataclass
 class _Row:
-    """What is known of one network.
+    """The state of one network.
 
     Attributes:
-        epoch: the one that is trained, from 1; of a finished network the best one.
-        share: of that epoch's images that are done.
+        epoch: the epoch that is trained, from 1; of a finished network the best epoch.
+        share: share of the epoch's images that are done.
         trained: images done by this process, in all epochs.
-        left: images still to do.
-        clock: time and `trained` after the first step, before which the network is traced.
+        remaining: images still to do.
+        clock: time and `trained` after the first step, because tracing delays that step.
     """
 
     title: str
@@ -45,16 +45,16 @@ class _Row:
     epoch: int = 0
     share: float = 0.0
     trained: int = 0
-    left: int = 0
+    remaining: int = 0
     clock: tuple[float, int] | None = None
     images_per_second: float | None = None
     values: dict[str, float] = field(default_factory=dict)
 
     def count(self, epochs_done: int, images: int, first_epoch: int):
-        """Brings images, speed and what is left up to date."""
+        """Updates the images done, the speed and the remaining images."""
         self.share = images / self.images
         self.trained = (epochs_done - first_epoch) * self.images + images
-        self.left = (self.epochs - first_epoch) * self.images - self.trained
+        self.remaining = (self.epochs - first_epoch) * self.images - self.trained
         if self.clock is None:
             self.clock = monotonic(), self.trained
         since, before = self.clock
@@ -62,13 +62,13 @@ class _Row:
             self.images_per_second = (self.trained - before) / max(monotonic() - since, 1e-9)
 
     def cells(self) -> dict[str, str]:
-        """What stands in the table, by column."""
+        """The cells of the table: column -> text."""
         speed = self.images_per_second
         epoch = f"{self.epoch}/{self.epochs}" if self.epochs else ""
-        left = self.state
+        time_left = self.state
         if self.state == "training":
             epoch += f" {self.share:4.0%}"
-            left = _duration(self.left / speed) if speed else "..."
+            time_left = _duration(self.remaining / speed) if speed else "..."
         elif self.state == "done":
             epoch = f"best {epoch}"
         return {
@@ -76,34 +76,34 @@ class _Row:
             "epoch": epoch,
             **{name: _show(key, self.values.get(key)) for key, name in _VALUES.items()},
             "images/s": f"{speed:,.0f}" if speed else "",
-            "time left": left,
+            "time left": time_left,
         }
 
     def line(self) -> str:
-        """The same as a sentence."""
+        """The cells as a sentence."""
         cells = self.cells()
         if self.state == "done":
-            begin = f"done, best epoch {self.epoch} of {self.epochs}"
+            state = f"done, best epoch {self.epoch} of {self.epochs}"
         else:
-            begin = f"epoch {self.epoch} of {self.epochs}"
-        parts = [begin, *(f"{name} {cells[name]}" for name in _VALUES.values() if cells[name])]
+            state = f"epoch {self.epoch} of {self.epochs}"
+        parts = [state, *(f"{name} {cells[name]}" for name in _VALUES.values() if cells[name])]
         if cells["images/s"]:
             parts.append(f"{cells['images/s']} images/s")
-        if self.state == "training" and self.images_per_second and self.left:
+        if self.state == "training" and self.images_per_second and self.remaining:
             parts.append(f"{cells['time left']} left")
         return f"{self.title}: {', '.join(parts)}"
 
 
 class Progress:
-    """Shows how some networks, trained one after the other or side by side, come along.
+    """Displays the training of several networks.
 
-    A context manager: the table is drawn inside, and stays as it was last, cursor and all in
-    order, however the block is left.
+    It is a context manager: the table is updated inside the block, and its last state remains
+    afterwards, also after an error.
 
     Args:
-        title: what is trained, e.g. "concat_db/fer2013, recipe quick".
+        title: the title, e.g. "concat_db/fer2013, recipe quick".
         networks: names in `fer_tf.models.networks.NETWORKS`, in the order of the table.
-        console: where to; standard output by default.
+        console: the output; by default standard output.
     """
 
     def __init__(self, title: str, networks: Sequence[str], console: Console | None = None):
@@ -136,14 +136,14 @@ class Progress:
         epochs_done: int = 0,
         values: Mapping[str, float] | None = None,
     ) -> None:
-        """A network is trained from now on.
+        """Displays that the training of a network begins.
 
         Args:
-            network: its name.
-            images: in an epoch.
-            epochs: of the whole run.
-            epochs_done: those behind the checkpoint that it goes on from.
-            values: results of the last of them: loss, accuracy, val_loss, val_accuracy.
+            network: the network's name.
+            images: images in an epoch.
+            epochs: epochs of the whole run.
+            epochs_done: epochs of the checkpoint from which the run continues.
+            values: results of the last finished epoch: loss, accuracy, val_loss, val_accuracy.
         """
         row = self._rows[network]
         row.state, row.images, row.epochs = "training", images, epochs
@@ -151,17 +151,17 @@ class Progress:
         row.values = dict(values or {})
         self._first_epochs[network] = epochs_done
         if not self._live:
-            begins = f"goes on after epoch {epochs_done} of" if epochs_done else "begins,"
-            self._print(f"{row.title}: {begins} {epochs} epochs of {images:,} images")
+            verb = f"goes on after epoch {epochs_done} of" if epochs_done else "begins,"
+            self._print(f"{row.title}: {verb} {epochs} epochs of {images:,} images")
 
     def step(self, network: str, images: int, logs: Mapping[str, float] | None = None) -> None:
-        """So many images of the current epoch are done; logs are the means over them."""
+        """Displays the images of the current epoch that are done, and the means over them."""
         row = self._rows[network]
         row.count(row.epoch - 1, images, self._first_epochs[network])
         row.values |= logs or {}
 
     def end_epoch(self, network: str, epoch: int, logs: Mapping[str, float]) -> None:
-        """An epoch, counted from 1, and its validation are done, with these results."""
+        """Displays the results of a finished epoch, counted from 1."""
         row = self._rows[network]
         row.epoch = epoch
         row.count(epoch - 1, row.images, self._first_epochs[network])
@@ -172,12 +172,12 @@ class Progress:
             row.epoch, row.share = epoch + 1, 0.0
 
     def finish(self, network: str, run: Run, history: Sequence[Mapping[str, float]]) -> None:
-        """A network is trained, now or in an earlier process.
+        """Displays that a network is trained.
 
         Args:
-            network: its name.
+            network: the network's name.
             run: the finished run.
-            history: its rows, of which the best epoch's are shown.
+            history: the rows of its history.
         """
         row = self._rows[network]
         row.state, row.epoch, row.epochs = "done", run.best_epoch, run.epochs_done
@@ -188,20 +188,20 @@ class Progress:
             self._print(row.line())
 
     def note(self, sentence: str) -> None:
-        """Says something beside the table."""
+        """Displays a sentence above the table."""
         self._console.print(Text(f"Note: {sentence}"), soft_wrap=True, highlight=False)
 
     def _print(self, line):
-        # Flushes: a line in a log file is to be read at once.
+        # Flushes, so that a line in a log file can be read at once.
         self._console.print(Text(f"{self._title}, {line}"), soft_wrap=True, highlight=False)
 
     def _table(self) -> Table:
-        """The rows, with as many columns as find room."""
+        """The table with as many columns as fit."""
         rows = [row.cells() for row in self._rows.values()]
-        spare = list(_SPARE)
+        optional = list(_OPTIONAL)
         columns = list(rows[0])
         while True:
-            # So narrow that 80 characters hold every column.
+            # Narrow enough for every column in 80 characters.
             table = Table(title=self._title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
             for column in columns:
                 heading = column.replace("validation", "valid.").replace(" ", "\n")
@@ -211,9 +211,9 @@ class Progress:
                 table.add_row(*(row[column] for column in columns))
             options = self._console.options.update(max_width=10_000)
             width = Measurement.get(self._console, options, table).maximum
-            if width <= self._console.width or not spare:
+            if width <= self._console.width or not optional:
                 return table
-            columns.remove(spare.pop(0))
+            columns.remove(optional.pop(0))
 
 
 def _show(key, value):

@@ -1,9 +1,9 @@
-"""What `keras.Model.fit` lacks to train alike on one device, on several and on several machines.
+"""A model whose `fit` trains alike on one device, on several devices and on several machines.
 
-Keras 3.15 fails under `MultiWorkerMirroredStrategy` at two places (keras#20585): before the first
-step `fit` turns a batch into a tensor, which a batch of several workers is not, and after each step
-it averages scalars over an axis they do not have. And it averages the replicas' mean losses, so
-that in a batch which cannot be shared evenly some images count more than others.
+Keras 3.15 fails under `MultiWorkerMirroredStrategy` in two places (keras#20585): before the first
+step `fit` converts a batch to a tensor, which fails for a batch of several workers; after each step
+it averages scalars over an axis that they do not have. It also averages the mean losses of the
+replicas, so in a batch that cannot be divided evenly some images have more weight than others.
 """
 
 import keras
@@ -12,25 +12,25 @@ import keras
 class ReplicatedModel(keras.Sequential):
     """A stack of layers whose `fit` works alike under every strategy, on TensorFlow only.
 
-    Every image of a global batch weighs the same in loss, gradient and metrics, wherever it is
-    computed; logs are those over all replicas. `fit` is called in the strategy's scope with
-    batches from `share`, `compile` too, with metric objects rather than names, which Keras
-    would build in the first step. Make the model itself outside: only without a strategy of its
-    own does it skip the build that fails.
+    Every image of a global batch has the same weight in loss, gradient and metrics on every
+    replica; logs are computed over all replicas. Call `compile` and `fit` in the strategy's scope:
+    `fit` with batches from `share`, and `compile` with metric objects, because Keras would build
+    named metrics only in the first step. Create the model outside the scope: only a model without a
+    strategy skips the conversion that fails.
     """
 
     def make_train_function(self, force=False):
-        """Makes what `fit` calls with the iterator for each step."""
+        """Creates the function that `fit` calls with the iterator for each step."""
         if force or self.train_function is None:
             self.train_function = self._on_all_replicas(self.train_step)
 
     def make_test_function(self, force=False):
-        """Makes what `evaluate` calls with the iterator for each step."""
+        """Creates the function that `evaluate` calls with the iterator for each step."""
         if force or self.test_function is None:
             self.test_function = self._on_all_replicas(self.test_step)
 
     def train_step(self, data):
-        """One replica's part of a step."""
+        """Trains one replica on its part of a batch."""
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
@@ -42,12 +42,12 @@ class ReplicatedModel(keras.Sequential):
         self._update_metrics(data, outputs, loss)
 
     def test_step(self, data):
-        """One replica's part of an evaluation's step."""
+        """Evaluates one replica on its part of a batch."""
         outputs, loss, _ = self._forward(data, training=False)
         self._update_metrics(data, outputs, loss)
 
     def _forward(self, data, training):
-        """Outputs, the mean loss of the replica's images, and their share of the batch."""
+        """Returns outputs, the mean loss of the replica's images, and their share of the batch."""
         import tensorflow as tf
 
         images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
@@ -80,15 +80,15 @@ class ReplicatedModel(keras.Sequential):
 
 
 def share(batches, strategy):
-    """Shares out batches to replicas so that in every step each has some of its images.
+    """Divides each batch among the replicas, so that each has some images in every step.
 
     Args:
         batches: an endless `tf.data.Dataset` of tuples of tensors [B, ...], the same on each
             worker, with B at least the number of replicas.
-        strategy: of this process.
+        strategy: the strategy of this process.
 
     Returns:
-        What `ReplicatedModel.fit` takes: replica r of R gets rows r B // R to (r + 1) B // R.
+        The batches for `ReplicatedModel.fit`: replica r of R gets rows r B // R to (r + 1) B // R.
     """
     import tensorflow as tf
 
@@ -97,8 +97,8 @@ def share(batches, strategy):
         return batches
 
     def parts(context):
-        here = replicas // context.num_input_pipelines
-        first = context.input_pipeline_id * here
+        local = replicas // context.num_input_pipelines
+        first = context.input_pipeline_id * local
 
         def part(batch, replica):
             count = tf.shape(batch[0])[0]
@@ -106,9 +106,9 @@ def share(batches, strategy):
             return tuple(values[rows] for values in batch)
 
         def split(*batch):
-            numbers = tf.data.Dataset.range(first, first + here, output_type=tf.int32)
+            numbers = tf.data.Dataset.range(first, first + local, output_type=tf.int32)
             return numbers.map(lambda replica: part(batch, replica))
 
-        return batches.flat_map(split).prefetch(2 * here)
+        return batches.flat_map(split).prefetch(2 * local)
 
     return strategy.distribute_datasets_from_function(parts)

@@ -1,4 +1,4 @@
-"""The folder of a training run: what it was made of, who works in it, how far it is."""
+"""The folder of a training run: its name, its lock and its `run.json`."""
 
 import contextlib
 import hashlib
@@ -18,33 +18,29 @@ from fer_tf.expressions import EXPRESSIONS, PATHS, TASKS
 from fer_tf.files import exclusive
 from fer_tf.models.networks import classes_of
 from fer_tf.provenance import commit, package_versions
-from fer_tf.records.run import Run, RunSetup, read_run, write_run
+from fer_tf.records.run import RUN_FILE, Run, RunSetup, read_run, write_run
 from fer_tf.training.recipe import Recipe
 
-RUN_FILE = "run.json"
 SEED = "-seed"
-"""Between the recipe's name and the seed in the name of a folder, where the seed is not 0."""
+"""Separates the recipe's name from the seed in a folder's name, unless the seed is 0."""
 TRAINING_PRECISIONS = ("float32", "float16", "bfloat16")
 """The types in which a network can compute while it is trained; its weights are always float32."""
-
-
 BEST = "best.keras"
 
 
 @dataclass(frozen=True)
 class RunKey:
-    """What a run was made of; networks are combined only when all of it agrees.
+    """What a run is made of; only networks that agree in all of it are combined.
 
     Attributes:
         database: "concat_db", "bconcat_db", "eye_cdb" or "uncovered".
-        config: of the database, e.g. "fer2013-leakfree".
+        config: the database's config, e.g. "fer2013-leakfree".
         fingerprint: hash of the database's faces, labels and splits.
         occlusion: "upper", "lower", "eyes" or "none".
         recipe: the recipe.
-        seed: of everything random.
+        seed: the seed of all random numbers.
         precision: one of `TRAINING_PRECISIONS`.
-        origin_fingerprint: the fingerprint of the database on which the network was trained from
-            which the others begin; None where it is the same database.
+        origin_fingerprint: the fingerprint of the recipe's `init_database`, or None.
     """
 
     database: str
@@ -58,20 +54,28 @@ class RunKey:
 
     @classmethod
     def of(cls, database, recipe: Recipe, seed: int = 0, precision: str = "float32") -> "RunKey":
-        """Of what is trained on a `fer_tf.data.database.Database`."""
-        faces = database.name, database.config, database.fingerprint(), database.occlusion
-        origin = None
+        """Returns the key of runs on a `fer_tf.data.database.Database`."""
+        origin_fingerprint = None
         if recipe.init_database:
-            origin = database.beside(recipe.init_database).fingerprint()
-        return cls(*faces, recipe.on(database.name), seed, precision, origin)
+            origin_fingerprint = database.beside(recipe.init_database).fingerprint()
+        return cls(
+            database=database.name,
+            config=database.config,
+            fingerprint=database.fingerprint(),
+            occlusion=database.occlusion,
+            recipe=recipe.on(database.name),
+            seed=seed,
+            precision=precision,
+            origin_fingerprint=origin_fingerprint,
+        )
 
     def folder(self, runs_dir: Path, network: str) -> Path:
-        """Where the run of one network lives under the runs directory."""
+        """Returns the run folder of one network under the runs directory."""
         folder = run_name(self.recipe.name, self.seed)
         return runs_dir / self.database / self.config / folder / network
 
     def setup(self, network: str) -> RunSetup:
-        """What one network's run is made of: it must not change while the run goes on."""
+        """Returns one network's setup, with which its run can continue."""
         recipe = self.recipe.record(network)
         if self.occlusion not in ("eyes", "mixed"):
             recipe = replace(recipe, usual_eyes=0.0)  # The other databases do not use it.
@@ -94,23 +98,23 @@ class RunKey:
 
 
 def run_name(recipe: str, seed: int) -> str:
-    """The folder of runs of one recipe; seeds other than 0 have one of their own."""
-    return recipe + (f"{SEED}{seed}" if seed else "")
+    """Returns the name of the folder of a recipe's runs with a seed."""
+    return f"{recipe}{SEED}{seed}" if seed else recipe
 
 
 def beside(parent: Path, suffix: str) -> Path:
-    """The folder of the runs of a recipe with something changed: "quick-no_attention-seed1".
+    """Returns the folder of a changed recipe, e.g. ".../quick-no_attention-seed1".
 
     Args:
-        parent: the recipe's, e.g. ".../quick-seed1".
-        suffix: what the recipe's name ends with then, e.g. "-no_attention".
+        parent: the folder of the recipe, e.g. ".../quick-seed1".
+        suffix: the end of the changed recipe's name, e.g. "-no_attention".
     """
-    name, mark, seed = parent.name.partition(SEED)
-    return parent.with_name(f"{name}{suffix}{mark}{seed}")
+    name, separator, seed = parent.name.partition(SEED)
+    return parent.with_name(f"{name}{suffix}{separator}{seed}")
 
 
 def open_run(folder: Path, setup: RunSetup, restart: bool = False) -> Run:
-    """Reads the run in a folder or begins it.
+    """Reads the run in a folder, or begins one.
 
     Args:
         folder: the run's folder.
@@ -121,7 +125,6 @@ def open_run(folder: Path, setup: RunSetup, restart: bool = False) -> Run:
         UserError: if the folder contains a run that was made of something else, or an unfinished
             one of another Keras backend.
     """
-
     if restart:
         (folder / RUN_FILE).unlink(missing_ok=True)
     import keras
@@ -129,7 +132,7 @@ def open_run(folder: Path, setup: RunSetup, restart: bool = False) -> Run:
     backend = keras.backend.backend()
     run = read_run(folder)
     if run is None:
-        _empty(folder)  # A process that is killed here leaves no key, so the next one starts anew.
+        _empty(folder)  # After a kill in this line the folder has no run.json: the run begins anew.
         run = Run(
             **vars(setup),
             fer_tf=fer_tf.__version__,
@@ -154,17 +157,17 @@ def open_run(folder: Path, setup: RunSetup, restart: bool = False) -> Run:
             f"{folder} holds a run that was begun with Keras' backend {run.backend}, now it is "
             f"{backend}; go on with KERAS_BACKEND={run.backend}, or train again with --restart."
         )
-    for leftover in folder.glob("writing-*"):  # A killed process left it.
+    for leftover in folder.glob("writing-*"):  # Written by a killed process.
         leftover.unlink()
     return run
 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keeps a second process out of a run's folder; the lock ends with the process, killed or not.
+    """Locks a run's folder against other processes; the lock ends with the process, even killed.
 
     Raises:
-        UserError: if another process trains there.
+        UserError: if another process trains in the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
@@ -179,12 +182,12 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def other_versions(run: Run) -> str | None:
-    """One sentence on packages that have another version than when the run was begun, or None."""
-    then, today = run.packages, package_versions()
+    """Returns a sentence on the packages whose versions have changed since a run began, or None."""
+    before, today = run.packages, package_versions()
     changed = [
-        f"{name} {before} (now {today.get(name, 'missing')})"
-        for name, before in then.items()
-        if before != today.get(name)
+        f"{name} {version} (now {today.get(name, 'missing')})"
+        for name, version in before.items()
+        if version != today.get(name)
     ]
     if not changed:
         return None
@@ -192,14 +195,17 @@ def other_versions(run: Run) -> str | None:
 
 
 def now() -> str:
-    """The time for `run.json`, to the second, with its zone."""
+    """Returns the time for `run.json`, to the second, with its zone."""
     return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def _empty(folder):
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _short(value):
@@ -208,7 +214,7 @@ def _short(value):
 
 
 def first_difference(one, other, name: str = "") -> tuple | None:
-    """Where two JSON values differ first: its dotted name and both values; None where equal."""
+    """Returns the first difference of two JSON values: its dotted name and both; None if equal."""
     if isinstance(one, dict) and isinstance(other, dict):
         for key in one | other:
             dotted = f"{name}.{key}" if name else key
@@ -219,7 +225,5 @@ def first_difference(one, other, name: str = "") -> tuple | None:
 
 
 def checkpoint_sha256(run_folder: Path) -> str:
-    """SHA-256 of a run's best checkpoint, in hexadecimal digits: which network it is."""
-    from fer_tf.training.run_folder import BEST
-
+    """Returns the SHA-256 of a run's checkpoint, in hexadecimal digits."""
     return hashlib.sha256((run_folder / BEST).read_bytes()).hexdigest()
