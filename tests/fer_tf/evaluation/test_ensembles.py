@@ -20,22 +20,22 @@ def some(count=60, seed=0):
     """Probabilities of all networks for images that are right in most cases, and the labels."""
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % len(EXPRESSIONS)
-    found = {}
+    probabilities = {}
     for name in (*MULTI_NETWORK, FLAT, FLAT_NO_ATTENTION):
         task = TASKS[name.partition(",")[0]]
         scores = rng.random((count, len(task.classes)))
         classes = np.array(task.class_of)[labels]
-        own = np.flatnonzero((classes >= 0) & (rng.random(count) < 0.7))
-        scores[own, classes[own]] += 2
-        found[name] = scores / scores.sum(axis=1, keepdims=True)
-    return found, labels
+        rows = np.flatnonzero((classes >= 0) & (rng.random(count) < 0.7))
+        scores[rows, classes[rows]] += 2
+        probabilities[name] = scores / scores.sum(axis=1, keepdims=True)
+    return probabilities, labels
 
 
 def named(validation, labels):
     return {method.name: method for method in methods(validation, labels)}
 
 
-def test_the_ways_of_section_4_and_of_the_related_work_are_there():
+def test_all_methods_of_the_paper_are_available():
     ways = named(*some())
     assert list(ways) == [
         "path selection",
@@ -59,7 +59,7 @@ def test_the_ways_of_section_4_and_of_the_related_work_are_there():
             np.testing.assert_allclose(scores.sum(axis=1), 1)
 
 
-def test_only_what_the_networks_allow_is_offered():
+def test_only_methods_whose_networks_are_available_are_returned():
     probabilities, labels = some()
     flat = {FLAT: probabilities[FLAT]}
     assert list(named(flat, labels)) == [FLAT]
@@ -67,7 +67,7 @@ def test_only_what_the_networks_allow_is_offered():
     assert FLAT not in named(four, labels) and PATH_SELECTION in named(four, labels)
 
 
-def test_path_and_joint_are_what_the_savedmodel_answers():
+def test_path_selection_and_joint_probability_equal_the_savedmodel():
     networks = tiny_networks()
     begin, *subnets = networks.values()
     images = np.random.default_rng(0).integers(0, 256, (20, 48, 48, 1)).astype("uint8")
@@ -82,7 +82,7 @@ def test_path_and_joint_are_what_the_savedmodel_answers():
         np.testing.assert_allclose(function(probabilities), expected, atol=1e-5)
 
 
-def test_concatenation_asks_no_beginnet():
+def test_concatenation_does_not_depend_on_beginnet():
     probabilities, labels = some()
     way = named(probabilities, labels)[CONCATENATION]
     other = dict(probabilities, begin=probabilities["begin"][::-1])
@@ -91,7 +91,7 @@ def test_concatenation_asks_no_beginnet():
     assert way.answer(probabilities)[0, 6] == probabilities["subnet_z"][0, 1]
 
 
-def test_what_is_chosen_on_validation_is_no_worse_there_than_what_it_chose_from():
+def test_fitted_methods_are_at_least_as_accurate_on_validation_as_their_parts():
     probabilities, labels = some(300)
     ways = named(probabilities, labels)
 
@@ -105,7 +105,7 @@ def test_what_is_chosen_on_validation_is_no_worse_there_than_what_it_chose_from(
     assert len(fitted) == 4
 
 
-def test_of_equally_good_choices_the_most_even_is_taken():
+def test_among_equally_accurate_weights_the_most_equal_are_chosen():
     probabilities, labels = some(60)
     same = {FLAT: joint(probabilities)}
     even = named(probabilities | same, labels)["joint probability and flat, weighted"]
@@ -114,7 +114,7 @@ def test_of_equally_good_choices_the_most_even_is_taken():
     np.testing.assert_allclose(even.answer(other), expected)
 
 
-def test_two_of_three_make_a_majority_and_three_of_three_opinions_the_mean_decides():
+def test_two_equal_votes_win_and_the_mean_decides_among_three():
     ways = named(*some())
     probabilities, _ = some(2)
     for network in MULTI_NETWORK:  # The joint says Surprise, the last.

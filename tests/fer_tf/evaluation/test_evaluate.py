@@ -137,23 +137,23 @@ def test_every_method_answers_the_same_images(parent):
     assert sentences(numbers)[0].startswith("path selection minus flat: +33.3 points (")
 
 
-def test_persons_and_near_duplicates_are_drawn_together(parent, monkeypatch):
-    seen = []
+def test_images_of_a_person_and_near_duplicates_are_resampled_together(parent, monkeypatch):
+    groups_of_calls = []
 
     class Watched(Bootstrap):
         def __init__(self, groups):
-            seen.append(groups.tolist())
+            groups_of_calls.append(groups.tolist())
             super().__init__(groups)
 
     monkeypatch.setattr(module, "Bootstrap", Watched)
     numbers = evaluate(DATABASE, parent).numbers
     assert numbers.groups == 4
-    (groups,) = seen
+    (groups,) = groups_of_calls
     assert groups[0] == groups[1] and groups[4] == groups[5]
     assert len(set(groups)) == 4
 
 
-def test_calibration_says_what_temperature_is_worth(parent):
+def test_calibration_reports_ece_and_cross_entropy_before_and_after(parent):
     numbers = evaluate(DATABASE, parent).numbers
     row = numbers.calibration["begin"]
     assert row.temperature > 1.5  # Sure of everything, and wrong once in six times.
@@ -165,14 +165,14 @@ def test_calibration_says_what_temperature_is_worth(parent):
     assert not any("small network" in name for name in numbers.reliability)  # Fitted without.
 
 
-def test_how_the_networks_were_trained_is_told(parent):
+def test_the_evaluation_reports_how_networks_were_trained(parent):
     save(ANSWERS["flat"], parent.with_name("fixed-longer") / "flat", best_epoch=3, begun="then")
     training = evaluate(DATABASE, parent).numbers.training
     assert list(training) == [*ANSWERS, FLAT_LONGER]
     assert training[FLAT_LONGER] == TrainingSummary(seed=0, best_epoch=3, begun="then")
 
 
-def test_other_seeds_and_no_attention_are_found_beside(parent):
+def test_runs_of_other_seeds_and_without_attention_are_included(parent):
     save(ANSWERS["flat"], parent.with_name("fixed-no_attention") / "flat")
     for name, network in ANSWERS.items():
         save(network, parent.with_name("fixed-seed7") / name)
@@ -185,7 +185,7 @@ def test_other_seeds_and_no_attention_are_found_beside(parent):
     assert seeds["path selection"] == {"0": pytest.approx(4 / 6), "7": pytest.approx(4 / 6)}
 
 
-def test_what_an_earlier_recipe_of_the_name_trained_is_not_compared(parent):
+def test_seeds_of_an_earlier_recipe_of_the_same_name_are_left_out(parent):
     earlier = RecipeRecord(name="fixed", backbone={"groups": 16})
     save(ANSWERS["flat"], parent.with_name("fixed-seed7") / "flat", recipe=earlier)
     assert set(evaluate(DATABASE, parent).numbers.seeds["flat"]) == {"0"}
@@ -194,7 +194,7 @@ def test_what_an_earlier_recipe_of_the_name_trained_is_not_compared(parent):
         evaluate(DATABASE, parent)
 
 
-def test_the_siblings_of_another_seed_have_that_seed(parent):
+def test_changed_recipes_of_another_seed_have_that_seed(parent):
     seven = parent.with_name("fixed-seed7")
     for name, network in ANSWERS.items():
         save(network, seven / name)
@@ -222,7 +222,7 @@ def test_networks_of_another_partition_are_refused(parent, monkeypatch):
         evaluate(DATABASE, parent)
 
 
-def test_networks_of_two_recipes_are_not_measured_as_one(parent):
+def test_networks_of_two_recipes_are_refused(parent):
     record(parent / "subnet_y", RecipeRecord(name="fixed", dropout=0.5))
     with pytest.raises(UserError, match="begin and .*subnet_y differ in recipe.dropout"):
         evaluate(DATABASE, parent)
@@ -254,7 +254,7 @@ def test_one_network_alone_is_measured(tmp_path):
     assert numbers.comparisons == []
 
 
-def test_where_nothing_is_trained_is_said_what_to_do(tmp_path):
+def test_an_untrained_recipe_is_refused_with_the_next_command(tmp_path):
     save(ANSWERS["flat"], tmp_path / "fixed-no_attention" / "flat")
     with pytest.raises(UserError, match="fixed holds no trained network.*train all"):
         find_runs(tmp_path / "fixed")
@@ -272,7 +272,7 @@ def test_runs_on_other_faces_are_refused(parent):
         evaluate(DATABASE, parent)
 
 
-def test_networks_that_started_from_another_flat_are_not_measured(parent):
+def test_networks_initialised_from_another_flat_network_are_refused(parent):
     recipe = RecipeRecord(name="fixed", init_from="flat")
     record(parent / "subnet_y", recipe, init_sha256="of an older one")
     with pytest.raises(UserError, match="subnet_y started from a flat that is gone.*--restart"):
@@ -285,7 +285,7 @@ def test_a_run_of_another_program_is_refused(parent):
         evaluate(DATABASE, parent)
 
 
-def test_files_hold_the_numbers_and_the_figures(parent):
+def test_files_contain_the_numbers_and_the_figures(parent):
     for name in ("other", "other-longer"):
         save(build_network("flat", TINY_RECIPE, "upper"), parent.with_name(name) / "flat")
     for folder, names in (

@@ -28,7 +28,7 @@ def test_intervals_are_those_of_the_binomial():
     assert (low, high) == (pytest.approx(0.570, abs=0.005), pytest.approx(0.630, abs=0.005))
 
 
-def test_images_of_one_group_count_as_one():
+def test_intervals_resample_groups():
     """A hundred copies of ten images say no more than the ten."""
     right = np.repeat(np.arange(10) % 2, 100)
     single = scores(np.zeros(10, int), 1 - right[::100], alone(10)).accuracy_95
@@ -47,7 +47,7 @@ def test_guessing_one_class_has_the_balanced_accuracy_of_chance():
     assert low < measured.macro_f1 < high
 
 
-def test_images_of_a_task_are_drawn_with_all_others():
+def test_images_of_a_task_are_resampled_with_all_images():
     rows = np.array([2, 5])
     measured = scores(np.array([0, 1]), np.array([0, 1]), alone(10), rows)
     assert measured.images == 2 and measured.accuracy_95 == (1.0, 1.0)
@@ -94,7 +94,7 @@ def test_temperature_scaling_restores_probabilities():
     np.testing.assert_allclose(after.sum(axis=1), 1)
 
 
-def test_reliability_bins_hold_every_image():
+def test_reliability_bins_contain_every_image():
     curve = reliability(np.array([0.0, 0.5, 0.51, 1.0]), np.array([0, 1, 0, 1], bool))
     assert [each.images for each in curve.bins] == [1, 2, 1]
     assert curve.bins[1].confidence == pytest.approx(0.505)

@@ -133,7 +133,7 @@ def collected():
     )
 
 
-def test_measured_numbers_stand_beside_the_papers(collected):
+def test_tables_contain_measured_numbers_and_the_papers(collected):
     rows = tables(collected)
     assert len(rows["table_1"]) == len(EXPRESSIONS)
     assert rows["table_1"][0]["built"] == 1 and rows["table_1"][0]["paper"] == 8989
@@ -158,13 +158,13 @@ def without(evaluations, **changes):
     return [replace(evaluation, **changes) for evaluation in evaluations]
 
 
-def test_evaluations_without_a_record_of_the_training_make_no_table_of_it(collected):
+def test_evaluations_without_training_records_have_no_training_table(collected):
     collected = replace(collected, evaluations=without(collected.evaluations, training={}))
     assert tables(collected)["training"] == []
     assert "Their training" not in other_tables(collected)
 
 
-def test_what_was_trained_elsewhere_stays_with_its_own_provenance(collected, tmp_path):
+def test_evaluations_of_other_machines_keep_their_provenance(collected, tmp_path):
     other = replace(PROVENANCE, commit="later")
     write_tables(tmp_path, collected)
     new = Reproduction(
@@ -176,8 +176,8 @@ def test_what_was_trained_elsewhere_stays_with_its_own_provenance(collected, tmp
         ],
         table_1={"kdef": {}},
     )
-    told = []
-    merged = with_earlier(new, read_reproduction(tmp_path, "quick"), told.append)
+    notes = []
+    merged = with_earlier(new, read_reproduction(tmp_path, "quick"), notes.append)
     accuracies = {n.database: n.methods[0].accuracy for n in merged.evaluations}
     assert list(accuracies.items()) == [
         ("concat_db/fer2013", 0.55),
@@ -186,7 +186,7 @@ def test_what_was_trained_elsewhere_stays_with_its_own_provenance(collected, tmp
         ("uncovered/fer2013", 0.7),
     ]
     assert list(merged.table_1) == ["fer2013", "kdef"] and merged.table_2 == []
-    assert len(told) == 2 and "concat_db/fer2013-leakfree: its runs are not here" in told[0]
+    assert len(notes) == 2 and "concat_db/fer2013-leakfree: its runs are not here" in notes[0]
     text = central_tables(merged)
     assert (
         "Made by `python cli.py reproduce`, concat_db/fer2013, uncovered/fer2013: commit later; "
@@ -196,10 +196,10 @@ def test_what_was_trained_elsewhere_stays_with_its_own_provenance(collected, tmp
     # An earlier file written before each evaluation had its own.
     without_provenance = without(collected.evaluations, provenance=None)
     write_record(tmp_path / "reproduction.json", replace(collected, evaluations=without_provenance))
-    assert with_earlier(new, read_reproduction(tmp_path, "quick"), told.append) == merged
+    assert with_earlier(new, read_reproduction(tmp_path, "quick"), notes.append) == merged
 
 
-def test_two_calls_that_end_at_once_keep_each_others_databases(collected, tmp_path):
+def test_two_simultaneous_calls_keep_each_others_databases(collected, tmp_path):
     calls = [replace(collected, evaluations=[each]) for each in collected.evaluations]
     with ThreadPoolExecutor(len(calls)) as threads:
         list(threads.map(lambda call: add_tables(tmp_path, call, lambda _: None), calls))
@@ -207,7 +207,7 @@ def test_two_calls_that_end_at_once_keep_each_others_databases(collected, tmp_pa
     assert {n.database for n in kept} == {n.database for n in collected.evaluations}
 
 
-def test_rows_of_table_2_go_with_their_config(collected, tmp_path):
+def test_rows_of_table_2_are_replaced_with_their_config(collected, tmp_path):
     write_tables(tmp_path, collected)
     here = replace(collected, table_2=[])
     merged = with_earlier(here, read_reproduction(tmp_path, "quick"), print)
@@ -228,7 +228,7 @@ def test_tables_of_another_recipe_or_broken_ones_are_not_overwritten(collected, 
         read_reproduction(tmp_path, "quick")
 
 
-def test_configs_stand_side_by_side_and_what_was_not_run_is_called_so(collected):
+def test_each_config_is_a_column_and_missing_runs_are_marked(collected):
     lines = central_tables(collected).splitlines()
     assert (
         "| model | ConcatDB `fer2013` | ConcatDB `fer2013-leakfree` | BConcatDB | "
@@ -252,7 +252,7 @@ def test_configs_stand_side_by_side_and_what_was_not_run_is_called_so(collected)
     assert "| wide_resnet101_2 |  |  | not run | 64 | not run |  |" in lines
 
 
-def test_files_name_what_made_them(collected, tmp_path):
+def test_files_name_their_command_and_commit(collected, tmp_path):
     written = write_tables(tmp_path / "results", collected)
     assert json.loads(written[0].read_text())["provenance"] == vars(PROVENANCE)
     rows = list(csv.DictReader(open(tmp_path / "results" / "methods.csv")))
@@ -295,7 +295,7 @@ def test_databases_are_found_by_their_finished_runs(tmp_path):
         *("concat_db/gone/quick", "bconcat_db/drawn/quick"),
     ):
         put_run(runs / run / "flat", finished="bconcat" not in run)
-    found = find_evaluable("quick", runs, data, notes.append)
-    assert [str(database) for database in found] == ["concat_db/drawn", "uncovered/drawn"]
+    databases = find_evaluable("quick", runs, data, notes.append)
+    assert [str(database) for database in databases] == ["concat_db/drawn", "uncovered/drawn"]
     assert len(notes) == 2 and "concat_db/gone/quick is left out" in notes[0]
     assert "bconcat_db/drawn/quick holds no network that is trained to its end" in notes[1]

@@ -53,7 +53,7 @@ def test_finished_runs_are_found_in_the_order_of_the_tasks(parent, tmp_path):
     assert find_runs(parent) == {network: parent / network for network in NETWORKS}
 
 
-def test_flat_networks_of_changed_recipes_are_found_beside(parent, tmp_path):
+def test_flat_networks_of_changed_recipes_are_found(parent, tmp_path):
     beside = {FLAT_NO_ATTENTION: "tiny-no_attention", FLAT_LONGER: "tiny-longer"}
     for name in beside.values():
         finish_run(tmp_path, renamed(name), "flat")
@@ -95,7 +95,7 @@ def test_runs_that_do_not_belong_together_are_refused(parent, tmp_path, key, mes
         check_runs(DATABASE, find_runs(parent))
 
 
-def test_a_flat_network_beside_has_the_same_backbone(parent, tmp_path):
+def test_a_flat_network_of_a_changed_recipe_needs_the_same_backbone(parent, tmp_path):
     finish_run(tmp_path, renamed("tiny-longer", dropout=0.5), "flat")
     check_runs(DATABASE, find_runs(parent))
     wider = dataclasses.replace(TINY_RECIPE.backbone, stem_filters=16)

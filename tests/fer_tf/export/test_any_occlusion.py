@@ -58,9 +58,9 @@ def make_runs(runs_dir, networks, databases=DATABASES):
 @pytest.fixture(scope="module")
 def version(networks, tmp_path_factory):
     place = tmp_path_factory.mktemp("any")
-    own = make_runs(place / "runs", networks)
+    recogniser_folder = make_runs(place / "runs", networks)
     folders = find_run_folders(place / "runs", "drawn", "tiny")
-    return combine_any_occlusion(own, folders, place / "models" / "any_occlusion")
+    return combine_any_occlusion(recogniser_folder, folders, place / "models" / "any_occlusion")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def signatures(version):
     return tf.saved_model.load(version).signatures
 
 
-def test_every_signature_tells_the_occlusion_beside_what_the_others_tell(signatures):
+def test_every_signature_returns_the_occlusion_and_the_usual_outputs(signatures):
     kinds = ["upper", "none", "eyes", "lower", "upper", "none", "eyes"]
     images = faces_of_kinds(kinds)
     answers = {}
@@ -77,9 +77,12 @@ def test_every_signature_tells_the_occlusion_beside_what_the_others_tell(signatu
         ask = signatures[signature]
         answer = {k: v.numpy() for k, v in ask(**{SIGNATURES[signature]: request}).items()}
         assert [kind.decode() for kind in answer["occlusion"]] == kinds
-        told = answer["occlusion_probabilities"]
-        assert told.dtype == np.float32 and told.shape == (7, 4)
-        assert [RECOGNISED[i] for i in told.argmax(axis=-1)] == kinds
+        occlusion_probabilities = answer["occlusion_probabilities"]
+        assert occlusion_probabilities.dtype == np.float32 and occlusion_probabilities.shape == (
+            7,
+            4,
+        )
+        assert [RECOGNISED[i] for i in occlusion_probabilities.argmax(axis=-1)] == kinds
         chosen = answer["probabilities"][np.arange(7), answer["class_id"]]
         np.testing.assert_allclose(answer["probability"], chosen, atol=1e-6)
         answers[signature] = answer
@@ -97,7 +100,7 @@ def test_every_signature_tells_the_occlusion_beside_what_the_others_tell(signatu
 
 
 @pytest.mark.parametrize("signature", SIGNATURES)
-def test_no_face_at_all_is_answered(signatures, signature):
+def test_an_empty_request_gets_empty_outputs(signatures, signature):
     ask = signatures[signature]
     request = as_request(signature, faces_of_kinds([]))
     kind = tf.uint8 if SIGNATURES[signature] == "image" else tf.string
@@ -106,7 +109,7 @@ def test_no_face_at_all_is_answered(signatures, signature):
     assert all(value.shape[0] == 0 for value in answer.values())
 
 
-def test_a_version_tells_what_it_is_made_of(version, networks):
+def test_the_manifest_lists_all_networks(version, networks):
     manifest = read_manifest(version)
     assert (manifest.database, manifest.occlusion) == ("any_occlusion", "any")
     assert (manifest.config, manifest.recipe) == ("drawn", "tiny")
@@ -139,24 +142,24 @@ def test_an_evaluation_of_one_database_reaches_its_card(version, networks):
     assert record_evaluation(version.parents[1], other) == []
 
 
-def test_networks_that_answer_with_no_number_are_not_published(networks, tmp_path):
+def test_networks_that_return_nan_are_not_published(networks, tmp_path):
     broken = keras.models.clone_model(networks["begin"])
     broken.set_weights([np.full(w.shape, np.nan) for w in networks["begin"].get_weights()])
-    own = make_runs(tmp_path, networks)
+    recogniser_folder = make_runs(tmp_path, networks)
     folders = find_run_folders(tmp_path, "drawn", "tiny")
     broken.save(folders["bconcat_db"]["begin"] / BEST)
     with pytest.raises(UserError, match="no finite probability; nothing was published"):
-        combine_any_occlusion(own, folders, tmp_path / "models")
+        combine_any_occlusion(recogniser_folder, folders, tmp_path / "models")
     assert list((tmp_path / "models").iterdir()) == []
 
 
-def test_it_is_asked_where_no_model_is_named(version):
+def test_it_is_the_default_model(version):
     other = version.parents[1] / "concat_db" / "1"
     other.mkdir(parents=True, exist_ok=True)
     assert find_model(None, version.parents[1]) == version
 
 
-def test_predict_tells_what_is_covered(version, tmp_path):
+def test_predict_reports_the_occlusion(version, tmp_path):
     photo = tmp_path / "photo.png"
     cv2.imwrite(str(photo), draw_portrait(3, 0, 0, size=256))
     table = tmp_path / "faces.csv"
@@ -164,12 +167,16 @@ def test_predict_tells_what_is_covered(version, tmp_path):
     done = CliRunner().invoke(cli.app, ["predict", str(photo), *options, "--json"])
     assert done.exception is None, done.output
     (face,) = json.loads(done.stdout)
-    told = face["occlusion_probabilities"]
-    assert list(told) == list(RECOGNISED) and sum(told.values()) == pytest.approx(1)
-    assert face["occlusion"] == max(told, key=told.get)
+    occlusion_probabilities = face["occlusion_probabilities"]
+    assert list(occlusion_probabilities) == list(RECOGNISED) and sum(
+        occlusion_probabilities.values()
+    ) == pytest.approx(1)
+    assert face["occlusion"] == max(occlusion_probabilities, key=occlusion_probabilities.get)
     (row,) = csv.DictReader(table.open())
     assert row["occlusion"] == face["occlusion"]
-    assert float(row["occlusion_upper"]) == pytest.approx(told["upper"], abs=1e-6)
+    assert float(row["occlusion_upper"]) == pytest.approx(
+        occlusion_probabilities["upper"], abs=1e-6
+    )
     done = CliRunner().invoke(cli.app, ["predict", str(photo), *options])
     assert " covered " in done.stdout and f" {face['occlusion']}" in done.stdout
 
@@ -183,20 +190,20 @@ def prepared(monkeypatch):
     )
 
 
-def test_the_command_combines_what_the_runs_hold(version, tmp_path, prepared, monkeypatch):
+def test_the_command_combines_the_runs(version, tmp_path, prepared, monkeypatch):
     runs = version.parents[2] / "runs"
-    made = []
+    captured = []
 
     def combine(*arguments):
-        made.extend(arguments)
+        captured.extend(arguments)
         return version
 
     monkeypatch.setattr("fer_tf.export.any_occlusion.combine_any_occlusion", combine)
     options = ["--recipe", "tiny", "--runs-dir", str(runs), "--models-dir", str(tmp_path)]
     done = CliRunner().invoke(cli.app, ["combine", "any_occlusion/drawn", *options])
     assert done.exception is None, done.output
-    own, folders, model, replace, options = made
-    assert own == runs / "uncovered" / "drawn" / RECOGNISER / OCCLUSION_NET
+    recogniser_folder, folders, model, replace, options = captured
+    assert recogniser_folder == runs / "uncovered" / "drawn" / RECOGNISER / OCCLUSION_NET
     assert folders == find_run_folders(runs, "drawn", "tiny")
     assert (model, replace, options) == (tmp_path / "any_occlusion", False, USUAL_OPTIONS)
     assert f"Wrote {version}" in done.stdout
@@ -211,22 +218,21 @@ def test_the_command_combines_what_the_runs_hold(version, tmp_path, prepared, mo
         (["concat_db", "--name", "any_occlusion"], "is for the model of all databases"),
     ],
 )
-def test_what_the_command_cannot_do_is_said(prepared, arguments, message):
+def test_impossible_options_of_the_command_are_refused(prepared, arguments, message):
     done = CliRunner().invoke(cli.app, ["combine", *arguments])
     assert isinstance(done.exception, UserError) and message in str(done.exception)
 
 
-def test_networks_for_faces_without_occlusion_are_taken_where_they_are_trained(
-    networks, tmp_path, monkeypatch
-):
-    made = {}
+def test_trained_networks_of_uncovered_faces_are_included(networks, tmp_path, monkeypatch):
+    captured = {}
     monkeypatch.setattr(
-        "fer_tf.export.signatures.export_any_occlusion", lambda net, loaded, *_: made.update(loaded)
+        "fer_tf.export.signatures.export_any_occlusion",
+        lambda net, loaded, *_: captured.update(loaded),
     )
     monkeypatch.setattr(
-        "fer_tf.export.any_occlusion.publish", lambda _f, write, made: (write(None), made)
+        "fer_tf.export.any_occlusion.publish", lambda _f, write, captured: (write(None), captured)
     )
-    own = make_runs(tmp_path, networks, KINDS)
+    recogniser_folder = make_runs(tmp_path, networks, KINDS)
     folders = find_run_folders(tmp_path, "drawn", "tiny")
     sha256 = {name: checkpoint_sha256(each) for name, each in folders["eye_cdb"].items()}
     for name, begin in (("eye_cdb", sha256["begin"]), ("concat_db", "another")):
@@ -234,8 +240,8 @@ def test_networks_for_faces_without_occlusion_are_taken_where_they_are_trained(
             f"{name}/drawn", sha256=sha256 | {"begin": begin}, results=[COMBINED_ROW]
         )
         write_record(folders[name]["begin"].parent / "evaluation.json", numbers)
-    _, manifest = combine_any_occlusion(own, folders, tmp_path / "models")
-    assert set(made) == set(RECOGNISED) and manifest.answering["none"] == "uncovered"
+    _, manifest = combine_any_occlusion(recogniser_folder, folders, tmp_path / "models")
+    assert set(captured) == set(RECOGNISED) and manifest.answering["none"] == "uncovered"
     assert [row.name for row in manifest.evaluation.results] == ["eye_cdb: combined"]
     assert manifest.usual_eyes == 0
     (folders["uncovered"]["subnet_x"] / RUN_FILE).unlink()
@@ -246,19 +252,19 @@ def change(folder, **changes):
     write_run(folder, replace(read_run(folder), **changes))
 
 
-def test_what_does_not_belong_together_is_refused(networks, tmp_path):
-    own = make_runs(tmp_path / "runs", networks)
+def test_runs_that_do_not_belong_together_are_refused(networks, tmp_path):
+    recogniser_folder = make_runs(tmp_path / "runs", networks)
     folders = find_run_folders(tmp_path / "runs", "drawn", "tiny")
     models = tmp_path / "models"
 
     def refused(message):
         with pytest.raises(UserError, match=message):
-            combine_any_occlusion(own, folders, models)
+            combine_any_occlusion(recogniser_folder, folders, models)
         assert not models.exists()
 
-    change(own, data_fingerprint="other faces")
+    change(recogniser_folder, data_fingerprint="other faces")
     refused("trained on other faces.*train occlusion_net --database uncovered/drawn --restart")
-    change(own, data_fingerprint="faces")
+    change(recogniser_folder, data_fingerprint="faces")
     for network in MULTI_NETWORK:
         change(folders["bconcat_db"][network], data_fingerprint="older faces")
     refused("trained on other faces.*train begin --database bconcat_db/drawn --restart")
@@ -276,5 +282,5 @@ def test_what_does_not_belong_together_is_refused(networks, tmp_path):
     refused("subnet_y .*eye_cdb.* is not finished")
     with pytest.raises(UserError, match="no subnet_y .*train all --database eye_cdb/drawn"):
         find_run_folders(tmp_path / "runs", "drawn", "tiny")
-    (own / RUN_FILE).unlink()
+    (recogniser_folder / RUN_FILE).unlink()
     refused("run of occlusion_net .* is missing; run `python cli.py train occlusion_net`")

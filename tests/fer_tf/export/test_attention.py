@@ -57,7 +57,7 @@ def test_paths_that_no_face_takes_and_no_faces_at_all(model, networks, paths):
     assert answer["attention"].shape == (len(paths), 48, 48)
 
 
-def test_rows_that_a_subnet_does_not_look_at_have_none(tmp_path):
+def test_attention_is_0_in_rows_that_a_subnet_does_not_see(tmp_path):
     recipe = dataclasses.replace(TINY_RECIPE, visible_rows=True)
     networks = {name: build_network(name, recipe, "upper") for name in MULTI_NETWORK}
     networks["begin"] = brightness_router((24, 48))
@@ -80,27 +80,29 @@ def test_networks_without_attention_have_no_such_signature(tmp_path):
     assert ATTENTION not in signatures and "all_paths" in signatures
 
 
-def test_the_request_is_limited_as_the_others_are(model):
+def test_a_request_of_attention_is_limited(model):
     ask_one = tf.saved_model.load(model).signatures[ATTENTION]
     with pytest.raises(tf.errors.InvalidArgumentError, match="at most 1024 are answered"):
         ask_one(image=tf.zeros([MOST_FACES + 1, 48, 48, 1], tf.uint8))
 
 
-def test_where_the_occlusion_is_recognised_its_networks_tell(tmp_path):
+def test_attention_is_that_of_the_recognised_occlusions_networks(tmp_path):
     networks = {}
     for seed, kind in enumerate(RECOGNISED):
         keras.utils.set_random_seed(seed)
-        own = {name: build_network(name, TINY_RECIPE, "eyes") for name in MULTI_NETWORK}
-        networks[kind] = own | {"begin": brightness_router((24, 28))}
+        multi_network = {name: build_network(name, TINY_RECIPE, "eyes") for name in MULTI_NETWORK}
+        networks[kind] = multi_network | {"begin": brightness_router((24, 28))}
     export_any_occlusion(corner_net(), networks, tmp_path / "1")
     kinds = ["upper", "none", "none", "eyes", "upper", "none", "eyes"]
     images = faces_of_kinds(kinds)
 
     attention = ask(tmp_path / "1", images)["attention"]
 
-    for image, kind, seen, path in zip(
+    for image, kind, attention_map, path in zip(
         images, kinds, attention, [0, 1, 2, 0, 1, 2, 0], strict=True
     ):
         covered = (image * visible_pixels(kind)).astype(np.uint8)[np.newaxis]
-        np.testing.assert_allclose(seen, expected(networks[kind], covered, [path])[0], atol=1e-5)
+        np.testing.assert_allclose(
+            attention_map, expected(networks[kind], covered, [path])[0], atol=1e-5
+        )
     assert ask(tmp_path / "1", images[:0])["attention"].shape == (0, 48, 48)

@@ -77,7 +77,7 @@ def no_export(monkeypatch):
     monkeypatch.setattr("fer_tf.training.checkpoint.load_best", lambda folder: None)
 
 
-def test_a_version_holds_graph_manifest_card_and_warm_up_requests(networks, tmp_path):
+def test_a_version_contains_graph_manifest_card_and_warm_up_requests(networks, tmp_path):
     folders = make_runs(tmp_path / "runs", networks)
     version = combine(folders, tmp_path / "models" / "concat_db")
     assert version == tmp_path / "models" / "concat_db" / "1"
@@ -100,7 +100,7 @@ def test_versions_count_up(networks, tmp_path, no_export):
     assert len(list(models.iterdir())) == 3
 
 
-def test_what_another_process_writes_is_let_be_and_old_remains_are_removed(
+def test_only_old_files_of_interrupted_processes_are_removed(
     networks, tmp_path, no_export, monkeypatch
 ):
     folders = make_runs(tmp_path / "runs", networks)
@@ -168,7 +168,7 @@ def test_networks_of_other_data_are_refused(field, value, other, networks, tmp_p
     assert not (tmp_path / "models").exists()
 
 
-def test_networks_that_started_from_another_flat_are_refused(networks, tmp_path, no_export):
+def test_networks_initialised_from_another_flat_network_are_refused(networks, tmp_path, no_export):
     recipe = replace(TINY_RECIPE.record("begin"), init_from="flat")
     began = {"recipe": recipe, "init_sha256": hashlib.sha256(b"flat").hexdigest()}
     folders = make_runs(tmp_path / "runs", networks, **{name: began for name in networks})
@@ -192,7 +192,7 @@ def test_networks_that_are_not_trained_are_refused(networks, tmp_path):
     assert not (tmp_path / "models").exists()
 
 
-def test_accuracies_are_taken_over_from_these_networks_only(networks, tmp_path, no_export):
+def test_only_scores_of_these_networks_enter_the_manifest(networks, tmp_path, no_export):
     folders = make_runs(tmp_path / "runs", networks)
     models = tmp_path / "models"
     assert read_manifest(combine(folders, models)).evaluation is None
@@ -263,7 +263,7 @@ def test_a_damaged_manifest_or_evaluation_is_named(content, networks, tmp_path, 
         combine(folders, tmp_path / "models")
 
 
-def test_a_path_without_warm_up_stands_in_the_card(networks, tmp_path, no_export, monkeypatch):
+def test_the_card_names_a_path_without_warm_up(networks, tmp_path, no_export, monkeypatch):
     folders = make_runs(tmp_path / "runs", networks)
     assert "cover every" in (combine(folders, tmp_path / "models") / MODEL_CARD).read_text()
     monkeypatch.setattr("fer_tf.export.warmup.write_warm_up", lambda _: ["A"])

@@ -15,7 +15,7 @@ def version(model, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", SUFFIXES)
-def test_converts_to_a_file_that_answers_as_the_model_does(kind, version, monkeypatch):
+def test_the_outputs_of_the_file_equal_the_models(kind, version, monkeypatch):
     for package in formats._PACKAGES[kind]:
         pytest.importorskip(package, reason="installed with the extra `formats`")
     compared = []

@@ -38,49 +38,48 @@ def test_versions_are_in_the_order_of_their_numbers(tmp_path):
     assert [path.name for path in find_versions(tmp_path)] == ["9", "10"]
 
 
-def test_the_users_model_comes_before_the_pretrained_one_of_its_name(tmp_path, pretrained):
-    own = tmp_path / "own"
-    assert newest_versions(own) == {"any_occlusion": pretrained / "any_occlusion" / "3"}
-    make(own, "any_occlusion/1", "any_occlusion/2", "concat_db/1")
+def test_a_model_of_the_user_replaces_the_pretrained_one_of_its_name(tmp_path, pretrained):
+    models_dir = tmp_path / "own"
+    assert newest_versions(models_dir) == {"any_occlusion": pretrained / "any_occlusion" / "3"}
+    make(models_dir, "any_occlusion/1", "any_occlusion/2", "concat_db/1")
     expected = {
-        name: own / name / number for name, number in [("any_occlusion", "2"), ("concat_db", "1")]
+        name: models_dir / name / number
+        for name, number in [("any_occlusion", "2"), ("concat_db", "1")]
     }
-    assert newest_versions(own) == expected
+    assert newest_versions(models_dir) == expected
 
 
-def test_without_a_name_the_users_only_model_answers_else_the_one_for_any_face(
-    tmp_path, pretrained
-):
-    own = tmp_path / "own"
-    assert find_model(None, own) == pretrained / "any_occlusion" / "3"
-    make(own, "concat_db/1")
-    assert find_model(None, own) == own / "concat_db" / "1"
-    assert find_model("any_occlusion", own) == pretrained / "any_occlusion" / "3"
-    make(own, "eye_cdb/1")
+def test_the_default_is_the_users_only_model_or_else_any_occlusion(tmp_path, pretrained):
+    models_dir = tmp_path / "own"
+    assert find_model(None, models_dir) == pretrained / "any_occlusion" / "3"
+    make(models_dir, "concat_db/1")
+    assert find_model(None, models_dir) == models_dir / "concat_db" / "1"
+    assert find_model("any_occlusion", models_dir) == pretrained / "any_occlusion" / "3"
+    make(models_dir, "eye_cdb/1")
     with pytest.raises(
         UserError, match="any_occlusion, concat_db, eye_cdb; choose one with --name"
     ):
-        find_model(None, own)
-    make(own, "any_occlusion/1")
-    assert find_model(None, own) == own / "any_occlusion" / "1"
+        find_model(None, models_dir)
+    make(models_dir, "any_occlusion/1")
+    assert find_model(None, models_dir) == models_dir / "any_occlusion" / "1"
     with pytest.raises(UserError, match="not 'bconcat_db'"):
-        find_model("bconcat_db", own)
+        find_model("bconcat_db", models_dir)
 
 
-def test_without_any_model_a_user_hears_how_to_make_one(tmp_path, monkeypatch):
+def test_without_a_model_the_message_names_the_command(tmp_path, monkeypatch):
     monkeypatch.setattr(versions, "PRETRAINED", tmp_path / "none")
     with pytest.raises(UserError, match="holds no model.*train all"):
         find_model(None, tmp_path)
 
 
-def test_a_server_finds_a_copy_of_the_pretrained_model_once(tmp_path, pretrained):
-    own = tmp_path / "own"
-    (copy,) = place_pretrained(own)
-    assert copy == own / "any_occlusion" / "3"
+def test_the_pretrained_model_is_copied_once(tmp_path, pretrained):
+    models_dir = tmp_path / "own"
+    (copy,) = place_pretrained(models_dir)
+    assert copy == models_dir / "any_occlusion" / "3"
     assert (copy / "saved_model.pb").read_text() == "of pretrained"
-    assert [path.name for path in (own / "any_occlusion").iterdir()] == ["3"]
+    assert [path.name for path in (models_dir / "any_occlusion").iterdir()] == ["3"]
     (copy / "saved_model.pb").write_text("changed")
-    assert place_pretrained(own) == []
+    assert place_pretrained(models_dir) == []
     assert (copy / "saved_model.pb").read_text() == "changed"
 
 
@@ -91,7 +90,7 @@ def answers(version):
 
 
 @pytest.mark.parametrize("name", ["[2024]", "a?b*", "back\\slash"])
-def test_folders_whose_names_are_patterns(model, tmp_path, name):
+def test_a_version_in_a_folder_named_like_a_pattern_is_loaded(model, tmp_path, name):
     version = tmp_path / name / "1"
     shutil.copytree(model, version)
     shutil.copytree(model, tmp_path / "aXbc" / "1")  # Which one of the patterns matches.
@@ -100,7 +99,7 @@ def test_folders_whose_names_are_patterns(model, tmp_path, name):
         assert path.samefile(version)
 
 
-def test_a_relative_path_below_such_a_folder(model, tmp_path, monkeypatch):
+def test_a_relative_path_in_such_a_folder_is_loaded(model, tmp_path, monkeypatch):
     shutil.copytree(model, tmp_path / "[a]" / "1")
     monkeypatch.chdir(tmp_path)
     with plain_path(tmp_path.__class__("[a]") / "1") as path:
@@ -112,7 +111,7 @@ def test_a_relative_path_below_such_a_folder(model, tmp_path, monkeypatch):
     "file",
     ["saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"],
 )
-def test_a_version_that_was_copied_in_part(model, tmp_path, file, left):
+def test_an_incomplete_version_is_refused(model, tmp_path, file, left):
     version = tmp_path / "1"
     shutil.copytree(model, version)
     data = (version / file).read_bytes()

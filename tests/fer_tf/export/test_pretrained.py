@@ -49,19 +49,19 @@ def model(version):
     return ExpressionModel(version)
 
 
-def test_it_is_found_where_the_user_has_no_model(tmp_path, version):
+def test_the_pretrained_model_is_used_without_a_model_of_the_user(tmp_path, version):
     assert find_model(None, tmp_path) == version
     sentence = named_with_accuracy(version)
     assert sentence.startswith(f"any_occlusion, version {version.name}, which comes with fer_tf. ")
     assert "% (uncovered)" in sentence and "% (lower half covered)" in sentence
 
 
-def test_it_is_small(version):
+def test_the_pretrained_model_is_small(version):
     size = sum(path.stat().st_size for path in version.rglob("*") if path.is_file())
     assert size < 25e6
 
 
-def test_it_answers_as_on_the_day_it_came(model):
+def test_the_pretrained_model_gives_its_recorded_outputs(model):
     golden = json.loads(GOLDEN.read_text())
     for signature, expected in golden.items():
         answer = model.ask(signature, faces())

@@ -128,9 +128,9 @@ def test_classify_returns_names_and_the_routed_probabilities(answers, batch):
 
 def test_signatures_and_their_inputs_are_those_of_the_contract(model):
     signatures = loader_impl.parse_saved_model(str(model)).meta_graphs[0].signature_def
-    found = {n: list(s.inputs) for n, s in signatures.items() if not n.startswith("__")}
-    assert found == {name: [key] for name, key in SIGNATURES.items()}
-    methods = {name: signatures[name].method_name for name in found}
+    inputs_of = {n: list(s.inputs) for n, s in signatures.items() if not n.startswith("__")}
+    assert inputs_of == {name: [key] for name, key in SIGNATURES.items()}
+    methods = {name: signatures[name].method_name for name in inputs_of}
     assert methods == {
         name: f"tensorflow/serving/{'classify' if name == 'classify' else 'predict'}"
         for name in SIGNATURES
@@ -159,11 +159,11 @@ def test_eyes_are_left_to_the_caller(networks, tmp_path):
     signature = tf.saved_model.load(tmp_path / "1").signatures["serving_default"]
     images = images_for([1])
     result = signature(image=tf.constant(images))["path_probabilities"]
-    seen = networks["begin"](images)
-    np.testing.assert_allclose(result, keras.ops.softmax(seen), atol=1e-5)
+    logits = networks["begin"](images)
+    np.testing.assert_allclose(result, keras.ops.softmax(logits), atol=1e-5)
 
 
-def test_as_many_faces_as_documented_are_taken_and_not_one_more():
+def test_a_request_is_limited_to_the_documented_number_of_faces():
     few = tf.zeros([MOST_FACES, 1])
     assert _limited(few, "image").shape == few.shape
     with pytest.raises(tf.errors.InvalidArgumentError, match="image has 1025 faces, at most 1024"):

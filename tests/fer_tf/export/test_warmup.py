@@ -24,7 +24,7 @@ def test_the_requests_cover_each_signature_and_are_answered_as_by_a_server(versi
     assert sorted(replay_warm_up(version)) == sorted(SIGNATURES)
 
 
-def test_each_signature_is_tried_with_a_face_on_each_path(model, tmp_path, monkeypatch):
+def test_each_signature_is_called_with_a_face_on_each_path(model, tmp_path, monkeypatch):
     version = tmp_path / "1"
     shutil.copytree(model, version)
     tried = []
@@ -65,7 +65,7 @@ def test_images_are_varied_until_each_path_is_found():
     assert sum(map(len, drawn)) < 1000
 
 
-def test_a_request_that_fails_keeps_a_version_back(version, monkeypatch):
+def test_a_version_with_a_failing_request_is_not_published(version, monkeypatch):
     whole = warmup._request
 
     def cut(signature, image):
@@ -93,7 +93,7 @@ def broken_functions(version):
 
 
 @pytest.mark.parametrize("damage", [broken_weights, broken_functions])
-def test_a_damaged_version_is_kept_back(model, tmp_path, damage):
+def test_a_damaged_version_is_not_published(model, tmp_path, damage):
     version = shutil.copytree(model, tmp_path / "1")
     damage(version)
     with pytest.raises(UserError, match="cannot be loaded"):

@@ -35,7 +35,7 @@ def test_reloads_to_equal_outputs(tmp_path):
     )
 
 
-def test_answers_as_in_inference_unless_told_to_train():
+def test_a_call_without_training_is_inference():
     net = expression_net(3, 32, TINY)
     np.testing.assert_array_equal(net(faces()), net(faces(), training=False))
 
@@ -55,7 +55,7 @@ def test_every_weight_gets_a_finite_gradient():
         assert gradient is not None and np.isfinite(gradient).all(), weight.path
 
 
-def test_looks_only_at_its_rows():
+def test_outputs_depend_only_on_the_visible_rows():
     net = expression_net(3, 48, TINY, rows=(24, 48))
     assert net.get_layer("visible_rows").output.shape == (None, 24, 48, 1)
     hidden, visible = faces(), faces()
@@ -65,7 +65,7 @@ def test_looks_only_at_its_rows():
     assert np.abs(np.array(net(visible)) - np.array(net(faces()))).max() > 1e-6
 
 
-def test_attention_maps_lie_where_the_network_looks():
+def test_attention_maps_are_nan_in_hidden_rows():
     net = expression_net(3, 32, TINY, rows=(24, 48))
     maps = attention_maps(net, faces(2))
     assert maps.shape == (2, 48, 48)
@@ -75,7 +75,7 @@ def test_attention_maps_lie_where_the_network_looks():
     assert np.abs(attention_maps(net, brighter) - maps)[:, 24:].max() > 0.01
 
 
-def test_a_network_of_another_process_that_resizes_is_mapped():
+def test_attention_maps_of_a_loaded_network_that_resizes():
     """The names that its process gave to operations are given again in this one."""
     keras.backend.clear_session()
     net = expression_net(3, 32, TINY)

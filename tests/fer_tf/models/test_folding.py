@@ -61,7 +61,7 @@ def network(request):
     return trained(expression_net(3, **NETWORKS[request.param]))
 
 
-def test_answers_equal_the_networks(network):
+def test_outputs_equal_those_of_the_network(network):
     expected = network(images(), training=False)
     assert np.std(expected) > 0.1
     np.testing.assert_allclose(answers_in_a_graph(fold(network)), expected, atol=1e-5)
@@ -72,7 +72,7 @@ def test_no_batch_normalization_and_no_dropout_remain(network):
     assert not [layer.name for layer in fold(network).layers if isinstance(layer, kinds)]
 
 
-def test_leaves_the_network_as_it_was(network):
+def test_the_network_does_not_change(network):
     before, config = network.get_weights(), network.get_config()
     folded = fold(network)
     for layer in folded.layers:
@@ -83,14 +83,14 @@ def test_leaves_the_network_as_it_was(network):
     assert network.trainable_weights
 
 
-def test_bfloat16_answers_in_float32_and_nearly_alike(network):
+def test_bfloat16_outputs_are_float32_and_nearly_equal(network):
     expected = network(images(), training=False)
     answers = answers_in_a_graph(fold(network, "bfloat16"))
     assert answers.dtype == tf.float32
     assert 0 < np.abs(answers - expected).max() < 0.05 * np.abs(expected).max()
 
 
-def test_bfloat16_is_what_the_backbone_computes_in(network):
+def test_the_backbone_computes_in_bfloat16(network):
     layers = fold(network, "bfloat16").layers
     dtypes = {layer.name: layer.compute_dtype for layer in layers}
     assert dtypes["stem"] == dtypes["stage_2_block_2_relu"] == "bfloat16"
@@ -130,7 +130,7 @@ def test_refuses_an_unknown_precision():
         fold(expression_net(2, 32, Backbone(**TINY)), "float16")
 
 
-def test_weights_in_float16_take_half_the_size_and_answer_nearly_the_same(network):
+def test_float16_weights_take_half_the_size_and_give_nearly_equal_outputs(network):
     expected = network(images(), training=False)
     folded = fold(network, weights="float16")
     kernels = [layer.kernel for layer in folded.layers if isinstance(layer, FoldedConv2D)]
@@ -141,6 +141,6 @@ def test_weights_in_float16_take_half_the_size_and_answer_nearly_the_same(networ
     assert np.abs(answers - expected).max() > 0
 
 
-def test_weights_of_another_precision_are_refused():
+def test_refuses_an_unknown_type_of_weights():
     with pytest.raises(ValueError, match="'bfloat16'"):
         fold(expression_net(2, 32, Backbone(**TINY)), weights="bfloat16")

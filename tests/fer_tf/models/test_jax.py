@@ -51,7 +51,7 @@ np.savez(folder / "outputs.npz", images=images, **outputs)
 
 
 @pytest.mark.slow
-def test_networks_trained_on_jax_answer_alike_on_tensorflow(tmp_path):
+def test_networks_trained_on_jax_give_equal_outputs_on_tensorflow(tmp_path):
     subprocess.run(
         [sys.executable, "-c", TRAIN, tmp_path],
         env=os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)},

@@ -79,7 +79,7 @@ def test_blocks_begin_as_the_identity():
 
 
 @pytest.mark.parametrize("momentum", [0.9, 0.99])
-def test_every_batch_norm_keeps_as_much_as_asked(momentum):
+def test_every_batch_norm_has_the_momentum_of_the_backbone(momentum):
     inputs = keras.Input((8, 8, 1))
     backbone = Backbone((1, 1), 2, 4, stem_filters=16, batch_norm_momentum=momentum)
     norms = [

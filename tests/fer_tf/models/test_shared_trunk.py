@@ -15,24 +15,24 @@ def networks(shared):
     """The four, equal up to a stage, to the last layer but one (3), or in nothing (0)."""
     recipe = dataclasses.replace(TINY_RECIPE, dropout=0.3)
     keras.utils.set_random_seed(0)
-    made = [build_network(name, recipe, "none") for name in MULTI_NETWORK]
+    all_networks = [build_network(name, recipe, "none") for name in MULTI_NETWORK]
     rng = np.random.default_rng(0)
-    for net in made:
+    for net in all_networks:
         for layer in net.layers:
             layer.set_weights([rng.uniform(0.1, 1, w.shape) for w in layer.get_weights()])
-    for net in made[1:]:
-        own = {layer.name: layer.get_weights() for layer in net.layers}
+    for net in all_networks[1:]:
+        initial_weights = {layer.name: layer.get_weights() for layer in net.layers}
         if shared:
-            begin_from(net, made[0])
+            begin_from(net, all_networks[0])
         for layer in net.layers:
             if shared == 1 and layer.name.startswith("stage_2"):
-                layer.set_weights(own[layer.name])
-    return made
+                layer.set_weights(initial_weights[layer.name])
+    return all_networks
 
 
 @pytest.mark.parametrize("folded", [False, True])
 @pytest.mark.parametrize("shared, output", [(1, (None, 16, 16, 16)), (3, (None, 32))])
-def test_the_trunk_ends_where_the_networks_part(shared, output, folded):
+def test_the_trunk_ends_at_the_first_block_with_other_weights(shared, output, folded):
     whole = networks(shared)
     if folded:
         whole = [fold(net) for net in whole]
@@ -45,7 +45,7 @@ def test_the_trunk_ends_where_the_networks_part(shared, output, folded):
     assert "stem" not in names and names.count("logits") == 4
 
 
-def test_networks_with_nothing_in_common_are_left_whole():
+def test_networks_without_equal_weights_have_no_trunk():
     whole = networks(0)
     trunk, tails = cut(whole)
     assert trunk is None and tails == whole

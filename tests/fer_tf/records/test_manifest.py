@@ -13,7 +13,7 @@ from tests.records import put_manifest
 SHIPPED = Path(fer_tf.__file__).parent / "pretrained" / "any_occlusion" / "1"
 
 
-def test_a_manifest_is_read_as_it_was_written(tmp_path):
+def test_reading_a_manifest_gives_what_was_written(tmp_path):
     manifest = put_manifest(tmp_path)
     assert read_manifest(tmp_path) == manifest
     assert manifest.trained_on == ["concat_db/drawn"] and not manifest.recognises_occlusion
@@ -21,7 +21,7 @@ def test_a_manifest_is_read_as_it_was_written(tmp_path):
     assert manifest.trained_on == ["eye_cdb/drawn"]
 
 
-def test_a_manifest_of_an_earlier_version_has_the_names_of_today(tmp_path):
+def test_a_manifest_of_an_earlier_version_is_upgraded(tmp_path):
     values = json.loads(json.dumps(plain(read_manifest(SHIPPED))))
     text = json.dumps(values).replace('"majority_baseline"', '"floor"')
     for name in ("path_selection", "joint_probability"):
@@ -32,7 +32,7 @@ def test_a_manifest_of_an_earlier_version_has_the_names_of_today(tmp_path):
     assert read_manifest(tmp_path) == read_manifest(SHIPPED)
 
 
-def test_what_is_missing_or_not_known_is_named(tmp_path):
+def test_missing_and_unknown_fields_are_named(tmp_path):
     with pytest.raises(UserError, match="manifest.json is missing; make the model again"):
         read_manifest(tmp_path)
     put_manifest(tmp_path)

@@ -9,7 +9,7 @@ from fer_tf.records.run import RUN_FILE, RecipeRecord, is_finished, read_run, wr
 from tests.records import put_run
 
 
-def test_a_run_is_read_as_it_was_written(tmp_path):
+def test_reading_a_run_gives_what_was_written(tmp_path):
     run = put_run(tmp_path / "begin", packages={"keras": "3"}, best_validation_loss=0.5)
     assert read_run(tmp_path / "begin") == run and is_finished(tmp_path / "begin")
     unfinished = replace(run, finished=False)
@@ -19,7 +19,7 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
     assert read_run(tmp_path) is None and not is_finished(tmp_path)
 
 
-def test_a_run_of_an_earlier_version_has_the_names_and_the_choices_of_today(tmp_path):
+def test_a_run_of_an_earlier_version_is_upgraded(tmp_path):
     put_run(tmp_path, network="occlusion_net", recipe=RecipeRecord(name="x", backbone={}))
     values = json.loads((tmp_path / RUN_FILE).read_text())
     values |= {"network": "occlusion", "started_from": "0a"}
@@ -39,7 +39,7 @@ def test_a_run_of_an_earlier_version_has_the_names_and_the_choices_of_today(tmp_
         ({"recipe": {}}, r"is not understood \(.*`name`.*\); train again"),
     ],
 )
-def test_what_is_not_understood_is_refused_in_a_sentence(tmp_path, changes, message):
+def test_an_unknown_file_is_refused_in_a_sentence(tmp_path, changes, message):
     put_run(tmp_path)
     values = json.loads((tmp_path / RUN_FILE).read_text())
     write_json(tmp_path / RUN_FILE, values | changes)

@@ -24,7 +24,7 @@ def watched(runs_dir):
     return out.getvalue().splitlines()
 
 
-def test_a_run_says_what_its_history_says(tmp_path):
+def test_the_progress_displays_the_history(tmp_path):
     begin, *epochs, done = watched(tmp_path)
     rows = read_history(KEY.folder(tmp_path, "subnet_y"))
     assert "2 epochs of 40 images" in begin
@@ -39,7 +39,7 @@ def test_a_run_says_what_its_history_says(tmp_path):
     assert again == done
 
 
-def test_after_a_kill_between_report_and_checkpoint_each_epoch_stands_once(interrupted):
+def test_after_a_kill_the_history_has_each_epoch_once(interrupted):
     folder = KEY.folder(interrupted, "subnet_y")
     (first,) = read_history(folder)
     with open(folder / HISTORY, "a") as file:
@@ -50,7 +50,7 @@ def test_after_a_kill_between_report_and_checkpoint_each_epoch_stands_once(inter
     assert [row["epoch"] for row in rows] == [0, 1] and rows[0] == first
 
 
-def test_a_row_that_a_kill_cut_short_goes(tmp_path):
+def test_an_incomplete_row_of_the_history_is_removed(tmp_path):
     rows = [f"{epoch},0.5,1.5,0.5,1.5" for epoch in range(10)]
     text = "\n".join(["epoch,accuracy,loss,val_accuracy,val_loss", *rows, "1"])  # ... of 10,0.5
     (tmp_path / HISTORY).write_text(text)
@@ -67,7 +67,7 @@ def test_a_damaged_history_is_named(tmp_path, text):
         read_history(tmp_path)
 
 
-def test_an_empty_history_is_begun_anew(tmp_path):
+def test_an_empty_history_is_overwritten(tmp_path):
     (tmp_path / HISTORY).touch()
     reports(tmp_path, 2)
     assert read_history(tmp_path) == []
@@ -86,7 +86,7 @@ def test_tensorboard_has_losses_accuracies_and_the_learning_rate(finished_run):
     assert rates[0] > rates[1] >= 0  # The cosine falls.
 
 
-def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_epoch(interrupted):
+def test_a_nan_loss_ends_the_run_and_keeps_the_last_epoch(interrupted):
     class Spoil(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             weight = self.model.trainable_variables[-1]
@@ -103,7 +103,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_epoch(int
     assert all(np.isfinite(array).all() for array in weights(interrupted))
 
 
-def test_memory_that_runs_out_names_a_batch_size_to_try(tmp_path, monkeypatch):
+def test_out_of_memory_suggests_a_smaller_batch(tmp_path, monkeypatch):
     def no_memory(*_):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
@@ -119,7 +119,7 @@ def test_memory_that_runs_out_names_a_batch_size_to_try(tmp_path, monkeypatch):
         OSError(28, "No space left on device"),
     ],
 )
-def test_a_full_disk_is_not_taken_for_full_memory(tmp_path, monkeypatch, error):
+def test_a_full_disk_has_its_own_message(tmp_path, monkeypatch, error):
     monkeypatch.setattr("fer_tf.training.train._fit", mock.Mock(side_effect=error))
     with pytest.raises(UserError, match="disk is full.*make room.*without --restart"):
         train(tmp_path)

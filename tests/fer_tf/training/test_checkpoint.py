@@ -60,7 +60,7 @@ def test_best_is_saved_only_when_better(tmp_path):
     assert (tmp_path / BEST).read_bytes() != saved
 
 
-def test_the_last_network_is_kept_where_the_recipe_wants_it(tmp_path):
+def test_keeps_last_saves_every_epoch(tmp_path):
     network, checkpoint = model_with_checkpoint(tmp_path, keeps="last")
     checkpoint.on_epoch_end(0, {"val_loss": 1.0})
     step(network)
@@ -70,7 +70,7 @@ def test_the_last_network_is_kept_where_the_recipe_wants_it(tmp_path):
     np.testing.assert_array_equal(saved.get_weights()[0], network.get_weights()[0])
 
 
-def test_a_write_that_breaks_off_leaves_the_last_state(tmp_path, monkeypatch):
+def test_an_interrupted_write_keeps_the_last_state(tmp_path, monkeypatch):
     network, checkpoint = model_with_checkpoint(tmp_path)
     checkpoint.on_epoch_end(0, {"val_loss": 1.0})
 
@@ -121,7 +121,7 @@ with np.load("images.npz") as file:
 """
 
 
-def test_a_file_is_loaded_with_one_call_where_nothing_else_is_imported(networks, tmp_path):
+def test_load_network_needs_no_other_import(networks, tmp_path):
     images = images_for([0, 1, 2])
     networks["subnet_x"].save(tmp_path / BEST)
     np.savez(tmp_path / "images.npz", images=images)
@@ -139,7 +139,7 @@ def damaged(data, left):
 
 
 @pytest.mark.parametrize("left", [0, 0.3, 0.999, None])
-def test_files_that_were_copied_in_part_are_named(networks, tmp_path, left):
+def test_incomplete_files_are_named(networks, tmp_path, left):
     networks["subnet_x"].save(tmp_path / BEST)
     network, checkpoint = model_with_checkpoint(tmp_path / "state")
     (tmp_path / "state").mkdir()

@@ -31,7 +31,7 @@ LOGITS = np.log(np.array([[0.3, 0.2, 0.1, 0.1, 0.1, 0.05, 0.15]], np.float32))
         ("subnet_z", [0.25, 0.75]),
     ],
 )
-def test_each_network_learns_the_teachers_answer_to_its_own_question(network, expected):
+def test_targets_are_the_teachers_probabilities_of_the_tasks_classes(network, expected):
     targets = soft_targets(TASKS[network], np.array([1], np.int32), [LOGITS], 1.0)
     np.testing.assert_allclose(targets, [[1, *expected]], rtol=1e-5)
 
@@ -59,7 +59,7 @@ def test_the_loss_weighs_labels_and_teachers():
     assert plain == pytest.approx(cross_entropy(np.eye(3)[2], logits[0]), rel=1e-5)
 
 
-def test_accuracy_counts_the_label_whoever_teaches():
+def test_accuracy_is_that_of_the_labels():
     logits = np.array([[1.0, 0.0], [1.0, 0.0]], np.float32)
     metric = ClassAccuracy()
     metric.update_state(np.array([[0, 0.1, 0.9], [1, 0.9, 0.1]], np.float32), logits)
@@ -84,7 +84,7 @@ def faces(count):
     return np.random.default_rng(0).integers(0, 255, (count, 48, 48, 1)).astype(np.uint8)
 
 
-def test_a_teacher_is_asked_once_of_each_face_and_its_mirror_image(teacher, monkeypatch):
+def test_a_teachers_logits_are_computed_once_for_faces_and_mirror_images(teacher, monkeypatch):
     (teacher / LOGITS_FILE).unlink(missing_ok=True)
     logits = teacher_logits(teacher, faces(5), "fingerprint")
     net = checkpoint.load_best(teacher)

@@ -43,7 +43,7 @@ def train_anew(folder):
     network.save(folder / BEST)
 
 
-def test_a_network_starts_from_the_weights_of_another(from_flat, tmp_path):
+def test_a_network_is_initialised_from_another(from_flat, tmp_path):
     multi_network = ("flat", "begin", "subnet_x", "subnet_y", "subnet_z")
     assert FROM_FLAT.recipe.multi_network == multi_network
     with pytest.raises(UserError, match="subnet_y starts from flat, which is not trained in"):
@@ -63,7 +63,7 @@ def test_a_network_starts_from_the_weights_of_another(from_flat, tmp_path):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
-def test_the_first_network_starts_from_that_of_another_database_the_others_share_a_stage(tmp_path):
+def test_flat_is_initialised_from_another_database_and_the_others_share_a_stage(tmp_path):
     epoch = Schedule(epochs=1, batch_size=16, learning_rate=0.05)
     recipe = dataclasses.replace(
         TINY_RECIPE,
@@ -106,7 +106,7 @@ def test_the_first_network_starts_from_that_of_another_database_the_others_share
         train(tmp_path, key, "flat")
 
 
-def test_a_network_is_not_kept_beside_another_than_it_started_from(from_flat):
+def test_a_run_is_refused_when_its_origin_was_trained_anew(from_flat):
     """As after `train flat --restart` and `train all`: the four would be the old flat's."""
     run = train(from_flat, FROM_FLAT)
     assert train(from_flat, FROM_FLAT) == run
@@ -117,7 +117,7 @@ def test_a_network_is_not_kept_beside_another_than_it_started_from(from_flat):
     assert again.init_sha256 != run.init_sha256
 
 
-def test_a_run_that_goes_on_keeps_where_it_started(from_flat, tmp_path, monkeypatch):
+def test_a_continued_run_keeps_its_origin(from_flat, tmp_path, monkeypatch):
     recipe = dataclasses.replace(FROM_FLAT.recipe, schedules=TINY_RECIPE.schedules)
     key = dataclasses.replace(FROM_FLAT, recipe=recipe)
     origin, subnet = (key.folder(from_flat, name) for name in ("flat", "subnet_y"))

@@ -52,7 +52,7 @@ def table(width):
     return out.getvalue()
 
 
-def test_elsewhere_than_on_a_terminal_each_epoch_is_one_line_with_all_facts(clock):
+def test_outside_a_terminal_each_epoch_is_one_line(clock):
     progress, out = plain()
     with progress:
         progress.begin("begin", images=100, epochs=3)

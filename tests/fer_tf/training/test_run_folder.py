@@ -20,7 +20,7 @@ def begin_run(folder, key=KEY, **options):
     return open_run(folder, key.setup("subnet_y"), **options)
 
 
-def test_a_run_that_is_begun_records_what_it_is_made_of_and_what_began_it(folder):
+def test_a_new_run_records_its_setup_and_program(folder):
     run = begin_run(folder)
     assert not run.finished and not is_finished(folder)
     assert (run.database, run.config, run.network) == ("concat_db", "drawn", "subnet_y")
@@ -40,7 +40,7 @@ def test_a_run_that_is_begun_records_what_it_is_made_of_and_what_began_it(folder
         ({"occlusion": "lower"}, "with occlusion upper, now it is lower"),
     ],
 )
-def test_a_run_of_something_else_is_refused_and_kept(folder, changes, message):
+def test_a_run_of_another_setup_is_refused_and_kept(folder, changes, message):
     run = begin_run(folder)
     if recipe := changes.get("recipe"):
         changes = {"recipe": dataclasses.replace(TINY_RECIPE, **recipe)}
@@ -87,7 +87,7 @@ def test_a_run_file_of_another_program_is_refused(folder):
         begin_run(folder)
 
 
-def test_a_restart_that_was_killed_does_not_go_on_from_what_it_threw_away(folder):
+def test_a_killed_restart_does_not_continue_the_deleted_run(folder):
     begin_run(folder)
     (folder / STATE).touch()
     (folder / RUN_FILE).unlink()  # It goes first.
@@ -95,7 +95,7 @@ def test_a_restart_that_was_killed_does_not_go_on_from_what_it_threw_away(folder
     assert [path.name for path in folder.iterdir()] == [RUN_FILE]
 
 
-def test_what_a_killed_write_leaves_is_removed_when_the_run_goes_on(folder):
+def test_files_of_a_killed_write_are_removed_when_the_run_continues(folder):
     run = begin_run(folder)
     (folder / STATE).touch()
     (folder / "writing-best.keras").touch()
@@ -103,7 +103,7 @@ def test_what_a_killed_write_leaves_is_removed_when_the_run_goes_on(folder):
     assert sorted(path.name for path in folder.iterdir()) == [RUN_FILE, STATE]
 
 
-def test_a_folder_in_use_is_left_alone(tmp_path, folder):
+def test_a_folder_in_use_is_refused(tmp_path, folder):
     with locked(folder), pytest.raises(UserError, match="Another process trains in"):
         train(tmp_path)
     assert not list(folder.iterdir())

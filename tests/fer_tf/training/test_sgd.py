@@ -32,7 +32,7 @@ def weights_after_steps(kind, steps=4, **arguments):
     ],
     ids=["momentum", "nesterov", "decay and clipping", "no momentum"],
 )
-def test_steps_are_those_of_keras(arguments):
+def test_steps_equal_those_of_keras(arguments):
     ours = weights_after_steps(SGD, **arguments)
     keras_own = weights_after_steps(keras.optimizers.SGD, **arguments)
     assert len(ours) == len(keras_own)
@@ -40,7 +40,7 @@ def test_steps_are_those_of_keras(arguments):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
 
 
-def test_a_gradient_of_some_rows_alone():
+def test_a_sparse_gradient_uses_keras_computation():
     table = keras.Variable(np.ones((4, 2), "float32"))
     optimizer = SGD(0.1, momentum=0.9)
     optimizer.build([table])
@@ -50,6 +50,6 @@ def test_a_gradient_of_some_rows_alone():
     np.testing.assert_allclose(table.numpy()[:, 0], [1, 0.8, 1, 1], rtol=1e-6)
 
 
-def test_it_is_read_back_from_its_config():
+def test_reloads_from_its_config():
     read = keras.optimizers.deserialize(keras.optimizers.serialize(SGD(0.1, 0.9, nesterov=True)))
     assert type(read) is SGD and read.momentum == 0.9 and read.nesterov

@@ -46,7 +46,9 @@ def test_leaves_a_run_folder(finished_run):
     assert run.backend == "tensorflow"
 
 
-def test_an_epoch_is_all_images_the_last_smaller_batch_too(tmp_path, monkeypatch):
+def test_an_epoch_contains_all_images_in_batches_of_which_the_last_is_smaller(
+    tmp_path, monkeypatch
+):
     steps = []
     counter = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: steps.append(batch)
@@ -88,7 +90,7 @@ def test_an_interrupted_run_of_other_package_versions_goes_on_with_a_note(interr
     assert [line.split(",")[0] for line in lines] == ["epoch", "0", "1"]
 
 
-def test_a_run_begun_before_there_was_a_choice_is_continued(interrupted):
+def test_a_run_without_later_fields_is_continued(interrupted):
     path = KEY.folder(interrupted, "subnet_y") / RUN_FILE
     run = json.loads(path.read_text())
     del run["paths"], run["training_precision"]
@@ -99,7 +101,7 @@ def test_a_run_begun_before_there_was_a_choice_is_continued(interrupted):
     assert train(interrupted).epochs_done == 2
 
 
-def test_a_run_of_another_seed_stands_beside(finished):
+def test_a_run_of_another_seed_has_its_own_folder(finished):
     assert train(finished, dataclasses.replace(KEY, seed=1)).seed == 1
     assert read_run(KEY.folder(finished, "subnet_y")).seed == 0
     parent = finished / "concat_db" / "drawn"
@@ -119,7 +121,7 @@ def test_cosine_decay_without_warm_up_trains(tmp_path):
 
 
 @pytest.mark.parametrize(("balanced", "expected"), [(False, 0.1), (True, 0.5)])
-def test_a_balanced_loss_does_not_give_up_the_rare_class(tmp_path, balanced, expected):
+def test_a_balanced_loss_does_not_ignore_the_rare_class(tmp_path, balanced, expected):
     """Nothing can be learnt from blank images but the classes' shares."""
     images = np.zeros((400, 48, 48, 1), np.uint8)
     classes = (np.arange(400) % 80 < 8).astype(np.int32)
@@ -188,7 +190,7 @@ def test_other_occlusions_do_not_cover_the_usual_eyes():
     "name, value, usual",
     [("floatx", "float16", "float32"), ("image_data_format", "channels_first", "channels_last")],
 )
-def test_settings_of_keras_that_the_networks_are_not_made_for(tmp_path, name, value, usual):
+def test_unsupported_settings_of_keras_are_refused(tmp_path, name, value, usual):
     getattr(keras.config, f"set_{name}")(value)
     try:
         with pytest.raises(UserError, match=f"Keras is set to {name} {value}, {usual} is"):

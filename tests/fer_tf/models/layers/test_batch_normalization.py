@@ -51,7 +51,7 @@ def test_a_training_step_equals_keras(shape, spread):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * max(1, np.abs(b).max()))
 
 
-def test_inference_and_a_frozen_layer_equal_keras_and_change_nothing():
+def test_inference_and_a_frozen_layer_equal_keras_and_update_no_statistics():
     x = features((4, 6, 5, 8))
     expected = layer_of(STOCK, x.shape)(x, training=False)
     layer = layer_of(BatchNormalization, x.shape)
@@ -63,7 +63,7 @@ def test_inference_and_a_frozen_layer_equal_keras_and_change_nothing():
         np.testing.assert_array_equal(a, b)
 
 
-def test_the_fused_operation_does_the_training_and_nothing_else():
+def test_only_training_uses_the_fused_operation():
     x = features((4, 6, 5, 8))
     layer = layer_of(BatchNormalization, x.shape)
     assert "FusedBatchNormV3" in operations(layer, x, training=True)
@@ -82,7 +82,7 @@ def test_the_fused_operation_does_the_training_and_nothing_else():
         ({}, (8, 3)),
     ],
 )
-def test_leaves_to_keras_what_is_not_the_same_fused(arguments, shape):
+def test_unsupported_settings_use_keras_computation(arguments, shape):
     x = features(shape)
     layer = layer_of(BatchNormalization, shape, **arguments)
     assert "FusedBatchNormV3" not in operations(layer, x, training=True)
@@ -90,7 +90,7 @@ def test_leaves_to_keras_what_is_not_the_same_fused(arguments, shape):
     np.testing.assert_array_equal(tf.cast(layer(x, training=True), "float32"), expected)
 
 
-def test_a_network_saved_with_keras_layers_hands_over_its_weights(tmp_path):
+def test_weights_saved_with_keras_layers_can_be_loaded(tmp_path):
     def network(kind):
         inputs = keras.Input((6, 5, 8))
         return keras.Model(inputs, kind(name="bn")(inputs))

@@ -16,7 +16,7 @@ def softmax(logits):
 
 
 @pytest.mark.parametrize("network", ["begin", "subnet_x", "subnet_y", "subnet_z"])
-def test_classes_have_the_sum_of_their_expressions(network):
+def test_class_probabilities_are_sums_over_expressions(network):
     logits = np.random.default_rng(0).normal(0, 3, (5, 7)).astype("float32")
     layer = ClassLogits(TASKS[network].expressions)
     parts = [softmax(logits)[:, list(labels)].sum(axis=1) for labels in layer.expressions]
@@ -27,16 +27,18 @@ def test_classes_have_the_sum_of_their_expressions(network):
     np.testing.assert_array_equal(again(logits), layer(logits))
 
 
-def test_the_four_begin_as_what_the_flat_network_says():
+def test_networks_initialised_from_flat_give_its_probabilities():
     recipe = dataclasses.replace(TINY_RECIPE, expression_logits=True)
     flat = build_network("flat", recipe, "none")
     assert flat.output_shape == (None, 7) and flat.layers[-1].name == LOGITS
     images = images_for([0, 1, 2])
-    said = softmax(np.asarray(flat(images)))
+    flat_probabilities = softmax(np.asarray(flat(images)))
     for network in ("begin", "subnet_y"):
         net = build_network(network, recipe, "none")
         begin_from(net, flat)
-        parts = [said[:, list(labels)].sum(axis=1) for labels in TASKS[network].expressions]
+        parts = [
+            flat_probabilities[:, list(labels)].sum(axis=1) for labels in TASKS[network].expressions
+        ]
         expected = np.stack(parts, axis=1)
         expected /= expected.sum(axis=1, keepdims=True)
         np.testing.assert_allclose(softmax(np.asarray(net(images))), expected, rtol=1e-3)

@@ -47,12 +47,12 @@ def expected(layer, images, kinds):
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
-def test_each_face_is_answered_by_the_multi_network_of_its_occlusion(layer, answer):
+def test_each_face_gets_the_outputs_of_the_multi_network_of_its_occlusion(layer, answer):
     kinds = ["eyes", "none", "upper", "lower", "lower", "none", "eyes", "upper", "upper"]
     images = faces_of_kinds(kinds)
     outputs = answer(images)
-    told = [RECOGNISED[i] for i in np.argmax(outputs["occlusion_probabilities"], axis=-1)]
-    assert told == kinds
+    recognised = [RECOGNISED[i] for i in np.argmax(outputs["occlusion_probabilities"], axis=-1)]
+    assert recognised == kinds
     np.testing.assert_allclose(np.sum(outputs["occlusion_probabilities"], axis=-1), 1, atol=1e-6)
     for name, values in expected(layer, images, kinds).items():
         np.testing.assert_allclose(outputs[name], values, atol=1e-6)
@@ -71,13 +71,13 @@ def test_some_kinds_may_be_missing(answer, kinds):
     assert not kinds or np.allclose(np.sum(outputs["path_probabilities"], axis=-1), 1)
 
 
-def test_no_convolution_ever_sees_an_empty_batch():
+def test_no_convolution_is_called_with_an_empty_batch():
     """On some processors it would return a wrong shape for one (see PathSelection)."""
     net = build_network(OCCLUSION_NET, get_recipe(RECOGNISER), "none")
-    seen = []
+    batch_sizes = []
 
     def call(images, training):
-        tf.py_function(lambda n: seen.append(int(n)) or n, [tf.shape(images)[0]], tf.int32)
+        tf.py_function(lambda n: batch_sizes.append(int(n)) or n, [tf.shape(images)[0]], tf.int32)
         return net(images, training=training)
 
     layer = OcclusionSelection(net, {kind: selection(0) for kind in OCCLUSIONS})
@@ -86,7 +86,7 @@ def test_no_convolution_ever_sees_an_empty_batch():
     for count in (0, 2):
         outputs = answer(faces_of_kinds(["none"] * count))
         assert len(outputs["probabilities"]) == count
-    assert seen == [2]
+    assert batch_sizes == [2]
 
 
 def test_networks_that_are_not_needed_are_not_evaluated():
@@ -114,7 +114,7 @@ def test_networks_that_are_not_needed_are_not_evaluated():
     assert counted == {"upper": 1, "lower": 2}
 
 
-def test_what_is_recognised_is_blackened(answer):
+def test_the_recognised_occlusion_is_blackened(answer):
     """Whatever stands in the covered part, the answer is the same."""
     kinds = ["upper", "lower", "eyes"]
     images = faces_of_kinds(kinds)
@@ -126,7 +126,7 @@ def test_what_is_recognised_is_blackened(answer):
     np.testing.assert_allclose(one["probabilities"], other["probabilities"], atol=1e-6)
 
 
-def test_what_each_kind_leaves_visible():
+def test_each_kind_blackens_its_pixels():
     rows = np.arange(48)[:, np.newaxis, np.newaxis]
     for kind, visible in (("none", rows >= 0), ("upper", rows > 23), ("lower", rows < 24)):
         np.testing.assert_array_equal(visible_pixels(kind), np.broadcast_to(visible, (48, 48, 1)))

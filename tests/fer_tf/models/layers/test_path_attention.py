@@ -22,17 +22,19 @@ def look(networks):
     return tf.function(PathAttention(selection, maps))
 
 
-def test_a_face_has_the_attention_of_the_subnet_that_begin_net_picks(networks, look):
+def test_a_face_gets_the_attention_of_the_subnet_that_begin_net_picks(networks, look):
     images = images_for([0, 1, 2, 1])
     outputs = look(tf.constant(images))
-    for image, chosen, seen in zip(
+    for image, chosen, attention_map in zip(
         images, outputs["path_probabilities"].numpy(), outputs["attention"], strict=True
     ):
         subnet = networks[SUBNETS[chosen.argmax()]]
-        np.testing.assert_allclose(seen, attention_maps(subnet, image[np.newaxis])[0], atol=1e-5)
+        np.testing.assert_allclose(
+            attention_map, attention_maps(subnet, image[np.newaxis])[0], atol=1e-5
+        )
 
 
-def test_no_network_sees_an_empty_batch(look):
+def test_no_network_is_called_with_an_empty_batch(look):
     outputs = look(tf.zeros([0, 48, 48, 1], tf.uint8))
     shapes = {name: tuple(values.shape) for name, values in outputs.items()}
     assert shapes == {"path_probabilities": (0, 3), "attention": (0, 48, 48)}

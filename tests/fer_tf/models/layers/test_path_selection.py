@@ -110,7 +110,7 @@ def test_refuses_networks_that_do_not_fit_the_paths():
 
 @pytest.mark.parametrize("routed", [True, False])
 @pytest.mark.parametrize("with_trunk", [True, False])
-def test_mirrored_it_averages_what_the_networks_say_of_both_images(routed, with_trunk):
+def test_mirrored_probabilities_are_the_mean_over_both_images(routed, with_trunk):
     begin, subnets = networks()
     x = images_for([2, 0, 1, 1])
     x[:, :, :12] //= 2  # No longer its own mirror image.

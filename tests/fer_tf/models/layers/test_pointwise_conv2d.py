@@ -28,8 +28,8 @@ def test_equals_keras_convolution_in_values_and_gradients(size, strides):
         results.append([y, *tape.gradient(loss, [x, layer.kernel.value])])
     assert ours.compute_output_shape(x.shape) == stock.compute_output_shape(x.shape)
     assert ours.compute_output_shape(x.shape) == results[1][0].shape
-    for theirs, own in zip(*results, strict=True):
-        np.testing.assert_allclose(own, theirs, rtol=1e-5, atol=1e-5)
+    for keras_values, our_values in zip(*results, strict=True):
+        np.testing.assert_allclose(our_values, keras_values, rtol=1e-5, atol=1e-5)
 
 
 def test_takes_any_batch_and_image_size():

@@ -32,8 +32,8 @@ def test_half_of_the_faces_are_mirrored():
 
 def test_shifts_stay_within_their_limit_and_differ():
     columns, rows = np.transpose([centre(image) for image in moved(shift=0.1)])
-    for found, here in ((columns, 15), (rows, 20)):
-        assert np.abs(found - here).max() < 4.9 and found.std() > 2
+    for positions, start in ((columns, 15), (rows, 20)):
+        assert np.abs(positions - start).max() < 4.9 and positions.std() > 2
 
 
 def test_faces_turn_about_their_centre():
@@ -55,7 +55,7 @@ def test_all_channels_move_together():
     np.testing.assert_allclose(output[..., 0], output[..., 1])
 
 
-def test_answers_are_not_changed():
+def test_inference_does_not_change_the_images():
     image = faces().astype("uint8")
     np.testing.assert_array_equal(RandomAffine(rotation=10)(image), image)
 

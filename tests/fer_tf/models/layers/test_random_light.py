@@ -14,14 +14,14 @@ def test_brightness_moves_the_mean_and_contrast_the_differences():
     assert 0.74 < spreads.min() < 0.8 and 1.2 < spreads.max() < 1.26
 
 
-def test_gray_levels_stay_within_their_range_and_masks_as_they_are():
+def test_gray_levels_stay_within_0_and_255_and_masks_do_not_change():
     images = np.full((50, 4, 4, 2), 250, np.uint8)
     light = np.asarray(RandomLight(0.5, 0.0)(images, training=True))
     assert light[..., 0].max() == 255 and light[..., 0].min() < 250
     assert (light[..., 1] == 250).all()
 
 
-def test_answers_are_not_changed():
+def test_inference_does_not_change_the_images():
     images = np.full((2, 4, 4, 1), 9, np.uint8)
     np.testing.assert_array_equal(RandomLight(0.5, 0.5)(images), images)
 

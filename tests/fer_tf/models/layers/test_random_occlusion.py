@@ -25,15 +25,15 @@ def black(layer, count=1):
 
 
 @pytest.mark.parametrize("kind", ["none", "upper", "lower"])
-def test_one_kind_covers_what_the_database_covers(kind):
+def test_each_kind_blackens_the_same_pixels_as_its_database(kind):
     (covered,) = black(RandomOcclusion([kind]))
     np.testing.assert_array_equal(covered, ~visible_pixels(kind)[..., 0])
 
 
-def test_eyes_are_covered_where_they_were_found_or_where_they_usually_are():
-    (found,) = black(RandomOcclusion(["eyes"]))
+def test_eyes_are_blackened_by_the_mask_or_by_the_usual_boxes():
+    (at_mask,) = black(RandomOcclusion(["eyes"]))
     (usual,) = black(RandomOcclusion(["eyes"], usual_eyes=1.0))
-    np.testing.assert_array_equal(found, EYES)
+    np.testing.assert_array_equal(at_mask, EYES)
     np.testing.assert_array_equal(usual, ~visible_pixels("eyes")[..., 0])
     both = black(RandomOcclusion(["eyes"], usual_eyes=0.25), 400)
     assert 60 < sum((each == usual).all() for each in both) < 140
@@ -45,13 +45,13 @@ def test_every_kind_is_drawn_equally_often():
     assert 150 < counts[0] < 250 and 330 < counts[1] < 470 and 150 < counts[2] < 250
 
 
-def test_the_same_faces_are_covered_otherwise_in_the_next_step():
+def test_the_next_step_covers_the_same_faces_differently():
     layer = RandomOcclusion(RECOGNISED)
     first, second = (np.asarray(layer(faces(20), training=True)) for _ in range(2))
     assert (first != second).any()
 
 
-def test_outside_training_the_face_is_as_it_is():
+def test_inference_returns_the_first_channel():
     layer = RandomOcclusion(RECOGNISED)
     np.testing.assert_array_equal(layer(faces(2)), faces(2)[..., :1])
     np.testing.assert_array_equal(layer(faces(2)[..., :1]), faces(2)[..., :1])

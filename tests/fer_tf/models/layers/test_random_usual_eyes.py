@@ -19,7 +19,7 @@ def test_it_blackens_the_usual_eyes_and_nothing_else(dtype):
         assert (image[..., 0][~black] == 200).all()
 
 
-def test_some_images_are_blackened_others_in_the_next_step():
+def test_the_next_step_blackens_other_images():
     keras.utils.set_random_seed(0)
     layer = RandomUsualEyes(0.3)
     images = np.full((2000, 48, 48, 1), 9, "uint8")
@@ -28,7 +28,7 @@ def test_some_images_are_blackened_others_in_the_next_step():
     assert (first != second).any()
 
 
-def test_answers_are_not_changed():
+def test_inference_does_not_change_the_images():
     images = np.full((2, 48, 48, 1), 9, "uint8")
     np.testing.assert_array_equal(RandomUsualEyes(1.0)(images), images)
 
