@@ -1,4 +1,4 @@
-"""Combines trained networks into a version of ONE SavedModel.
+"""Combines trained networks into a version of one SavedModel.
 
 In: run folders. Out: saved_models/NAME/VERSION with signatures, warm-up requests, manifest and
 model card.

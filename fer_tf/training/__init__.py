@@ -1,4 +1,4 @@
-"""Recipes, and how a network is trained by them.
+"""Trains networks by recipes.
 
 In: a prepared database and a recipe. Out: a run folder: run.json, checkpoint, history.
 """

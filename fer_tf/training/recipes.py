@@ -86,11 +86,11 @@ def quick() -> Recipe:
 def strong() -> Recipe:
     """The most accurate networks trained on two CPU cores; the shipped model consists of them.
 
-    One flat network, of the database "mixed", trains on each face uncovered or covered in one of
-    the three ways, which is drawn anew in each epoch. It learns the labels and the predictions of
-    `teacher` for the uncovered face. The flat network of each database is initialised from it.
-    BeginNet and the subnets share the trunk of their database's flat network and derive the logits
-    of their classes from its seven logits.
+    The database "mixed" has one flat network. In each epoch it sees each face, at random, uncovered
+    or covered in one of the three ways, and it learns the labels and the predictions of `teacher`
+    for the uncovered face. The flat networks of the other databases are initialised from this
+    network. BeginNet and the subnets share the trunk of their database's flat network, have its
+    last layer with seven logits and compute the logits of their classes from these.
 
     Command: `make pretrained`, or the commands of docs/training.md.
     Cost in bfloat16 on one core of an AMD EPYC with AVX512_BF16, beside other work: 61 minutes for

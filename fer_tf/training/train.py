@@ -48,12 +48,11 @@ def train_network(
         The finished run, as `run.json` records it.
 
     Raises:
-        UserError: if the folder contains a run with other data, recipe, seed or precision, or one
-            that was initialised from a network which has been trained anew since, or is in use; if
-            the network to initialise from is not trained; if a split is empty or too small for the
-            replicas; if Keras is set to another float type than float32 or to images with their
-            channels first; if memory runs out, the loss is no longer a number, or another worker
-            is lost.
+        UserError: if another process uses the folder; if the folder contains a run with other data,
+            recipe, seed or precision, or one whose origin has been trained anew since; if the
+            origin is not trained; if a split is empty or too small for the replicas; if Keras has
+            another float type than float32 or images with channels first; if memory or disk space
+            runs out, the loss is no longer a number, or another worker is lost.
     """
     from fer_tf.training.callbacks import explained, read_history
     from fer_tf.training.checkpoint import epochs_done, load_best
