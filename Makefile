@@ -76,7 +76,7 @@ lint: .venv/dev
 	$(PYTHON) -m venv .venv
 
 .venv/runtime: requirements.txt pyproject.toml | .venv/bin/python
-	$(BIN)/pip install --quiet --editable .
+	$(BIN)/pip install --quiet --requirement requirements.txt --editable .
 	touch $@
 
 .venv/dev: requirements-dev.txt .venv/runtime
