@@ -5,7 +5,6 @@ nothing that could be mistaken for a database, and the next build removes the fo
 """
 
 import contextlib
-import fcntl
 import multiprocessing
 import os
 import shutil
@@ -27,7 +26,7 @@ from fer_tf.data.face_cache import FACES_DIR, cached_faces
 from fer_tf.data.tfds_builder import OccludedFaces, find_near_duplicates, origin
 from fer_tf.data.tfds_configs import OccludedFacesConfig, config_for
 from fer_tf.errors import UserError
-from fer_tf.files import read_json
+from fer_tf.files import exclusive, read_json
 
 _WRITING = ".writing"
 _LOCK = ".lock"
@@ -202,14 +201,14 @@ def _locked(data_dir: Path):
     """Lock a directory against a second build; the system ends the lock with this process."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        lock = (data_dir / _LOCK).open("w")
+        (data_dir / _LOCK).touch()
     except OSError as error:
         raise UserError(
             f"{data_dir} cannot be written ({error}); choose another --data-dir."
         ) from error
-    with lock:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(exclusive(data_dir / _LOCK, wait=False))
         except BlockingIOError:
             raise UserError(
                 f"Another build is at work in {data_dir}; wait for it, or choose another "
