@@ -75,7 +75,7 @@ lint: .venv/dev
 	  % (sys.executable, *v))'
 	$(PYTHON) -m venv .venv
 
-.venv/runtime: requirements.txt pyproject.toml | .venv/bin/python
+.venv/runtime: requirements.txt pyproject.toml setup.py | .venv/bin/python
 	$(BIN)/pip install --quiet --requirement requirements.txt --editable .
 	touch $@
 

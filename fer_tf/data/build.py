@@ -149,7 +149,10 @@ def _write(module, sources, leak_free, clean, raw_dir, writing, faces_dir):
     import tensorflow_datasets as tfds
 
     tfds.disable_progress_bar()
-    builder = import_module(module).Builder(
+    builder_module = import_module(module)
+    # TFDS looks for README.md below the first package, where an editable install has no builders.
+    builder_module.Builder.pkg_dir_path = Path(builder_module.__file__).parent
+    builder = builder_module.Builder(
         data_dir=writing, config=config_for(sources, leak_free, clean), faces_dir=faces_dir
     )
     try:
