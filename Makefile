@@ -75,8 +75,8 @@ lint: .venv/dev
 	  % (sys.executable, *v))'
 	$(PYTHON) -m venv .venv
 
-.venv/runtime: requirements.txt pyproject.toml | .venv/bin/python
-	$(BIN)/pip install --quiet --editable .
+.venv/runtime: requirements.txt pyproject.toml setup.py | .venv/bin/python
+	$(BIN)/pip install --quiet --requirement requirements.txt --editable .
 	touch $@
 
 .venv/dev: requirements-dev.txt .venv/runtime

@@ -1,6 +1,7 @@
 """Files: JSON that is checked when read, writing by renaming, locks, walking through folders."""
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,11 @@ from typing import BinaryIO, TypeVar
 from uuid import uuid4
 
 from fer_tf.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 Record = TypeVar("Record")
 
@@ -64,25 +70,26 @@ def require(values: dict, fields: tuple[str, ...], path: Path, cure: str) -> Non
 
 
 @contextlib.contextmanager
-def exclusive(folder: Path, wait: bool = True) -> Iterator[None]:
-    """Lock a folder against other processes; the lock ends with the process, killed or not.
+def exclusive(path: Path, wait: bool = True) -> Iterator[None]:
+    """Lock a folder or file against other processes; the lock ends with the process, killed or not.
 
     A caller that changes a file reads it inside the lock too, so that no other command's change is
-    lost.
+    lost. Nothing is written into the folder, which may even be emptied inside the lock.
 
     Args:
-        folder: an existing folder.
+        path: an existing folder or file.
         wait: whether to wait until another process releases its lock.
 
     Raises:
         BlockingIOError: another process has the lock, and `wait` is False.
     """
-    try:
-        import fcntl
-    except ImportError:  # Windows has no such locks.
+    with _windows_lock(path, wait) if fcntl is None else _flock(path, wait):
         yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
+
+
+@contextlib.contextmanager
+def _flock(path, wait):
+    handle = os.open(path, os.O_RDONLY)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -93,6 +100,25 @@ def exclusive(folder: Path, wait: bool = True) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def _windows_lock(path, wait):
+    """Lock a file of the user's temporary folder, because Windows cannot lock a folder."""
+    import tempfile
+
+    from filelock import FileLock, Timeout
+
+    name = hashlib.sha256(os.path.normcase(os.path.realpath(path)).encode()).hexdigest()
+    lock = FileLock(os.path.join(tempfile.gettempdir(), f"fer_tf-{name}.lock"))
+    try:
+        lock.acquire(timeout=-1 if wait else 0)
+    except Timeout:
+        raise BlockingIOError(f"{path} is locked by another process") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_json(path: Path, value) -> None:

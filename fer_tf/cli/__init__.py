@@ -27,6 +27,12 @@ for limit in ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):
 
 from fer_tf.cli import data, evaluate, models, predict, serve, train  # noqa: E402
 
+_TRAIN = frozenset(
+    "importlib_resources joblib keras matplotlib scipy sklearn tensorboard tensorflow "
+    "tensorflow_datasets tensorflow_serving".split()
+)
+"""The packages that come with the extra `train`, as they are imported."""
+
 app = typer.Typer(
     help="Facial expression recognition for partly covered faces.",
     no_args_is_help=True,
@@ -49,6 +55,14 @@ def main() -> None:
         app()
     except UserError as error:
         _fail(str(error))
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _TRAIN:
+            raise
+        _fail(
+            f"This command needs packages that are not installed, {package} among them; install "
+            'the extra named train: pip install "fer_tf[train]"'
+        )
     except OSError as error:
         if error.filename is None and error.errno is None:
             raise

@@ -1,5 +1,6 @@
 """Commands that make databases and show what they are made of."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -61,7 +62,9 @@ def build_datasets(
     from fer_tf.data.tfds_configs import config_for
 
     config = config_for(chosen, leak_free, clean)
-    builders = {name: f"datasets.{name}.{name}_dataset_builder" for name in names}
+    # In the wheel, `datasets/` is a package of fer_tf; its own name belongs to another project.
+    folder = "fer_tf.datasets" if find_spec("fer_tf.datasets") else "datasets"
+    builders = {name: f"{folder}.{name}.{name}_dataset_builder" for name in names}
     typer.echo(f"{', '.join(names)} with config {config.name}: from {', '.join(config.sources)}")
     notes = []
     with interruptible("Interrupted. The same command goes on with what is missing."):

@@ -5,7 +5,6 @@ nothing that could be mistaken for a database, and the next build removes the fo
 """
 
 import contextlib
-import fcntl
 import multiprocessing
 import os
 import shutil
@@ -27,7 +26,7 @@ from fer_tf.data.face_cache import FACES_DIR, cached_faces
 from fer_tf.data.tfds_builder import OccludedFaces, find_near_duplicates, origin
 from fer_tf.data.tfds_configs import OccludedFacesConfig, config_for
 from fer_tf.errors import UserError
-from fer_tf.files import read_json
+from fer_tf.files import exclusive, read_json
 
 _WRITING = ".writing"
 _LOCK = ".lock"
@@ -150,7 +149,10 @@ def _write(module, sources, leak_free, clean, raw_dir, writing, faces_dir):
     import tensorflow_datasets as tfds
 
     tfds.disable_progress_bar()
-    builder = import_module(module).Builder(
+    builder_module = import_module(module)
+    # TFDS looks for README.md below the first package, where an editable install has no builders.
+    builder_module.Builder.pkg_dir_path = Path(builder_module.__file__).parent
+    builder = builder_module.Builder(
         data_dir=writing, config=config_for(sources, leak_free, clean), faces_dir=faces_dir
     )
     try:
@@ -202,14 +204,14 @@ def _locked(data_dir: Path):
     """Lock a directory against a second build; the system ends the lock with this process."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        lock = (data_dir / _LOCK).open("w")
+        (data_dir / _LOCK).touch()
     except OSError as error:
         raise UserError(
             f"{data_dir} cannot be written ({error}); choose another --data-dir."
         ) from error
-    with lock:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(exclusive(data_dir / _LOCK, wait=False))
         except BlockingIOError:
             raise UserError(
                 f"Another build is at work in {data_dir}; wait for it, or choose another "

@@ -1,13 +1,14 @@
 """Faces made from one photograph: identical copies, near-identical and mirrored images."""
 
 import contextlib
-import fcntl
 import hashlib
 import os
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from fer_tf.files import exclusive
 
 # Chosen on pairs of FER2013 whose hashes differ in 12 or fewer of 64 bits. All 28 random pairs with
 # correlations from 0.94 to 0.95 are one photograph (cropped, scaled or stamped anew); from 0.92 to
@@ -76,8 +77,9 @@ def cached_near_duplicates(images: np.ndarray, folder: Path) -> np.ndarray:
         digest.update(image)
     path = folder / f"{digest.hexdigest()[:16]}.npy"
     folder.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # The system releases the lock of a killed process.
+    lock = path.with_suffix(".lock")
+    lock.touch()
+    with exclusive(lock):
         with contextlib.suppress(OSError, ValueError, EOFError):  # A missing or damaged file.
             with path.open("rb") as file:  # TFDS' tests replace np.load, which then needs a file.
                 return np.load(file)

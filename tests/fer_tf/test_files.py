@@ -1,7 +1,11 @@
+import subprocess
+import sys
+import tempfile
 import threading
 
 import pytest
 
+from fer_tf import files
 from fer_tf.errors import UserError
 from fer_tf.files import exclusive, read_json, require, write_json, written_beside
 
@@ -35,7 +39,16 @@ def test_what_another_version_did_not_write_is_named(tmp_path):
         require({"a": 1}, ("a", "b", "c"), tmp_path / "run.json", "mend it")
 
 
-def test_changes_made_at_once_are_all_kept(tmp_path):
+@pytest.fixture(params=["flock", "filelock"])
+def lock(request, monkeypatch, tmp_path):
+    """Both kinds of lock; `filelock` is what Windows has."""
+    if request.param == "filelock":
+        monkeypatch.setattr(files, "fcntl", None)
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path.parent))
+    return request.param
+
+
+def test_changes_made_at_once_are_all_kept(tmp_path, lock):
     path = tmp_path / "counts.json"
     write_json(path, {})
 
@@ -49,6 +62,31 @@ def test_changes_made_at_once_are_all_kept(tmp_path):
     for thread in threads:
         thread.join()
     assert len(read_json(path, "")) == 20
+    assert [each.name for each in tmp_path.iterdir()] == ["counts.json"]
+
+
+# Locks a folder in a process of its own, which is then killed.
+LOCK = """
+import sys, tempfile, time
+from pathlib import Path
+from fer_tf import files
+if sys.argv[2] == "filelock":
+    files.fcntl, tempfile.tempdir = None, str(Path(sys.argv[1]).parent)
+with files.exclusive(Path(sys.argv[1])):
+    print("locked", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_lock_keeps_others_out_and_ends_with_its_process(tmp_path, lock):
+    command = [sys.executable, "-c", LOCK, tmp_path, lock]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "locked\n"
+        with pytest.raises(BlockingIOError), exclusive(tmp_path, wait=False):
+            pass
+        process.kill()
+    with exclusive(tmp_path, wait=False):
+        assert not list(tmp_path.iterdir())
 
 
 def test_two_may_write_one_file_at_once(tmp_path):

