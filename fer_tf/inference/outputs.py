@@ -88,7 +88,7 @@ class Outputs(contextlib.ExitStack):
             self._folder.write(picture, predictions)
         for prediction in predictions:
             if self._as_json:
-                item = textwrap.indent(json.dumps(prediction.as_dict(), indent=1), " ")
+                item = textwrap.indent(json.dumps(prediction.to_dict(), indent=1), " ")
                 print(",\n" if self._count else "[\n", item, sep="", end="", flush=True)
             elif picture.live:  # Printed at once.
                 line = f"{prediction.label} {prediction.probability:.2f}, path {prediction.path}"

@@ -13,23 +13,11 @@ from typing import BinaryIO
 import cv2
 
 from fer_tf.errors import UserError
-from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.faces.pictures import Picture
 from fer_tf.files import written_beside
 from fer_tf.inference.annotate import annotate
-from fer_tf.inference.prediction import Prediction
-from fer_tf.occlusion.kinds import RECOGNISED
+from fer_tf.inference.prediction import COLUMNS, Prediction
 from fer_tf.terminal import lead_nowhere
-
-COLUMNS = (
-    *("photo", "frame", "seconds", "x", "y", "side", "label", "class_id", "probability", "path"),
-    *(f"path_{path}" for path in PATHS),
-    *(name.lower() for name in EXPRESSIONS),
-    *("occlusion", *(f"occlusion_{kind}" for kind in RECOGNISED)),
-)
-"""Columns of the CSV file, which has a row for each face. Frame and seconds are empty for
-photographs, x, y and side where no face was found, the occlusion where the model does not recognise
-it."""
 
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
@@ -152,12 +140,10 @@ class AnnotatedFolder:
         return self.folder / file
 
 
-def _row(p: Prediction) -> list:
-    frame = (p.frame.number, f"{p.frame.seconds:.3f}") if p.frame else ("", "")
-    square = p.square or ("", "", "")
-    numbers = [p.probability, *p.path_probabilities.values(), *p.probabilities.values()]
-    probability, *others = (f"{number:.6f}" for number in numbers)
-    kinds = p.occlusion_probabilities or dict.fromkeys(RECOGNISED)
-    recognised = ["" if value is None else f"{value:.6f}" for value in kinds.values()]
-    answer = [p.label, p.class_id, probability, p.path, *others]
-    return [p.photo, *frame, *square, *answer, p.occlusion or "", *recognised]
+def _row(prediction: Prediction) -> list:
+    """A row of the table, with probabilities to six decimals and seconds to three."""
+    row = prediction.to_row()
+    if prediction.frame:
+        row["seconds"] = f"{prediction.frame.seconds:.3f}"
+    # The writer leaves None empty.
+    return [f"{value:.6f}" if isinstance(value, float) else value for value in row.values()]
