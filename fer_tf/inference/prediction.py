@@ -15,9 +15,11 @@ COLUMNS = (
     *(f"path_{path}" for path in PATHS),
     *(name.lower() for name in EXPRESSIONS),
     *("occlusion", *(f"occlusion_{kind}" for kind in RECOGNISED)),
+    "identity",
 )
-"""Columns of a table that has a row for each face. Frame and seconds are empty for photographs, x,
-y and side where no face was found, the occlusion where the model does not recognise it."""
+"""Columns of a table that has a row for each face. Frame, seconds and identity are empty for
+photographs, x, y and side where no face was found, the occlusion where the model does not recognise
+it."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,9 @@ class Prediction:
         occlusion_probabilities: kind in `RECOGNISED` -> probability; None of other models.
         attention: float [48, 48], 0 to 1, what the subnet on the path weighs most in the face, 0 in
             rows that it does not look at; None where it was not asked for or the model has none.
+        identity: number of the face in the video or before the camera, see
+            `fer_tf.inference.tracking`, by which the probabilities are then smoothed; None of
+            photographs.
     """
 
     photo: str
@@ -54,6 +59,7 @@ class Prediction:
     occlusion: str | None = None
     occlusion_probabilities: dict[str, float] | None = None
     attention: np.ndarray | None = field(default=None, compare=False, repr=False)
+    identity: int | None = None
 
     def to_dict(self) -> dict:
         """Plain values for JSON; those on the occlusion where the model recognises it."""
@@ -72,7 +78,7 @@ class Prediction:
         kinds = self.occlusion_probabilities or dict.fromkeys(RECOGNISED)
         numbers = [*self.path_probabilities.values(), *self.probabilities.values()]
         occlusion = [self.occlusion, *kinds.values()]
-        values = [self.photo, *frame, *square, *answer, *numbers, *occlusion]
+        values = [self.photo, *frame, *square, *answer, *numbers, *occlusion, self.identity]
         return dict(zip(COLUMNS, values, strict=True))
 
     def area(self, shape: tuple[int, ...]) -> Square:
