@@ -13,10 +13,11 @@ from fer_tf.errors import UserError
 from fer_tf.export import model_store
 from fer_tf.faces.face import centred_square, crop_square, decode_picture, read_picture
 from fer_tf.faces.picture_formats import check_size
-from fer_tf.faces.pictures import Picture
+from fer_tf.faces.pictures import Frame, Picture, read_video
 from fer_tf.faces.preprocessing import to_face
 from fer_tf.inference.predict import AUTO, FACES_TOGETHER, ExpressionModel, find_model
 from fer_tf.inference.prediction import Prediction
+from fer_tf.inference.tracking import track
 from fer_tf.occlusion.occlude import occlude
 from fer_tf.records.manifest import MANIFEST, read_manifest
 
@@ -85,6 +86,30 @@ class ExpressionRecognizer:
             return next(self._predict([_as_picture(picture, "picture", channel_order)]))
         named = ((f"picture {number}", item) for number, item in enumerate(picture))
         return list(self._predict(_as_picture(item, name, channel_order) for name, item in named))
+
+    def video(
+        self, file: str | os.PathLike, every: int = 1
+    ) -> Iterator[tuple[Frame, list[Prediction]]]:
+        """Name the expressions in a video, one frame after the other.
+
+        Args:
+            file: the video file.
+            every: one frame in so many is answered, 1 or more.
+
+        Yields:
+            The number and time of a frame, and the predictions of its faces, none where no face is
+            found; with identities, and smoothed, see `fer_tf.inference.tracking`.
+
+        Raises:
+            UserError: the file is missing or no video, or `every` is less than 1; after the last
+                frame: frames are missing. Also of a recognizer with `detect=False`.
+        """
+        if not self._detect:
+            raise UserError("Faces in a video are searched for; leave out detect=False.")
+        if every < 1:
+            raise UserError(f"every is {every}; a whole number from 1 on is expected.")
+        for picture, predictions in track(self._model.predict(read_video(Path(file), every))):
+            yield picture.frame, predictions
 
     @staticmethod
     def table(faces: Sequence[Prediction] | Sequence[Sequence[Prediction]]) -> list[dict[str, Any]]:

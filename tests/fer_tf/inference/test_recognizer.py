@@ -124,6 +124,28 @@ def test_without_detection_each_picture_is_a_face(models, portrait, tmp_path, oc
     )
 
 
+def test_a_video_is_answered_frame_by_frame(recognizer, models, portrait, tmp_path):
+    path = tmp_path / "clip.avi"
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (160, 160))
+    for frame in (portrait, portrait, np.zeros_like(portrait), portrait, portrait):
+        video.write(frame)
+    video.release()
+
+    frames = list(recognizer.video(path, every=2))
+
+    assert [frame.number for frame, _ in frames] == [0, 2, 4]
+    assert [[face.identity for face in faces] for _, faces in frames] == [[1], [], [1]]
+    rows = recognizer.table([faces for _, faces in frames])
+    assert [(row["seconds"], row["identity"]) for row in rows] == [(0.0, 1), (0.4, 1)]
+    with pytest.raises(UserError, match="every is 0; a whole number"):
+        next(recognizer.video(path, every=0))
+    with pytest.raises(UserError, match="gone.avi is not there"):
+        next(recognizer.video("gone.avi"))
+    crops = ExpressionRecognizer("concat_db", detect=False, models_dir=models)
+    with pytest.raises(UserError, match="leave out detect=False"):
+        next(crops.video(path))
+
+
 def test_threads_share_a_recognizer(recognizer, portrait):
     pictures = [np.roll(portrait, 3 * shift, axis=1) for shift in range(12)]
     expected = [recognizer(picture) for picture in pictures]
