@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import cli
 from fer_tf.data.sources.drawn import draw_portrait
 from fer_tf.expressions import EXPRESSIONS, PATHS
-from fer_tf.faces.pictures import Picture
+from fer_tf.faces.pictures import Frame, Picture, read_video
 from fer_tf.inference.prediction_files import COLUMNS
 from tests.fer_tf.faces.test_pictures import Camera
 from tests.records import put_manifest
@@ -215,7 +215,74 @@ def test_a_video_is_answered_frame_by_frame(models, tmp_path, portrait):
     ]
     drawn = sorted(path.name for path in (tmp_path / "drawn").iterdir())
     assert drawn == ["clip-000000.jpg", "clip-000002.jpg", "clip-000004.jpg"]
-    assert "clip.avi at 0.40 s" in ask(models, path, "--every", 4).stdout
+    assert "clip.avi at 0.40 s, face 1" in ask(models, path, "--every", 4).stdout
+
+
+def test_faces_of_a_video_are_followed_and_drawn_into_a_video(models, tmp_path, portrait):
+    path = tmp_path / "clip.avi"
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (320, 160))
+    two, right = np.concatenate([portrait] * 2, axis=1), np.zeros((160, 320, 3), np.uint8)
+    right[:, 160:] = portrait
+    for frame in (two, right, two, two):
+        video.write(frame)
+    video.release()
+    drawn, table = tmp_path / "drawn.mp4", tmp_path / "answers.csv"
+
+    result = ask(models, path, "--every", 1, "--json", "--annotate", drawn, "--csv", table)
+
+    assert result.exit_code == 0, result.output
+    assert f"Wrote {drawn}: 4 frames" in result.stderr
+    answers = json.loads(result.stdout)
+    places = {answer["identity"]: set() for answer in answers}
+    for answer in answers:
+        places[answer["identity"]].add(answer["square"]["x"] > 160)
+    assert sorted(places) == [1, 2] and all(len(sides) == 1 for sides in places.values())
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[-1] == "identity"
+    assert [int(row["identity"]) for row in rows] == [answer["identity"] for answer in answers]
+    assert [row["seconds"] for row in rows] == ["0.000"] * 2 + ["0.100"] + ["0.200"] * 2 + [
+        "0.300"
+    ] * 2
+    frames = [picture.image.astype(int) for picture in read_video(drawn)]
+    assert len(frames) == 4
+    changed = [
+        (np.abs(frame - two).max(axis=2) > 60).any(axis=0) for frame in (frames[0], frames[3])
+    ]
+    for columns in changed:
+        assert columns[:160].any() and columns[160:].any()
+
+    photo = tmp_path / "photo.png"
+    cv2.imwrite(str(photo), portrait)
+    assert json.loads(ask(models, photo, "--json").stdout)[0]["identity"] is None
+
+
+def test_a_video_that_is_none_leaves_no_annotated_video(models, tmp_path):
+    (tmp_path / "fake.mp4").write_bytes(b"movie")
+
+    result = ask(models, tmp_path / "fake.mp4", "--annotate", tmp_path / "drawn.mp4")
+
+    assert result.exit_code == 1
+    assert "fake.mp4 (5 bytes) is no video that can be decoded" in str(result.exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["fake.mp4"]
+
+
+def test_ctrl_c_keeps_the_frames_that_were_answered(models, tmp_path, monkeypatch, portrait):
+    path = tmp_path / "clip.avi"
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (160, 160))
+    video.write(portrait)
+    video.release()
+
+    def interrupted(*_):
+        yield Picture(str(path), portrait, Frame(0, 0.0), live=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fer_tf.faces.pictures.read_files", interrupted)
+
+    result = ask(models, path, "--json", "--annotate", tmp_path / "drawn.mp4")
+
+    assert result.exit_code == 130
+    assert len(list(read_video(tmp_path / "drawn.mp4"))) == 1
 
 
 def test_a_camera_tells_each_frame_at_once(models, monkeypatch, portrait):
@@ -226,6 +293,7 @@ def test_a_camera_tells_each_frame_at_once(models, monkeypatch, portrait):
     result = ask(models, "--camera", 0, "--frames", 2, "--every", 1)
 
     assert result.exit_code == 0, result.output
+    assert "s: face 1: Surprise" in result.stdout
     assert sum(" s: " in line and ", path " in line for line in result.stdout.splitlines()) == 2
 
 
@@ -270,6 +338,8 @@ def test_ctrl_c_keeps_what_was_answered(models, folder, tmp_path, monkeypatch, s
         (["{folder}", "--csv", "{folder}/none/a.csv"], "a.csv cannot be written (No such file"),
         (["{folder}", "--annotate", "{folder}/b.jpg"], "b.jpg cannot be written"),
         (["{folder}", "--annotate", "{folder}"], "holds the pictures themselves"),
+        (["{folder}", "--annotate", "{folder}/a.mp4"], "a.mp4 shows the frames of one video; name"),
+        (["--camera", 0, "--annotate", "a.mp4"], "a.mp4 shows the frames of one video; name"),
         (["{folder}", "--attention"], "--attention colours the pictures of --annotate FOLDER"),
         (["--camera", 9], "Camera 9 cannot be opened"),
     ],

@@ -1,7 +1,8 @@
-"""The clients under examples/, run as a reader would run them, against the stand-in."""
+"""The examples, run as a reader would run them: the clients against the stand-in."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -75,3 +76,22 @@ def test_no_client_asks_without_a_face(client):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode != 0 and done.stdout == ""
     assert "unset" in done.stderr or "parameter" in done.stderr or "required: faces" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_from_a_photograph_to_a_trained_model(tmp_path):
+    notebook = json.loads((EXAMPLES / "first_steps.ipynb").read_text())
+    code = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    program = "\n".join("".join(lines) for lines in code).replace(
+        "build/first_steps", str(tmp_path)
+    )
+    # What a notebook runs in a shell.
+    shell = r"subprocess.run(f'''\1''', shell=True, check=True)"
+    program = "import subprocess\n" + re.sub("^!(.*)$", shell, program, flags=re.MULTILINE)
+
+    printed = run(sys.executable, "-c", program)
+
+    assert re.search("^portrait: [A-Z][a-z]+ 0.[0-9]+, covered: none", printed, re.MULTILINE)
+    assert (tmp_path / "saved_models" / "concat_db" / "1").is_dir()
+    right, count = map(int, re.search("([0-9]+) of ([0-9]+) faces of new", printed).groups())
+    assert right > count / 4

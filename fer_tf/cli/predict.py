@@ -26,7 +26,11 @@ def predict(
     ] = None,
     annotate: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Also write the pictures with the answers drawn in."),
+        typer.Option(
+            metavar="FOLDER|FILE.mp4",
+            help="Also write the pictures with the answers drawn in; FILE.mp4 for one video, whose "
+            "frames it shows as --every chooses them.",
+        ),
     ] = None,
     attention: Annotated[
         bool,

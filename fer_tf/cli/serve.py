@@ -90,7 +90,7 @@ def query(
     name = name or server.find_model()
     predictions, is_covered = remote.query(photos, server, name, version, signature, occlusion)
     if as_json:
-        typer.echo(json.dumps([prediction.as_dict() for prediction in predictions], indent=1))
+        typer.echo(json.dumps([prediction.to_dict() for prediction in predictions], indent=1))
         return
     console().print(predictions_table(predictions))
     eyes = "eyes covered before sending" if is_covered else "faces sent as they are"

@@ -54,6 +54,19 @@ class Picture:
     live: bool = False
 
 
+@dataclass(frozen=True)
+class VideoHeader:
+    """What the header of a video contains; 0 where it is unknown.
+
+    Attributes:
+        frames: number of frames, which some containers estimate.
+        rate: frames in a second.
+    """
+
+    frames: int
+    rate: float
+
+
 def read_files(
     files: Iterable[Path], every: int, failures: dict[Path, UserError]
 ) -> Iterator[Picture]:
@@ -109,6 +122,14 @@ def read_video(file: Path, every: int = 1) -> Iterator[Picture]:
             f"{file} was read in part: {lost:,} of {max(expected, len(times)):,} frames are "
             "missing or damaged; copy it again, or convert it."
         )
+
+
+def read_header(file: Path) -> VideoHeader:
+    """Read the header of a video; of a file that is none, zeros."""
+    video = _open_video(file)
+    frames, rate = video.get(cv2.CAP_PROP_FRAME_COUNT), video.get(cv2.CAP_PROP_FPS)
+    video.release()
+    return VideoHeader(max(0, int(frames)), max(0.0, rate))
 
 
 def read_camera(

@@ -32,6 +32,8 @@ _FONT_HEIGHT = 32  # pixels of a line at scale 1
 def annotate(image: np.ndarray, predictions: Sequence[Prediction]) -> np.ndarray:
     """Draw a box around each face, with its expression, probability, path and recognised occlusion.
 
+    In a video the face's identity is drawn before its expression.
+
     Args:
         image: uint8 [H, W, 3], BGR.
         predictions: those of its faces, in any order. Where no face was found the centred square
@@ -56,8 +58,9 @@ def _draw(picture, prediction):
     letters = int(np.clip(LETTERS * square.side, LEAST_LETTERS, MOST_LETTERS))
     ends = (square.x, square.y), (square.x + square.side - 1, square.y + square.side - 1)
     cv2.rectangle(picture, *ends, colour, 2 * _stroke(letters))
+    number = f"{prediction.identity}: " if prediction.identity else ""
     lines = [
-        f"{prediction.label} {prediction.probability:.2f}",
+        f"{number}{prediction.label} {prediction.probability:.2f}",
         f"path {prediction.path} {prediction.path_probabilities[prediction.path]:.2f}",
     ]
     if prediction.occlusion is not None:

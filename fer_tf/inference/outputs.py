@@ -3,15 +3,17 @@
 import contextlib
 import json
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
-from fer_tf.faces.pictures import Picture
+from fer_tf.faces.picture_files import is_video
+from fer_tf.faces.pictures import Picture, read_header
+from fer_tf.inference.annotated_files import open_annotated
 from fer_tf.inference.prediction import Prediction
-from fer_tf.inference.prediction_files import AnnotatedFolder, csv_file
+from fer_tf.inference.prediction_files import csv_file
 from fer_tf.terminal import console, is_read
 
 MOST_ROWS = 200
@@ -26,8 +28,9 @@ class Outputs(contextlib.ExitStack):
     Args:
         as_json: whether a JSON list is printed instead of a table.
         csv: file to write, or None.
-        annotated: folder for pictures with the answers drawn in, or None.
+        annotated: folder for pictures with the answers drawn in, or an MP4 file, or None.
         files: the pictures and videos that are predicted.
+        every: a video's frames are predicted one in so many.
 
     Raises:
         UserError: if a file or folder cannot be written; before anything is predicted.
@@ -39,12 +42,18 @@ class Outputs(contextlib.ExitStack):
         csv: Path | None = None,
         annotated: Path | None = None,
         files: Sequence[Path] = (),
+        every: int = 1,
     ):
         super().__init__()
         self._as_json = as_json
         self._csv = csv
-        self._folder = AnnotatedFolder(annotated, files) if annotated else None
-        self._append = self.enter_context(csv_file(csv)) if csv else None
+        self._annotated = self._append = None
+        with contextlib.ExitStack() as stack:  # An error in the second also ends the first.
+            if annotated:
+                self._annotated = stack.enter_context(open_annotated(annotated, files, every))
+            if csv:
+                self._append = stack.enter_context(csv_file(csv))
+            self.push(stack.pop_all())
         self._rows: list[Prediction] = []
         self._count = 0
 
@@ -60,7 +69,7 @@ class Outputs(contextlib.ExitStack):
         try:
             for picture, predictions in answered:
                 self._take_one(picture, predictions)
-                if not (is_read() or self._append or self._folder):
+                if not (is_read() or self._append or self._annotated):
                     break
         except KeyboardInterrupt:
             interrupted = True
@@ -77,21 +86,23 @@ class Outputs(contextlib.ExitStack):
         sentences = []
         if self._csv:
             sentences.append(f"Wrote {self._csv}: {self._count:,} faces")
-        if self._folder:
-            sentences.append(f"Wrote {self._folder.folder}: {self._folder.count:,} pictures")
+        if self._annotated:
+            sentences += self._annotated.written()
         return sentences
 
     def _take_one(self, picture, predictions):
         if self._append:
             self._append(predictions)
-        if self._folder:
-            self._folder.write(picture, predictions)
+        if self._annotated:
+            self._annotated.write(picture, predictions)
         for prediction in predictions:
             if self._as_json:
-                item = textwrap.indent(json.dumps(prediction.as_dict(), indent=1), " ")
+                item = textwrap.indent(json.dumps(prediction.to_dict(), indent=1), " ")
                 print(",\n" if self._count else "[\n", item, sep="", end="", flush=True)
             elif picture.live:  # Printed at once.
                 line = f"{prediction.label} {prediction.probability:.2f}, path {prediction.path}"
+                if prediction.identity:
+                    line = f"face {prediction.identity}: {line}"
                 if prediction.occlusion:
                     line += f", covered: {prediction.occlusion}"
                 print(f"{picture.frame.seconds:.2f} s: {line}", flush=True)
@@ -108,6 +119,7 @@ def predictions_table(predictions: list[Prediction]) -> Table:
     rows = Table(photo, "face (x, y, side)", *titles, "expression", "probability", "path")
     for p in predictions:
         name = f"{p.photo} at {p.frame.seconds:.2f} s" if p.frame else p.photo
+        name += f", face {p.identity}" if p.identity else ""
         face = f"{p.square.x}, {p.square.y}, {p.square.side}" if p.square else "none found: centre"
         path = f"{p.path} ({p.path_probabilities[p.path]:.2f})"
         cells = [p.label, f"{p.probability:.2f}", path]
@@ -118,17 +130,35 @@ def predictions_table(predictions: list[Prediction]) -> Table:
 
 
 def progress_bar(files: Sequence[Path], as_json: bool) -> Progress:
-    """A progress bar on a terminal's standard error; it shows for several files only.
+    """A progress bar on a terminal's standard error, for several files or a video.
 
     Standard output is left alone: it may be a file.
     """
     stderr = console(stderr=True)
+    is_short = len(files) < 2 and not any(map(is_video, files))
     mixed = as_json and console().is_terminal
     return Progress(
-        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
+        TextColumn("{task.description}", markup=False),
+        *(BarColumn(), MofNCompleteColumn()),
         TimeRemainingColumn(),
         console=stderr,
         transient=True,
         redirect_stdout=False,
-        disable=len(files) < 2 or mixed or not stderr.is_terminal,
+        disable=is_short or mixed or not stderr.is_terminal,
     )
+
+
+def count_frames(pictures: Iterable[Picture], bar: Progress) -> Iterator[Picture]:
+    """Pictures as they are; while they come from a video the bar counts its frames."""
+    video, task = None, None
+    for picture in pictures:
+        if task is not None and picture.photo != video:
+            bar.remove_task(task)
+            video, task = None, None
+        if picture.frame and task is None:
+            video = picture.photo
+            total = read_header(Path(video)).frames or None
+            task = bar.add_task(Path(video).name, total=total)
+        if task is not None:
+            bar.update(task, completed=picture.frame.number + 1)
+        yield picture

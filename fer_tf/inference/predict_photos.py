@@ -8,8 +8,9 @@ from fer_tf.errors import UserError
 from fer_tf.export.model_card import named_with_accuracy
 from fer_tf.faces import pictures
 from fer_tf.faces.picture_files import find_files, left_out
-from fer_tf.inference.outputs import Outputs, progress_bar
+from fer_tf.inference.outputs import Outputs, count_frames, progress_bar
 from fer_tf.inference.predict import AUTO, ExpressionModel, check_runtime, find_model
+from fer_tf.inference.tracking import track
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,9 @@ class PredictOptions:
         name: of the model, see `fer_tf.inference.predict.find_model`.
         as_json: whether JSON is printed instead of a table.
         csv: a table to write, or None.
-        annotated: a folder for pictures with the predictions drawn in, or None.
-        attention: whether the pictures in that folder also show the networks' attention.
+        annotated: a folder for pictures with the predictions drawn in, or a file named .mp4 where
+            one video is predicted, or None.
+        attention: whether these pictures also show the networks' attention.
         every: a video's or camera's frames are predicted one in so many.
         camera: its number, or None for files.
         frames: how many frames of a camera are predicted; None: until Ctrl-C.
@@ -85,19 +87,21 @@ def predict_photos(
     files = find_files(options.photos, skipped)
     version = find_model(options.name, options.models_dir)
     needs_tensorflow = check_runtime(version, options.runtime)
-    with Outputs(options.as_json, options.csv, options.annotated, files) as outputs:
+    written = (options.csv, options.annotated)
+    with Outputs(options.as_json, *written, files, options.every) as outputs:
         if needs_tensorflow:
             load_tensorflow()
         with progress_bar(files, options.as_json) as bar:
             if options.camera is None:
                 tracked = bar.track(files, description="Files")
                 images = pictures.read_files(tracked, options.every, failures)
+                images = count_frames(images, bar)
             else:
                 images = pictures.read_camera(
                     options.camera, options.frames, options.every, failures
                 )
             model = ExpressionModel(version, options.runtime)
-            interrupted = outputs.take(model.predict(images, options.attention))
+            interrupted = outputs.take(track(model.predict(images, options.attention)))
     sentences = [
         f"Answered by {named_with_accuracy(version)}",
         *outputs.written(),

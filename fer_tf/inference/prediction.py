@@ -10,6 +10,17 @@ from fer_tf.faces.face import Square, centred_square
 from fer_tf.faces.pictures import Frame
 from fer_tf.occlusion.kinds import RECOGNISED
 
+COLUMNS = (
+    *("photo", "frame", "seconds", "x", "y", "side", "label", "class_id", "probability", "path"),
+    *(f"path_{path}" for path in PATHS),
+    *(name.lower() for name in EXPRESSIONS),
+    *("occlusion", *(f"occlusion_{kind}" for kind in RECOGNISED)),
+    "identity",
+)
+"""Columns of a table that has a row for each face. Frame, seconds and identity are empty for
+photographs, x, y and side where no face was found, the occlusion where the model does not recognise
+it."""
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -31,6 +42,9 @@ class Prediction:
         occlusion_probabilities: kind in `RECOGNISED` -> probability; None of other models.
         attention: float [48, 48], 0 to 1, what the subnet on the path weighs most in the face, 0 in
             rows that it does not look at; None where it was not asked for or the model has none.
+        identity: number of the face in the video or before the camera, see
+            `fer_tf.inference.tracking`, by which the probabilities are then smoothed; None of
+            photographs.
     """
 
     photo: str
@@ -45,8 +59,9 @@ class Prediction:
     occlusion: str | None = None
     occlusion_probabilities: dict[str, float] | None = None
     attention: np.ndarray | None = field(default=None, compare=False, repr=False)
+    identity: int | None = None
 
-    def as_dict(self) -> dict:
+    def to_dict(self) -> dict:
         """Plain values for JSON; those on the occlusion where the model recognises it."""
         plain = asdict(replace(self, attention=None))
         plain |= {"square": self.square and self.square._asdict()}
@@ -54,6 +69,17 @@ class Prediction:
         if self.occlusion is None:
             del plain["occlusion"], plain["occlusion_probabilities"]
         return plain
+
+    def to_row(self) -> dict[str, str | int | float | None]:
+        """Column in `COLUMNS` -> value; None where it is empty."""
+        frame = (self.frame.number, self.frame.seconds) if self.frame else (None, None)
+        square = self.square or (None, None, None)
+        answer = (self.label, self.class_id, self.probability, self.path)
+        kinds = self.occlusion_probabilities or dict.fromkeys(RECOGNISED)
+        numbers = [*self.path_probabilities.values(), *self.probabilities.values()]
+        occlusion = [self.occlusion, *kinds.values()]
+        values = [self.photo, *frame, *square, *answer, *numbers, *occlusion, self.identity]
+        return dict(zip(COLUMNS, values, strict=True))
 
     def area(self, shape: tuple[int, ...]) -> Square:
         """The square that was classified, in a picture of the shape (height, width, ...)."""

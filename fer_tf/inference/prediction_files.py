@@ -1,40 +1,20 @@
-"""Predictions as files: a CSV table, and pictures with the answers drawn in."""
+"""Predictions as a CSV table."""
 
 import contextlib
 import csv
 import io
-import itertools
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-import cv2
-
 from fer_tf.errors import UserError
-from fer_tf.expressions import EXPRESSIONS, PATHS
-from fer_tf.faces.pictures import Picture
 from fer_tf.files import written_beside
-from fer_tf.inference.annotate import annotate
-from fer_tf.inference.prediction import Prediction
-from fer_tf.occlusion.kinds import RECOGNISED
+from fer_tf.inference.prediction import COLUMNS, Prediction
 from fer_tf.terminal import lead_nowhere
 
-COLUMNS = (
-    *("photo", "frame", "seconds", "x", "y", "side", "label", "class_id", "probability", "path"),
-    *(f"path_{path}" for path in PATHS),
-    *(name.lower() for name in EXPRESSIONS),
-    *("occlusion", *(f"occlusion_{kind}" for kind in RECOGNISED)),
-)
-"""Columns of the CSV file, which has a row for each face. Frame and seconds are empty for
-photographs, x, y and side where no face was found, the occlusion where the model does not recognise
-it."""
-
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
-
-QUALITY = 92
-"""JPEG quality of the annotated pictures, 0 to 100."""
 
 
 @contextlib.contextmanager
@@ -93,71 +73,10 @@ def csv_file(path: Path) -> Iterator[Callable[[Iterable[Prediction]], None]]:
         text.detach()  # Not closed here: `output_file` does that.
 
 
-class AnnotatedFolder:
-    """A folder of pictures with the answers drawn in.
-
-    Args:
-        folder: is created where it does not exist.
-        files: the pictures that are predicted; none of them may be in the folder, where it could be
-            overwritten.
-
-    Raises:
-        UserError: if the folder cannot be written or contains one of the files.
-    """
-
-    def __init__(self, folder: Path, files: Iterable[Path] = ()):
-        if any(file.parent.resolve() == folder.resolve() for file in files):
-            raise UserError(
-                f"--annotate {folder} holds the pictures themselves; name another folder."
-            )
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with written_beside(folder / "probe"):  # Found out now, not after an hour.
-                pass
-            (folder / "probe").unlink(missing_ok=True)
-        except OSError as error:
-            raise UserError(
-                f"--annotate {folder} cannot be written ({error.strerror}); name a folder that "
-                "can be made."
-            ) from error
-        self.folder = folder
-        self.count = 0
-        self._names: set[str] = set()
-
-    def write(self, picture: Picture, predictions: list[Prediction]) -> Path:
-        """Write one picture as JPEG, named after its file and, in a video, its frame.
-
-        Args:
-            picture: the picture.
-            predictions: those of its faces.
-
-        Returns:
-            The file.
-        """
-        stem = Path(picture.photo).stem
-        if picture.frame:
-            stem = f"{stem.replace(' ', '-')}-{picture.frame.number:06d}"
-        # Several folders may have files of one name, and a folder a .jpg and a .png.
-        tails = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
-        names = (f"{stem}{tail}.jpg" for tail in tails)
-        file = next(name for name in names if name.lower() not in self._names)
-        self._names.add(file.lower())
-        drawn = annotate(picture.image, predictions)
-        _, data = cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-        if (self.folder / file).is_symlink():  # The link may lead to the photograph itself.
-            (self.folder / file).unlink()
-        with written_beside(self.folder / file) as out:
-            out.write(data.tobytes())
-        self.count += 1
-        return self.folder / file
-
-
-def _row(p: Prediction) -> list:
-    frame = (p.frame.number, f"{p.frame.seconds:.3f}") if p.frame else ("", "")
-    square = p.square or ("", "", "")
-    numbers = [p.probability, *p.path_probabilities.values(), *p.probabilities.values()]
-    probability, *others = (f"{number:.6f}" for number in numbers)
-    kinds = p.occlusion_probabilities or dict.fromkeys(RECOGNISED)
-    recognised = ["" if value is None else f"{value:.6f}" for value in kinds.values()]
-    answer = [p.label, p.class_id, probability, p.path, *others]
-    return [p.photo, *frame, *square, *answer, p.occlusion or "", *recognised]
+def _row(prediction: Prediction) -> list:
+    """A row of the table, with probabilities to six decimals and seconds to three."""
+    row = prediction.to_row()
+    if prediction.frame:
+        row["seconds"] = f"{prediction.frame.seconds:.3f}"
+    # The writer leaves None empty.
+    return [f"{value:.6f}" if isinstance(value, float) else value for value in row.values()]

@@ -125,4 +125,4 @@ def test_attention_comes_with_the_faces_it_belongs_to_in_parts_as_the_answers_do
     predictions = [p for _, (p,) in model.predict(pictures, attention=True)]
     for level, prediction in zip(levels, predictions, strict=True):
         np.testing.assert_allclose(prediction.attention, level / 255)
-        assert "attention" not in prediction.as_dict()
+        assert "attention" not in prediction.to_dict()

@@ -2,16 +2,13 @@ import os
 import threading
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 from fer_tf.errors import UserError
 from fer_tf.expressions import EXPRESSIONS, PATHS
-from fer_tf.faces.pictures import Picture
 from fer_tf.inference.outputs import predictions_table
 from fer_tf.inference.prediction import Prediction
-from fer_tf.inference.prediction_files import AnnotatedFolder, output_file
+from fer_tf.inference.prediction_files import output_file
 from fer_tf.terminal import console
 
 
@@ -60,20 +57,6 @@ def test_a_folder_is_refused_before_anything_is_done(tmp_path):
     with pytest.raises(UserError, match="cannot be written .Is a directory"):
         with output_file(tmp_path):
             pytest.fail("begun")
-
-
-def test_an_annotated_picture_never_follows_a_link_to_a_photograph(tmp_path):
-    image = np.full((30, 40, 3), 90, np.uint8)
-    photo = tmp_path / "a.png"
-    cv2.imwrite(str(photo), image)
-    before = photo.read_bytes()
-    (tmp_path / "drawn").mkdir()
-    (tmp_path / "drawn" / "a.jpg").symlink_to(photo)
-
-    AnnotatedFolder(tmp_path / "drawn").write(Picture(str(photo), image), [])
-
-    assert photo.read_bytes() == before
-    assert not (tmp_path / "drawn" / "a.jpg").is_symlink()
 
 
 @pytest.mark.parametrize("name", ["[final].jpg", "set [/a].jpg", ":smile:.jpg", "[bold]a[/].jpg"])
