@@ -43,7 +43,7 @@ def track(
         yield picture, tracker.follow(predictions)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Track:
     """A face that is followed.
 
