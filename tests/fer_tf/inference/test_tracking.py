@@ -62,6 +62,7 @@ def test_the_pair_that_overlaps_most_is_joined_first():
     identities(tracker, 0, 60)
 
     assert identities(tracker, 50, 10) == [2, 1]
+    assert identities(tracker, 90, 50, 10) == [3, 2, 1]  # 90 overlaps 50, which is nearer itself.
 
 
 def test_a_face_that_jumps_is_another_one():
@@ -117,7 +118,7 @@ def test_each_video_counts_its_faces_and_photographs_pass():
         (Picture("a.avi", image, Frame(1, 0.1)), []),
         (Picture("a.avi", image, Frame(2, 0.2)), [face(300)]),
         (Picture("b.jpg", image), [photo]),
-        (Picture("c.avi", image, Frame(0, 0.0)), [face(0)]),
+        (Picture("c.avi", image, Frame(0, 0.0)), [face(300)]),
     ]
 
     tracked = list(track(answered))
