@@ -17,6 +17,7 @@ from fer_tf.faces.face import FACE_SIZE
 from fer_tf.occlusion.kinds import RECOGNISED
 from fer_tf.occlusion.occlude import visible_pixels
 from fer_tf.records.manifest import Manifest
+from fer_tf.terminal import silent_stderr
 
 _LABELS = {network: [labels[0] for labels in TASKS[network].expressions] for network in SUBNETS}
 """Subnet -> the label of each of its outputs."""
@@ -24,6 +25,8 @@ _LABELS = {network: [labels[0] for labels in TASKS[network].expressions] for net
 
 class LiteRTModel:
     """The networks of a version, loaded once; several threads may share it.
+
+    More than `faces_at_once` faces at a time would need more memory and be no faster.
 
     Args:
         version: a version's folder, which contains `LITERT_NETWORKS`.
@@ -34,12 +37,15 @@ class LiteRTModel:
         UserError: if the file is damaged.
     """
 
+    faces_at_once = 32
+
     def __init__(self, version: Path, manifest: Manifest, threads: int | None = None):
         from ai_edge_litert.interpreter import Interpreter
 
         path = version / LITERT_NETWORKS
         try:
-            self._interpreter = Interpreter(str(path), num_threads=threads or usable_cores())
+            with silent_stderr():  # It reports its delegate there.
+                self._interpreter = Interpreter(str(path), num_threads=threads or usable_cores())
         except (ValueError, RuntimeError) as error:
             raise UserError(
                 f"{path} cannot be loaded ({error}): copy the version again, or make it again with "

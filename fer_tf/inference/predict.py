@@ -125,7 +125,12 @@ class ExpressionModel:
 
     def ask(self, signature: str, faces: np.ndarray) -> dict[str, np.ndarray]:
         """The outputs, by name, of a signature whose input is `image`."""
-        return self._model.ask(signature, faces[..., np.newaxis])
+        size = self._model.faces_at_once
+        parts = [
+            self._model.ask(signature, faces[start : start + size, ..., np.newaxis])
+            for start in range(0, len(faces), size)
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def predict(
         self, pictures: Iterable[Picture], attention: bool = False

@@ -11,12 +11,16 @@ from fer_tf.export.model_store import load_version
 class TensorFlowModel:
     """A version's SavedModel, loaded once.
 
+    It takes at most `faces_at_once` faces at a time.
+
     Args:
         version: a version's folder.
 
     Raises:
         UserError: if it cannot be loaded, as when a file is damaged or was copied in part.
     """
+
+    faces_at_once = MOST_FACES
 
     def __init__(self, version: Path):
         self._model = load_version(version)  # Its signatures do not keep it alive.
@@ -31,13 +35,9 @@ class TensorFlowModel:
 
         Args:
             signature: its name.
-            faces: uint8 [N, 48, 48, 1], N at least 1.
+            faces: uint8 [N, 48, 48, 1], N from 1 to `faces_at_once`.
         """
         import tensorflow as tf
 
-        function = self._model.signatures[signature]
-        parts = [
-            function(image=tf.constant(faces[start : start + MOST_FACES]))
-            for start in range(0, len(faces), MOST_FACES)
-        ]
-        return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
+        outputs = self._model.signatures[signature](image=tf.constant(faces))
+        return {name: tensor.numpy() for name, tensor in outputs.items()}

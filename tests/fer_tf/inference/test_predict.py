@@ -9,6 +9,7 @@ from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.faces.pictures import Frame, Picture
 from fer_tf.inference import predict as inference
 from fer_tf.inference.predict import ExpressionModel, faces_of
+from fer_tf.inference.tensorflow_model import TensorFlowModel
 
 
 class Answer(np.ndarray):
@@ -38,7 +39,9 @@ def asked(monkeypatch):
 
     model = ExpressionModel.__new__(ExpressionModel)
     model._occlusion = "upper"
-    model._model = type("Model", (), {"signatures": {"serving_default": staticmethod(serve)}})
+    model._model = TensorFlowModel.__new__(TensorFlowModel)
+    signatures = {"serving_default": staticmethod(serve)}
+    model._model._model = type("SavedModel", (), {"signatures": signatures})
     return model, batches
 
 
@@ -111,7 +114,7 @@ def test_attention_comes_with_the_faces_it_belongs_to_in_parts_as_the_answers_do
     asked, monkeypatch
 ):
     model, _ = asked
-    monkeypatch.setattr(inference, "MOST_FACES", 2)
+    monkeypatch.setattr(TensorFlowModel, "faces_at_once", 2)
     levels = [40, 90, 140]
     pictures = [Picture(f"{k}.png", np.full((20, 20, 3), k, np.uint8)) for k in levels]
 
@@ -120,7 +123,7 @@ def test_attention_comes_with_the_faces_it_belongs_to_in_parts_as_the_answers_do
 
     assert not model.has_attention
     assert all(p.attention is None for _, (p,) in model.predict(pictures, attention=True))
-    model._model.signatures["attention"] = look
+    model._model._model.signatures["attention"] = look
     assert all(p.attention is None for _, (p,) in model.predict(pictures))
     predictions = [p for _, (p,) in model.predict(pictures, attention=True)]
     for level, prediction in zip(levels, predictions, strict=True):
