@@ -21,7 +21,7 @@ from fer_tf.errors import UserError
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.faces.face import read_picture
 from fer_tf.faces.pictures import Picture
-from fer_tf.inference.predict import ExpressionModel, faces_of
+from fer_tf.inference.predict import TENSORFLOW, ExpressionModel, faces_of
 from fer_tf.inference.remote import ask, query
 from fer_tf.occlusion.occlude import occlude
 from fer_tf.serving.config import POLL_SECONDS, choose_versions, write_files
@@ -113,7 +113,7 @@ def test_the_page_has_the_same_attention_of_a_server_and_of_a_version(server, ex
     attention = models.attention("concat_db", faces)
 
     assert attention.shape == (2, 48, 48) and attention.std() > 0.01
-    expected = ExpressionModel(exported).attention(faces)
+    expected = ExpressionModel(exported, TENSORFLOW).attention(faces)
     np.testing.assert_allclose(attention, expected, atol=1e-5)
 
 
