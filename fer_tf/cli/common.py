@@ -20,14 +20,14 @@ Databases = Annotated[
         show_default=False,
     ),
 ]
-DataDir = Annotated[Path, typer.Option(help="Where prepared databases live.")]
-RunsDir = Annotated[Path, typer.Option(help="Where training runs live.")]
-ModelsDir = Annotated[Path, typer.Option(help="Where combined models live.")]
+DataDir = Annotated[Path, typer.Option(help="The folder of the prepared databases.")]
+RunsDir = Annotated[Path, typer.Option(help="The folder of the training runs.")]
+ModelsDir = Annotated[Path, typer.Option(help="The folder of the combined models.")]
 RunName = Annotated[
     str,
     typer.Option(
         "--recipe",
-        help="Recipe of the runs; with what was changed, e.g. quick-no_attention or quick-seed1.",
+        help="Recipe of the runs with the changes to it, e.g. quick-no_attention or quick-seed1.",
     ),
 ]
 ModelName = Annotated[str | None, typer.Option("--name", help="Name of the combined model.")]
@@ -45,8 +45,8 @@ DATA_DIR, RUNS_DIR, MODELS_DIR = Path("data/tfds"), Path("runs"), Path("saved_mo
 def load_tensorflow() -> None:
     """Import TensorFlow without the lines that it always writes to standard error.
 
-    There are four of them on each start, one an "E" where there is no GPU (tensorflow#100442). To
-    see why a GPU is not found, set TF_CPP_MIN_LOG_LEVEL=0.
+    TensorFlow writes four lines at each start, one of them an error where there is no GPU
+    (tensorflow#100442). To see why a GPU is not found, set TF_CPP_MIN_LOG_LEVEL=0.
     """
     quiet = "TF_CPP_MIN_LOG_LEVEL" not in os.environ
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -57,7 +57,7 @@ def load_tensorflow() -> None:
         from fer_tf.training.strategies import grow_memory
 
         gpus = grow_memory()
-        if quiet:  # Each network is traced anew, which TensorFlow takes for a mistake.
+        if quiet:  # TensorFlow warns that each network is traced again.
             tf.get_logger().setLevel("ERROR")
     devices = {0: f"CPU, {joblib.cpu_count()} cores", 1: "1 GPU"}.get(gpus, f"{gpus} GPUs")
     typer.echo(f"TensorFlow {tf.__version__} on {devices}", err=True)

@@ -24,8 +24,8 @@ def evaluate(
         list[str] | None,
         typer.Argument(
             metavar="[DATABASE]...",
-            help="concat_db, bconcat_db, eye_cdb or uncovered, each with or without /CONFIG; the "
-            "first three when none is named; or any_occlusion, a combined model.",
+            help="concat_db, bconcat_db, eye_cdb or uncovered, each with or without /CONFIG; by "
+            "default the first three. any_occlusion measures the combined model of that name.",
             show_default=False,
         ),
     ] = None,
@@ -35,13 +35,13 @@ def evaluate(
     models_dir: ModelsDir = MODELS_DIR,
     require_above_floor: Annotated[
         bool,
-        typer.Option(help="Fail when an accuracy is not above the share of the largest class."),
+        typer.Option(help="Fail if an accuracy is not above that of the majority class."),
     ] = False,
 ):
     """Measure the networks, alone and combined, on the test split.
 
-    The accuracies also go into the model cards of the versions made of these networks. For
-    any_occlusion the newest version of that model is measured as a whole.
+    The accuracies are also written into the model cards of the versions that consist of these
+    networks. For any_occlusion, the newest version of that model is measured.
     """
     from fer_tf.data.database import find_database
     from fer_tf.occlusion.kinds import ANY_OCCLUSION, DATABASES
@@ -85,18 +85,21 @@ def evaluate(
 
 def reproduce(
     recipe: RunName = "quick",
-    results_dir: Annotated[Path, typer.Option(help="Where the tables go.")] = Path("results"),
+    results_dir: Annotated[Path, typer.Option(help="The folder to write the tables to.")] = Path(
+        "results"
+    ),
     readme: Annotated[
         Path | None,
-        typer.Option(help="A Markdown file whose marked part is to hold Tables 3 and 4."),
+        typer.Option(help="A Markdown file whose marked part Tables 3 and 4 replace."),
     ] = None,
     data_dir: DataDir = DATA_DIR,
     runs_dir: RunsDir = RUNS_DIR,
 ):
-    """Make the paper's tables from everything that a recipe has trained, beside its own figures.
+    """Write the paper's tables with the numbers of all networks that a recipe has trained.
 
-    What was not trained is called "not run". The runs of each database are evaluated anew; what
-    --results-dir holds of databases that were trained elsewhere stays.
+    The paper's numbers are quoted beside the measured ones; networks that were not trained are
+    marked "not run". The runs of each database are evaluated again; results in --results-dir of
+    databases that were trained elsewhere are kept.
     """
     load_tensorflow()
     from fer_tf.evaluation.paper_tables import write_paper_tables
@@ -107,7 +110,7 @@ def reproduce(
 
 
 def _evaluate_any_occlusion(data_dir, models_dir):
-    """Measures the newest any_occlusion model and writes the numbers into its card."""
+    """Measures the newest any_occlusion model and writes the numbers into its model card."""
     from fer_tf.inference.predict import find_model
     from fer_tf.occlusion.kinds import ANY_OCCLUSION
 

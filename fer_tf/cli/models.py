@@ -1,4 +1,4 @@
-"""The command that makes served models of trained networks."""
+"""The command that combines trained networks into SavedModels."""
 
 from typing import Annotated
 
@@ -24,8 +24,10 @@ def combine(
         list[str] | None,
         typer.Argument(
             metavar="[DATABASE]...",
-            help="As for evaluate, a model for each; or any_occlusion, with or without /CONFIG: "
-            "one of all three and of `train occlusion_net`, which recognises what is covered.",
+            help="concat_db, bconcat_db, eye_cdb or uncovered, each with or without /CONFIG: one "
+            "model for each; by default of the first three. any_occlusion, with or without "
+            "/CONFIG: one model of all databases and OcclusionNet, which recognises what is "
+            "covered.",
             show_default=False,
         ),
     ] = None,
@@ -37,22 +39,27 @@ def combine(
     models_dir: ModelsDir = MODELS_DIR,
     precision: Annotated[
         str,
-        typer.Option(help="float32, or bfloat16 convolutions: faster where CPUs have it."),
+        typer.Option(
+            help="float32, or bfloat16 for the convolutions, which is faster on CPUs that have "
+            "bfloat16; such a model needs TensorFlow."
+        ),
     ] = "float32",
     weights: Annotated[
-        str, typer.Option(help="Store them in float32, or in float16: half the size.")
+        str,
+        typer.Option(help="Precision of the stored weights: float32, or float16, half the size."),
     ] = "float32",
     mirrored: Annotated[
         bool,
         typer.Option(
-            "--mirrored", help="Average with the answer for the mirror image: twice the work."
+            "--mirrored",
+            help="Average each answer with that for the mirror image, at twice the work.",
         ),
     ] = False,
     formats: Annotated[
         list[str] | None,
         typer.Option(
             "--format",
-            help="Also onnx, litert or openvino, of the all-paths form; may be repeated.",
+            help="Also write the all-paths form for onnx, litert or openvino; may be repeated.",
             show_default=False,
         ),
     ] = None,

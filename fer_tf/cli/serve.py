@@ -1,4 +1,4 @@
-"""Commands on a server: its files, questions to it, and the page in the browser."""
+"""Commands that configure a server, query it, and open the page in the browser."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,8 @@ def serve_config(
         list[str] | None,
         typer.Option(
             metavar="NAME=VERSION",
-            help="Version that label stable names; where it was, else the newest, by default.",
+            help="Version that label stable names; by default the one that it names already, else "
+            "the newest.",
         ),
     ] = None,
     canary: Annotated[
@@ -35,7 +36,8 @@ def serve_config(
     batching: Annotated[
         bool | None,
         typer.Option(
-            help="Let the server join requests to batches; as before by default, at first not.",
+            help="Let the server join requests into batches; by default the earlier setting stays, "
+            "at first off.",
             show_default=False,
         ),
     ] = None,
@@ -63,18 +65,18 @@ def query(
     version: Annotated[
         str | None,
         typer.Option(
-            help="A version's number or label (stable, canary); the newest loaded by default.",
+            help="A version's number or label (stable, canary); by default the newest loaded one.",
             show_default=False,
         ),
     ] = None,
     signature: Annotated[
-        str, typer.Option(help="serving_default, serving_bytes or all_paths.")
+        str, typer.Option(help="Signature to use: serving_default, serving_bytes or all_paths.")
     ] = "serving_default",
     occlusion: Annotated[
         str | None,
         typer.Option(
             help="eyes: cover the eyes before sending; none: do not. By default eyes for models "
-            "named eye_cdb..., because a server does not report it.",
+            "named eye_cdb..., because a server does not report how its models were trained.",
             show_default=False,
         ),
     ] = None,
@@ -102,16 +104,16 @@ def open_page(
     url: Annotated[
         str | None,
         typer.Option(
-            help="Ask a running TensorFlow Serving at its REST address instead of --models-dir.",
+            help="REST address of a TensorFlow Serving whose models replace those of --models-dir.",
             show_default=False,
         ),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in.")
+        str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines connect.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 7860,
 ):
-    """Open a page on which a picture is dropped and its faces are covered and answered."""
+    """Open a page in the browser that names the expressions in a picture, with each mask."""
     from fer_tf.app.models import LocalModels, ServedModels
     from fer_tf.app.page import import_gradio, serve
     from fer_tf.serving.rest_client import Server

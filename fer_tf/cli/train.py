@@ -31,14 +31,15 @@ def train(
     database: Annotated[
         list[str] | None,
         typer.Option(
-            help="DATABASE or DATABASE/CONFIG; may be repeated; all three by default, for "
-            "occlusion_net uncovered."
+            help="concat_db, bconcat_db, eye_cdb, uncovered or mixed, with or without /CONFIG; may "
+            "be repeated. By default the first three, for occlusion_net uncovered."
         ),
     ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="paper, quick, from_scratch or demo; quick by default. For occlusion_net its own.",
+            help="paper, quick, from_scratch, demo, strong or teacher; by default quick, for "
+            "occlusion_net recogniser.",
             show_default=False,
         ),
     ] = None,
@@ -47,12 +48,15 @@ def train(
         typer.Option(
             "--network",
             metavar="resnet18|resnet101|resnet152|wide_resnet101_2",
-            help="For the recipe's ResNeXt: a network of the paper's Table 2.",
+            help="A network of the paper's Table 2 in place of the recipe's ResNeXt.",
             show_default=False,
         ),
     ] = None,
     attention: Annotated[
-        bool, typer.Option("--attention/--no-attention", help="Spatial attention before it.")
+        bool,
+        typer.Option(
+            "--attention/--no-attention", help="Keep the spatial attention before the backbone."
+        ),
     ] = True,
     strategy: Annotated[
         str,
@@ -67,33 +71,34 @@ def train(
     ] = False,
     deterministic: Annotated[
         bool,
-        typer.Option("--deterministic", help="The same bits each time; slower."),
+        typer.Option("--deterministic", help="Compute the same bits each time, which is slower."),
     ] = False,
     mixed_precision: Annotated[
         str | None,
         typer.Option(
             metavar="float16|bfloat16",
-            help="Compute in it, keep weights and logits in float32; not run on GPUs so far.",
+            help="Compute in half precision; weights and logits stay float32. Not run on GPUs.",
             show_default=False,
         ),
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(help="Images per step, for the recipe's.", show_default=False),
+        typer.Option(help="Images per step, in place of the recipe's.", show_default=False),
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="For the recipe's.", show_default=False)
+        float | None,
+        typer.Option(help="Learning rate, in place of the recipe's.", show_default=False),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, shuffling and augmentation.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of weights, shuffling and augmentation.")] = 0,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Begin anew instead of going on.")
+        bool, typer.Option("--restart", help="Delete earlier runs and begin again.")
     ] = False,
     stream: Annotated[
         bool | None,
         typer.Option(
             "--stream/--no-stream",
-            help="Fetch images from disk batch by batch, or hold all in memory; by default the "
-            "former where they would fill much of it. The results are the same.",
+            help="Read images from disk batch by batch, or keep all in memory; by default they "
+            "stay on disk if they need more than an eighth of it. The results are the same.",
             show_default=False,
         ),
     ] = None,
@@ -103,7 +108,10 @@ def train(
     runs_dir: RunsDir = RUNS_DIR,
     models_dir: ModelsDir = MODELS_DIR,
 ):
-    """Train networks; `all` then combines the four into a SavedModel. Interrupted, it goes on."""
+    """Train networks; `all` also combines the four into a SavedModel.
+
+    After an interruption the same command resumes the training.
+    """
     from fer_tf.export.combine_models import CombineOptions
     from fer_tf.training.jobs import train_networks
     from fer_tf.training.options import ALL, TrainOptions
