@@ -37,7 +37,7 @@ class PictureWithFaces:
     """A picture and the faces that were found in it.
 
     Attributes:
-        name: the file's.
+        name: the file's name.
         image: uint8 [H, W, 3], BGR, at most `SHOWN_SIDE` long.
         faces: pairs of a square in `image`, None where no face was found, and uint8 [48, 48].
     """
@@ -49,7 +49,7 @@ class PictureWithFaces:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model answers for a face that is covered by one mask.
+    """The prediction for a face that is covered by one mask.
 
     Attributes:
         mask: a key of `MASKS`.
@@ -100,11 +100,11 @@ def read_upload(path: Path) -> PictureWithFaces:
 def answer(
     models: Models, name: str, picture: PictureWithFaces, chosen: int
 ) -> tuple[list[Prediction], list[Answer]]:
-    """Ask a model about all faces of a picture and about one of them with each mask.
+    """Predict all faces of a picture, and one of them with each mask.
 
     Args:
         models: the models that the page offers.
-        name: the model's.
+        name: the model's name.
         picture: the picture.
         chosen: number of the face that is covered, from 0.
 
@@ -112,7 +112,7 @@ def answer(
         A prediction for each face as it is; an answer for each of `MASKS`.
 
     Raises:
-        UserError: if the model or the server is not there any more.
+        UserError: if the model or the server is no longer available.
     """
     trained_without = models.occlusion(name)
     faces = [(NONE, square, face) for square, face in picture.faces]

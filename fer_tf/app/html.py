@@ -74,7 +74,7 @@ def results(
         picture: the picture.
         predictions: one for each face.
         answers: one for each of `MASKS`, for the chosen face.
-        chosen: its number, from 0.
+        chosen: the number of that face, from 0.
         trained_without: the part that was covered in training, see `Models.occlusion`.
     """
     drawn = marked(picture, predictions, chosen)

@@ -32,7 +32,7 @@ def serve(models: Models, host: str, port: int, say: Callable[[str], None]) -> N
         models: the models that the page offers.
         host: address to listen at; other machines reach any but 127.0.0.1.
         port: port to listen at.
-        say: prints a line; it gets the page's address.
+        say: a function that prints a line, e.g. the page's address.
 
     Raises:
         UserError: if Gradio is missing or the page cannot listen at the address.
@@ -45,7 +45,7 @@ def serve(models: Models, host: str, port: int, say: Callable[[str], None]) -> N
         say(f"Open {url} in a browser on this machine; Ctrl-C ends the page.")
         if not _is_loopback(host):
             say(f"Note: whoever reaches {host}:{port} can ask the models; there is no password.")
-        # When a supervisor ends it, the page tidies up as after Ctrl-C.
+        # The page also tidies up when a supervisor ends it.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             page.block_thread()
@@ -181,7 +181,7 @@ def about(models: Models, name: str) -> str:
 
 
 def look(models: Models, name: str | None, upload: Path) -> tuple[PictureWithFaces | None, str]:
-    """Read an upload, remove it, and ask about its largest face.
+    """Read an upload, remove it, and predict its faces, the largest with each mask.
 
     Args:
         models: the models that the page offers.
@@ -199,7 +199,7 @@ def look(models: Models, name: str | None, upload: Path) -> tuple[PictureWithFac
 
 
 def ask(models: Models, name: str | None, picture: PictureWithFaces, chosen: int) -> str:
-    """Ask about a picture, see `look`; the answers or what went wrong, as HTML."""
+    """Predict a picture, see `look`; return the answers or what went wrong, as HTML."""
     try:
         name = name or models.names()[0]
         predictions, answers = answer(models, name, picture, chosen)

@@ -1,4 +1,4 @@
-"""From the archives of the owners to prepared databases and batches of images.
+"""Databases: built from the owners' archives, inspected, and read as batches of images.
 
 In: data/raw. Out: TFDS databases, inspections and tf.data pipelines.
 """

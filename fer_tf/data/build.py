@@ -62,7 +62,7 @@ def build(
 
     Args:
         builders: name of a database -> module that has its `Builder`.
-        config: of `fer_tf.data.tfds_configs.config_for`.
+        config: the result of `fer_tf.data.tfds_configs.config_for`.
         raw_dir: contains one folder for each source.
         data_dir: the TFDS data directory; the faces' cache is its folder "faces".
         jobs: cores to use; all when None.

@@ -8,7 +8,7 @@ DRAWN = "drawn"
 """The config, and the source, of faces that a program draws."""
 
 PAPER = "paper"
-"""Stands for all of `OFFICIAL_SOURCES`."""
+"""The name of a config with all of `OFFICIAL_SOURCES`."""
 
 
 def config_name(sources: Sequence[str], leak_free: bool, clean: bool) -> str:
@@ -16,7 +16,8 @@ def config_name(sources: Sequence[str], leak_free: bool, clean: bool) -> str:
 
     Args:
         sources: `DRAWN` alone, or official sources in the order of `OFFICIAL_SOURCES`.
-        leak_free: whether the splits are; drawn faces are always split so, without a suffix.
+        leak_free: whether the splits are leak-free; those of drawn faces always are, without a
+            suffix.
         clean: whether blank images and images with conflicting labels are dropped.
     """
     name = PAPER if tuple(sources) == OFFICIAL_SOURCES else "+".join(sources)

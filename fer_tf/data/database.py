@@ -44,7 +44,7 @@ class Database:
 
     @property
     def occlusion(self) -> str:
-        """How its faces are covered, a value of `KINDS`."""
+        """How the database's faces are covered, a value of `KINDS`."""
         return KINDS[self.name]
 
     @property

@@ -1,8 +1,8 @@
 """The cache of uncovered faces: each source is read, cropped and searched for eyes once.
 
 A source's cache is a folder `faces/<source>` beside the databases. Its pixels are one file, which
-is mapped and never loaded, so that a database larger than memory can be built. It contains faces
-without occlusion: where the raw archives may not be passed on, the cache may not either.
+is mapped and never loaded, so that a database larger than memory can be built. The faces in the
+cache are uncovered, so the cache may not be passed on where the raw archives may not.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ def cached_faces(
     jobs: int | None = None,
     processes: Executor | None = None,
 ) -> FaceSet:
-    """The faces of some sources; a source that is not cached, or has other files now, is read.
+    """Load the faces of some sources; a source whose cache is missing or out of date is read.
 
     Args:
         sources: names of sources in alphabetical order, so that the ids, which begin with them,
@@ -64,7 +64,8 @@ def cached_faces(
         raw_dir: contains a folder for each source; may be None for drawn faces.
         cache_dir: contains the cache of each source, a folder.
         jobs: threads that read and find eyes; all cores when None.
-        processes: find eyes instead of threads, which share one interpreter's lock.
+        processes: where given, they find the eyes in place of threads, which share one
+            interpreter's lock.
 
     Raises:
         UserError: a source is missing or malformed, or the cache cannot be written.

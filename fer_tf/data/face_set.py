@@ -45,7 +45,7 @@ class FaceSet:
 
 
 def join_face_sets(parts: Sequence[FaceSet]) -> FaceSet:
-    """Put the faces of several sources behind each other."""
+    """Concatenate the faces of several sources."""
     return FaceSet(
         ids=sum((part.ids for part in parts), []),
         images=np.concatenate([part.images for part in parts]),

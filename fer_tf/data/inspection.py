@@ -58,7 +58,8 @@ class Leaks:
 
     Attributes:
         groups_on_two_sides: groups with images in more than one split.
-        seen_in_training: "validation" and "test" -> images of a group of which an image trains.
+        seen_in_training: "validation" and "test" -> images in whose group another image is in the
+            training split.
     """
 
     groups_on_two_sides: int

@@ -38,7 +38,7 @@ def write_inspection(
     same in every run. Pictures of real faces must not be passed on.
 
     Args:
-        folder: where to, made if missing: `INSPECTION_DIR` in the folder of the version.
+        folder: created if it is missing: `INSPECTION_DIR` in the folder of the version.
         inspection: what `fer_tf.data.inspection.inspect_faces` returned.
         faces: all faces of the database.
         splits: int64 [N], indices into `SPLITS`.

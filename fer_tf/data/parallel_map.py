@@ -12,7 +12,7 @@ _AHEAD = 256  # items
 
 
 def thread_map(function: Callable, items: Iterable, jobs: int | None = None) -> Iterator:
-    """Do as `map` on several threads, a few hundred items ahead of the results taken.
+    """Map on several threads, at most a few hundred items ahead of the caller.
 
     Args:
         function: called with each item.
@@ -24,7 +24,7 @@ def thread_map(function: Callable, items: Iterable, jobs: int | None = None) -> 
 
 
 def bounded_map(function: Callable, items: Iterable, executor: Executor, ahead: int) -> Iterator:
-    """Do as `executor.map`, but take at most `ahead` items before their results are taken."""
+    """Map as `executor.map` does, but at most `ahead` items ahead of the caller."""
     pending: deque = deque()
     try:
         for item in items:

@@ -1,4 +1,4 @@
-"""The images and labels of a split, fetched from record files by number, for data beyond memory.
+"""The images and labels of a split, read from record files by number, for data beyond memory.
 
 A TFRecord file has no table of contents, so TFDS and tf.data read it from end to end and shuffle
 the contents of a buffer. An index of where each record begins, 14 bytes against the 2,304 of an

@@ -1,4 +1,4 @@
-"""Answers for photographs, by a SavedModel here or by a server.
+"""Predictions for photographs, by LiteRT or TensorFlow on this machine, or by a server.
 
 In: pictures. Out: `Prediction`s, tables, JSON, annotated pictures.
 """

@@ -42,7 +42,7 @@ class AnnotatedFolder:
             )
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with written_beside(folder / "probe"):  # Found out now, not after an hour.
+            with written_beside(folder / "probe"):  # Fails now rather than after an hour.
                 pass
             (folder / "probe").unlink(missing_ok=True)
         except OSError as error:
@@ -67,7 +67,7 @@ class AnnotatedFolder:
         stem = Path(picture.photo).stem
         if picture.frame:
             stem = f"{stem.replace(' ', '-')}-{picture.frame.number:06d}"
-        # Several folders may have files of one name, and a folder a .jpg and a .png.
+        # Two folders may have files of one name, and one folder a.jpg and a.png.
         tails = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
         names = (f"{stem}{tail}.jpg" for tail in tails)
         file = next(name for name in names if name.lower() not in self._names)
@@ -92,7 +92,7 @@ class AnnotatedVideo:
     OpenCV's packages have no encoder for H.264, which browsers would play.
 
     Args:
-        path: a name ending in .mp4; the file appears, complete, by `finish`.
+        path: a name ending in .mp4; `finish` makes the complete file appear.
         beside: a file that does not exist, in a folder on the same disk.
         rate: frames in a second.
     """
@@ -153,7 +153,7 @@ def open_annotated(
     Args:
         path: a folder, or a name ending in .mp4 for a video, which appears when the block ends.
         files: the pictures and videos that are predicted.
-        every: a video's frames are predicted one in so many; the new video is as long as it.
+        every: one in so many frames of a video is predicted; the new video lasts as long as it.
 
     Raises:
         UserError: it cannot be written, would replace one of the files, or is a video and the

@@ -27,11 +27,11 @@ from fer_tf.plots.results import plot_predictions
 
 @dataclass(frozen=True)
 class PhotoEvaluation:
-    """What a model's answers to labelled photographs amount to.
+    """The accuracy of a model on labelled photographs.
 
     Attributes:
-        table: right answers of each expression.
-        sentences: the accuracy, by which model, what was written and left out.
+        table: the number of correct predictions for each expression.
+        sentences: report the accuracy, the model, and the files written or left out.
         failure: a sentence on the files that could not be read, or None.
     """
 
@@ -52,7 +52,7 @@ def evaluate_photos(
     Args:
         folder: see `fer_tf.inference.photo_folders.find_labelled`.
         figure: a PNG file for the faces with the answers, outside `folder`; or None.
-        name: of the model, see `fer_tf.inference.predict.find_model`.
+        name: the model's name, see `fer_tf.inference.predict.find_model`.
         models_dir: where models are found.
         load_tensorflow: imports TensorFlow; called where the model needs it, once the photographs
             and the model have been found.

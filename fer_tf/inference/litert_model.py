@@ -1,7 +1,7 @@
-"""Answers faces with the networks of a version in LiteRT form: without TensorFlow.
+"""Runs the networks of a version in LiteRT, without TensorFlow.
 
 The routes are those of the SavedModel's signatures: OcclusionNet where the version recognises the
-occlusion, then BeginNet, then for each face its path's subnet. One test asks both the same.
+occlusion, then BeginNet, then for each face its path's subnet. Its tests compare the two.
 """
 
 import os
@@ -30,7 +30,7 @@ class LiteRTModel:
 
     Args:
         version: a version's folder, which contains `LITERT_NETWORKS`.
-        manifest: the version's.
+        manifest: the version's manifest.
         threads: number of threads for the networks; None: as many as cores.
 
     Raises:
@@ -58,7 +58,7 @@ class LiteRTModel:
             self._kinds = [kind for kind in RECOGNISED if f"{kind}/begin" in self._names]
         else:
             self._kinds = []
-            # Eyes lie elsewhere in each face, so the caller blackens them.
+            # The eyes are in other places in each face, so the caller blackens them.
             self._blackened = "none" if manifest.occlusion == "eyes" else manifest.occlusion
 
     @property
@@ -97,7 +97,7 @@ class LiteRTModel:
         return outputs | {"occlusion": recognised, "occlusion_probabilities": occlusion}
 
     def _answer(self, prefix, kind, signature, faces):
-        """The outputs of one multi-network for faces that are covered in its way."""
+        """The outputs of the multi-network of one kind of occlusion, whose faces it blackens."""
         faces = faces * visible_pixels(kind)
         views = [faces, faces[:, :, ::-1]] if self._mirrored else [faces]
         if f"{prefix}trunk" in self._names:
@@ -141,13 +141,13 @@ def usable_cores() -> int:
 
 
 def _softmax(logits):
-    """Not SciPy's, whose import takes longer than the networks."""
+    """Softmax without SciPy, whose import takes longer than the networks."""
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def _scatter(outputs, rows, part, count):
-    """Puts the outputs for some rows into those for all."""
+    """Copies the outputs of some rows into the outputs of all rows."""
     for name, values in part.items():
         if name not in outputs:
             outputs[name] = np.zeros((count, *values.shape[1:]), values.dtype)

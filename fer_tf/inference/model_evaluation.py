@@ -28,7 +28,7 @@ def evaluate_model(version: Path, data_dir: Path) -> ModelEvaluation:
 
     Args:
         version: of a model of `fer_tf.export.any_occlusion`.
-        data_dir: the TFDS data directory that holds the three databases.
+        data_dir: the TFDS data directory that contains the three databases.
 
     Raises:
         UserError: if the model recognises no occlusion, or the databases are not prepared or

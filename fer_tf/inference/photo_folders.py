@@ -107,7 +107,7 @@ def add_labels(
 
 
 def accuracy_table(answers: list[LabelledPrediction]):
-    """The right answers for each expression, with or without photographs: a `rich.table.Table`."""
+    """The correct predictions of each of the seven expressions: a `rich.table.Table`."""
     from rich.table import Column, Table
 
     right, count = (Column(name, justify="right") for name in ("right", "photographs"))
@@ -141,7 +141,7 @@ def sentences(answers: list[LabelledPrediction]) -> list[str]:
 
 
 def _wilson(right: int, count: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share, without SciPy, which is larger than what answers."""
+    """Wilson's 95 % interval of a share, without SciPy, which takes much space."""
     z = NormalDist().inv_cdf(0.975)
     middle = (right + z**2 / 2) / (count + z**2)
     half = z / (count + z**2) * (right * (count - right) / count + z**2 / 4) ** 0.5

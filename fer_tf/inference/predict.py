@@ -22,7 +22,7 @@ AUTO, LITERT, TENSORFLOW = "auto", "litert", "tensorflow"
 """The runtimes of a model."""
 
 FACES_TOGETHER = 32
-"""Pictures wait until they have so many faces, which then go through the networks together."""
+"""Pictures wait until they have so many faces, which the networks then process together."""
 
 WAITING_PIXELS = 50_000_000
 """Pixels, about 150 MB, of the pictures that wait at a time; a single picture may have more."""
@@ -31,11 +31,11 @@ WAITING_PIXELS = 50_000_000
 def find_model(name: str | None, models_dir: Path) -> Path:
     """The newest version of the model that a user names, or of the model for any face.
 
-    Without a name that is the user's only model, or among several the one that recognises the
-    occlusion itself; where the user has none, the model that comes with the program.
+    Without a name, this is the user's only model or, among several, the one that recognises the
+    occlusion; if the user has none, it is the model that comes with the program.
 
     Raises:
-        UserError: if it does not exist, or several do and none is named.
+        UserError: if the model does not exist, or several exist and none is named.
     """
     versions = newest_versions(models_dir)
     if not versions:
@@ -59,8 +59,8 @@ def check_runtime(version: Path, runtime: str = AUTO) -> bool:
 
     Args:
         version: a version's folder.
-        runtime: `LITERT`, `TENSORFLOW`, or `AUTO`: LiteRT where the version has its networks for
-            it, which versions that compute in bfloat16 and those of earlier programs lack.
+        runtime: `LITERT`, `TENSORFLOW`, or `AUTO`: LiteRT if the version contains networks for
+            it. Versions that compute in bfloat16 or come from earlier releases contain none.
 
     Raises:
         UserError: if there is no such runtime, or the version lacks the networks for LiteRT.
@@ -110,8 +110,8 @@ class ExpressionModel:
     def has_attention(self) -> bool:
         """Whether the model has the signature `attention`.
 
-        Models of networks without attention lack it, and those that an older version of this
-        program combined.
+        It is missing if the networks have no attention, or if an older version of this program
+        combined them.
         """
         return self._model.has_attention
 

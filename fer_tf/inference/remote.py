@@ -14,7 +14,7 @@ from fer_tf.serving.rest_client import Server, model_path
 from fer_tf.serving.server_errors import SIGNATURES
 
 FACES_AT_A_TIME = 32
-"""Faces in a request; more go one request after the other, so that none takes half a minute."""
+"""Faces in a request; more faces are sent in several, so that none takes half a minute."""
 
 
 def query(
@@ -30,7 +30,7 @@ def query(
     Args:
         photos: picture files, at least one; see `faces_of` for those without a face.
         server: the server that has the model.
-        name: the model's.
+        name: the model's name.
         version: a number, a label, or None for the newest that is loaded.
         signature: one of `SIGNATURES`.
         occlusion: "eyes" covers the eyes before sending, "none" does not (the model blackens a
@@ -69,7 +69,7 @@ def query(
 
 
 def ask(server: Server, model: str, signature: str, images: np.ndarray) -> dict[str, list]:
-    """Ask about face squares, one or more, a few at a time; see `Server.predict`."""
+    """Request predictions for face squares, a few at a time; see `Server.predict`."""
     parts = [
         server.predict(model, signature, images[start : start + FACES_AT_A_TIME])
         for start in range(0, max(len(images), 1), FACES_AT_A_TIME)

@@ -1,4 +1,4 @@
-"""Answers faces with a version's SavedModel in TensorFlow, as a server does."""
+"""Runs a version's SavedModel in TensorFlow, as a server does."""
 
 from pathlib import Path
 

@@ -56,13 +56,13 @@ def choose_versions(
     By default `stable` stays on the version that `models.config` has, and `canary` names the newest
     version; both name the newest version of a model that the file does not have. A label moves
     only to a version that another label names, or that the file has listed long enough for a
-    running server to have read it; else this run lists the version and the move is pending. What
-    is listed stays listed, for the way back, until a further version comes.
+    running server to have read it; else this run lists the version and the move is pending. A
+    listed version stays listed until a further version comes, so that a roll-back loads nothing.
 
     Args:
         models_dir: contains `<name>/<integer version>/`.
         stable: model -> version that the user wants for everybody.
-        canary: model -> version that the user wants for the few.
+        canary: model -> version that the user wants for those who try it first.
 
     Raises:
         UserError: if there is no model, a name or a version does not exist or is no SavedModel,
@@ -125,12 +125,13 @@ def _choose(name, existing, listed, labels, wanted, now):
 def write_files(
     models_dir: Path, served: list[ServedModel], batching: bool | None, replace: bool
 ) -> tuple[list[Path], list[Path], str]:
-    """Write the four files, each beside and renamed, `models.config` last.
+    """Write the four files, each beside its place and then renamed, `models.config` last.
 
     Args:
         models_dir: where they are written.
         served: see `choose_versions`.
-        batching: whether the server joins requests to batches; None: as before, at first not.
+        batching: whether the server joins requests into batches; None keeps the earlier setting,
+            which is off at first.
         replace: whether files that were edited by hand are overwritten.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What a user asks `serve-config` to do: versions chosen, files written, and what to report."""
+"""The work of `serve-config`: choosing versions, writing files and reporting both."""
 
 import contextlib
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from fer_tf.serving.config import POLL_SECONDS, choose_versions, write_files
 
 @dataclass(frozen=True)
 class Configured:
-    """What `configure` did.
+    """The result of `configure`.
 
     Attributes:
-        sentences: what was copied, chosen and written.
-        command: that starts the server.
+        sentences: report what was copied, chosen and written.
+        command: the shell command that starts the server.
         failure: a sentence on the labels that do not name the versions wanted yet, or None.
     """
 
@@ -35,7 +35,7 @@ def configure(
     """Writes the server's files for all models of a folder.
 
     Args:
-        models_dir: holds the models; the model that comes with the program is copied into it.
+        models_dir: contains the models; the model that comes with the program is copied into it.
         stable: model -> version, see `fer_tf.serving.config.choose_versions`.
         canary: model -> version.
         batching: see `fer_tf.serving.config.write_files`.
@@ -73,6 +73,6 @@ def configure(
     if "--enable_batching" in command:
         sentences.append(
             "Note: with batching on, a request without a face is never answered, and ten of them "
-            "stop the server: docs/serving.md says what a proxy must refuse."
+            "stop the server: docs/serving.md lists what a proxy must refuse."
         )
     return Configured(sentences, command, " ".join(unmoved) or None)

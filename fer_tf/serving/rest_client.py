@@ -28,7 +28,7 @@ from fer_tf.serving.server_errors import (
 
 
 class Server:
-    """A TensorFlow Serving's REST API.
+    """The REST API of a running TensorFlow Serving.
 
     Args:
         url: its address, e.g. "http://localhost:8501".
@@ -58,7 +58,7 @@ class Server:
         self.timeout = timeout
 
     def find_model(self) -> str:
-        """The model for any face if it is served, else the only model that is.
+        """The model for any face if it is served, else the only model that is served.
 
         Raises:
             UserError: if there is none, or several and none that recognises the occlusion itself.
@@ -112,7 +112,7 @@ class Server:
         raise UserError(f"{name} at {self.url} has {listing}{reason}, {what}; {advice}.")
 
     def predict(self, model: str, signature: str, images: np.ndarray) -> dict[str, list]:
-        """Ask about face squares.
+        """Request predictions for face squares.
 
         Args:
             model: its path under `/v1/`, see `model_path`.
@@ -127,7 +127,7 @@ class Server:
             SignatureMissing: if the model has no such signature.
             UserError: if there is no image, or for any other failure.
         """
-        if not len(images):  # A server that joins requests to batches would never answer.
+        if not len(images):  # A server that joins requests into batches would never answer.
             raise UserError(f"{model} at {self.url} takes at least one face in a request.")
         if signature == "serving_bytes":
             files = [cv2.imencode(".png", image)[1].tobytes() for image in images]

@@ -160,7 +160,7 @@ def explain_unreachable(url: str, timeout: float, error: Exception) -> str:
 
 
 def _proxy_for(url):
-    """The proxy of an address by the environment, without its password, or None."""
+    """The proxy that the environment sets for an address, without its password, or None."""
     parts = urllib.parse.urlsplit(url)
     proxy = urllib.request.getproxies().get(parts.scheme)
     if not proxy or urllib.request.proxy_bypass(parts.netloc):

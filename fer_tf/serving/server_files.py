@@ -1,4 +1,4 @@
-"""TensorFlow Serving's files beside `models.config`, and the seal by which an edit shows.
+"""TensorFlow Serving's files beside `models.config`, and the hash by which an edit is detected.
 
 The formats: https://www.tensorflow.org/tfx/serving/serving_config, and for the healthcheck
 https://docs.docker.com/reference/compose-file/services.
@@ -59,7 +59,7 @@ def batching_parameters() -> str:
 max_batch_size {{ value: {MOST_FACES} }}  # faces in a request; one with more is refused
 enable_large_batch_splitting {{ value: true }}
 max_execution_batch_size {{ value: 32 }}  # faces in a batch; larger requests are split
-batch_timeout_micros {{ value: 2000 }}  # how long a request waits for company
+batch_timeout_micros {{ value: 2000 }}  # how long a request waits for others
 max_enqueued_batches {{ value: 100 }}  # beyond it requests are refused (HTTP 503), not queued
 num_batch_threads {{ value: 4 }}  # batches at a time: about the cores, or 1 to 2 for a GPU
 # No allowed_batch_sizes: batches would be filled up with copies, and none of the work is compiled
@@ -70,7 +70,7 @@ num_batch_threads {{ value: 4 }}  # batches at a time: about the cores, or 1 to 
 def monitoring() -> str:
     """`MonitoringConfig` in protobuf's text format."""
     return """\
-# Has TensorFlow Serving show its counters to Prometheus on the REST port: a MonitoringConfig.
+# Makes TensorFlow Serving publish counters for Prometheus on the REST port: a MonitoringConfig.
 prometheus_config {
   enable: true
   path: "/monitoring/prometheus/metrics"

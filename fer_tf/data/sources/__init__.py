@@ -1,4 +1,4 @@
-"""The readers: one module per source, each an official layout in and an iterator of `Face` out.
+"""The readers: one module per source, from its official layout to an iterator of `Face`.
 
 Every module has `NAME`, `INSTRUCTIONS` (how the archive is obtained and laid out), `FILE_NAME` (a
 pattern of the names of its files) and `read(folder, map)`; `drawn` needs no folder and has only

@@ -31,7 +31,7 @@ class Canvas:
     Args:
         face: uint8 [48, 48].
         eyes: float [2, 2], centres (x, y) of both eyes in pixels.
-        random: decides everything random.
+        random: the generator of all random numbers.
     """
 
     def __init__(self, face: np.ndarray, eyes: np.ndarray, random: np.random.Generator):

@@ -24,7 +24,7 @@ def draw_occluder(
 ) -> np.ndarray:
     """Cover a face in one of many ways, or leave it uncovered.
 
-    At random, whatever the kind, the light changes or the picture gets less sharp.
+    Whatever the kind, the light or the sharpness of the picture may also change at random.
 
     Args:
         face: uint8 [48, 48], uncovered.

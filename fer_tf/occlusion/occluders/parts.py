@@ -85,7 +85,7 @@ def draw_hand(
     """Draw a hand whose fingers point to the right or to the left.
 
     Args:
-        canvas: is drawn into.
+        canvas: the canvas to draw into.
         palm: middle (x, y) of the palm.
         side: 1 for fingers to the right, -1 for fingers to the left.
         tilt: radians by which the fingers are turned down.
