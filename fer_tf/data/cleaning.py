@@ -35,7 +35,7 @@ def conflicting_labels(first: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Find the images of which an identical copy has another label.
 
     Args:
-        first: int64 [N] of `fer_tf.data.near_duplicates.first_copies`.
+        first: int64 [N], the result of `fer_tf.data.near_duplicates.first_copies`.
         labels: int [N].
 
     Returns:

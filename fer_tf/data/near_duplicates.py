@@ -11,7 +11,7 @@ import numpy as np
 from fer_tf.files import exclusive
 
 # Chosen on pairs of FER2013 whose hashes differ in 12 or fewer of 64 bits. All 28 random pairs with
-# correlations from 0.94 to 0.95 are one photograph (cropped, scaled or stamped anew); from 0.92 to
+# correlations from 0.94 to 0.95 are one photograph (cropped, scaled or watermarked); from 0.92 to
 # 0.94 the first pairs of two similar persons occur. All 26 pairs with a mirrored image (0.943 to
 # 0.98) are one photograph, too.
 _MAX_BITS_APART = 12

@@ -20,13 +20,14 @@ _TRAIN, _VALIDATION, _TEST = range(3)
 def assign_splits(
     labels: np.ndarray, ids: Sequence[str], groups: np.ndarray | None = None, seed: int = 0
 ) -> np.ndarray:
-    """Assign N faces to splits: round(n / 10) of each label validate, as many test, the rest train.
+    """Assign N faces to splits: a tenth of each label to validation and to test, the rest to train.
 
     Args:
         labels: int [N], 0 to 6.
         ids: N different names.
-        groups: None splits image by image, as the paper does. Else int [N] of `find_groups`: the
-            faces of a group get the same split, and the tenths are exact within 0.5 % of a label
+        groups: None splits image by image, as the paper does, with round(n / 10) images in each
+            tenth. With int [N], the result of `find_groups`, the faces of a group get the same
+            split, and the tenths are exact within 0.5 % of a label
             or one group.
         seed: another seed gives another, equally good assignment.
 

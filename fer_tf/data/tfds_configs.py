@@ -40,8 +40,8 @@ def config_for(
         clean: see `OccludedFacesConfig`.
 
     Returns:
-        The one of `LISTED_CONFIGS` where it has the same name (TFDS refuses a second object of a
-        name), else a new one.
+        The config in `LISTED_CONFIGS` of that name if there is one (TFDS refuses a second object
+        of a name), else a new config.
 
     Raises:
         UserError: no source, an unknown one, or drawn faces among real ones.

@@ -81,7 +81,8 @@ def find_faces(image: np.ndarray, smallest: float = SMALLEST_FACE) -> list[Squar
     Args:
         image: uint8 [H, W] gray or [H, W, 3] BGR. Histogram equalisation does not find more faces.
         smallest: shortest side searched for, as a share of the picture's shorter side. The time
-            grows with its inverse square, hardly with the picture's size: 0.4 s at 1/12.
+            grows with the inverse square of this share, hardly with the picture's size: 0.4 s at
+            1/12.
 
     Returns:
         Squares, largest first. Where the centre of one is inside another, only the square with

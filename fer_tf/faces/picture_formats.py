@@ -101,7 +101,7 @@ def decode(data: bytes, name: str | Path) -> np.ndarray | None:
 
 
 def _open(data):
-    """Do as `PIL.Image.open`, whose size limit applies to the whole process and names no sides."""
+    """Open as `PIL.Image.open` does, without its size limit, which is one for the whole process."""
     Image.init()
     for kind in _FORMATS:
         factory, accepts = Image.OPEN.get(kind, (None, None))

@@ -65,7 +65,7 @@ def to_face(image: np.ndarray) -> np.ndarray:
 
 
 def to_face_tf(image_bytes: "tf.Tensor", name: "str | tf.Tensor" = "picture") -> "tf.Tensor":
-    """Decode an image file and do as `to_face`, in TensorFlow operations alone.
+    """Decode an image file and preprocess it like `to_face`, in TensorFlow operations alone.
 
     JPEG and PNG are accepted, which all decoders read alike. Gray, palette, 16 bits and alpha give
     the same pixels as OpenCV; CMYK is up to 2 gray levels off; an EXIF rotation is not applied.

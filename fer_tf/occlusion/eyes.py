@@ -1,13 +1,13 @@
-"""The eyes of a face, found to blacken them and little else.
+"""Detection of both eyes in a 48x48 face, so that a box can blacken each.
 
 The paper blackens what OpenCV's haarcascade_eye.xml finds. Run on 48x48 pixels that cascade, whose
-window is 20x20, finds no eye in nine of ten faces. The reading taken here: a prior learnt from
-faces (`fer_tf.occlusion.eye_regressor`) estimates where both eyes are and how uncertain that is.
-The cascade searches there, in the face turned upright and enlarged; an eye that it finds replaces
-the estimate. Each eye gets a box, which is larger the more uncertain the estimate is.
+window is 20x20, finds no eye in nine of ten faces. Here a prior learnt from faces
+(`fer_tf.occlusion.eye_regressor`) estimates where both eyes are and how uncertain that is. The
+cascade searches there, in the face turned upright and enlarged; an eye that it finds replaces the
+estimate. Each eye gets a box, which is larger the more uncertain the estimate is.
 
-`benchmarks/eye_finder.py` compares this reading with the literal one (docs/faces.md has the
-table). On the held-out labels it covers 96.2 % of the eyes, and 99.3 % behind drawn sunglasses,
+`benchmarks/eye_finder.py` compares this with the cascade alone (docs/faces.md has the table). On
+the held-out labels this module covers 96.2 % of the eyes, and 99.3 % behind drawn sunglasses,
 with 14.0 and 14.6 % of the image black. The eye keypoints of BlazeFace, the network of
 `fer_tf.faces.detector`, cover 98.7 % with 13.1 %, but behind sunglasses 73.7 %. The smaller
 BlazeFace network of the same package covers 96.2 and 79.6 %. The learnt prior is kept for eyes

@@ -1,4 +1,4 @@
-"""Functions of all readers of the official archives: listing files, and naming what is wrong."""
+"""Functions that all readers of official archives share: listing files, reporting mistakes."""
 
 import os
 from collections.abc import Iterable, Sequence
