@@ -2,8 +2,8 @@
 # make test      installs, tests, lints: what CI runs
 # make test-all  also the slow tests: the tfds command, Keras on JAX, other runtimes, training killed
 #                at random, two replicas, two workers
-# make pretrained  trains the model that comes with fer_tf anew, from data/raw: hours on two cores
-# make bench     installs the peers (PyTorch, ...) into .venv-bench and measures beside them
+# make pretrained  trains the model that comes with fer_tf again, from data/raw: hours on two cores
+# make bench     installs the peers (PyTorch, ...) into .venv-bench and compares with them
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -16,7 +16,7 @@ MODELS := --models-dir build/demo/saved_models
 # expensive, in one process.
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
-# Of training the model that comes with fer_tf. On CPUs without bfloat16: make pretrained PRECISION=
+# Options for training the model that comes with fer_tf. On CPUs without bfloat16: make pretrained PRECISION=
 PRECISION ?= --mixed-precision bfloat16
 
 .PHONY: demo pretrained test test-all bench lint clean
