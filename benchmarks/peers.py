@@ -1,8 +1,8 @@
-"""fer_tf beside the package `fer` on the same photographs: size, first answer, time, faces found.
+r"""fer_tf beside the package `fer` on the same photographs: size, first answer, time, faces found.
 
     python -m venv ours && ours/bin/pip install .
     python -m venv peer && peer/bin/pip install fer==25.10.3
-    python benchmarks/peers.py --ours ours/bin/python --peer peer/bin/python \\
+    python benchmarks/peers.py --ours ours/bin/python --peer peer/bin/python \
         --json results/peers.json
 
 Each program has an environment of its own and reads the files itself. The photographs: portraits
