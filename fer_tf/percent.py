@@ -1,6 +1,6 @@
 """Shares as percentages, with their confidence intervals."""
 
-from fer_tf.records.evaluation import Interval, PairedDifference
+from fer_tf.records.evaluation import Interval, PairedDifference, Scores
 
 
 def percent(share: float) -> str:
@@ -12,6 +12,11 @@ def percent_with_interval(share: float, interval: Interval) -> str:
     """A share and its interval as "61.0 (59.3 to 62.9)"."""
     low, high = interval
     return f"{percent(share)} ({percent(low)} to {percent(high)})"
+
+
+def accuracy_with_interval(scores: Scores) -> str:
+    """An accuracy and its interval, as `percent_with_interval` writes them."""
+    return percent_with_interval(scores.accuracy, scores.accuracy_95)
 
 
 def points_with_interval(compared: PairedDifference) -> str:

@@ -8,7 +8,7 @@ from fer_tf.models.backbone import BACKBONES
 from fer_tf.models.networks import title_of
 from fer_tf.occlusion.kinds import DATABASES
 from fer_tf.paper import MODELS, RESNET18_SEVEN_CLASSES, TABLE_2, TABLE_3, TABLE_4
-from fer_tf.percent import percent, percent_with_interval
+from fer_tf.percent import accuracy_with_interval, percent, percent_with_interval
 from fer_tf.records.reproduction import Reproduction
 
 NOT_RUN = "not run"
@@ -183,4 +183,4 @@ def _named(rows, name):
 
 
 def _accuracy(row):
-    return percent_with_interval(row.accuracy, row.accuracy_95) if row else NOT_RUN
+    return accuracy_with_interval(row) if row else NOT_RUN

@@ -15,7 +15,12 @@ from fer_tf.evaluation.evaluate import EvaluatedSplit
 from fer_tf.expressions import EXPRESSIONS, PATHS
 from fer_tf.files import write_record, written_beside
 from fer_tf.models.networks import title_of
-from fer_tf.percent import percent, percent_with_interval, points_with_interval
+from fer_tf.percent import (
+    accuracy_with_interval,
+    percent,
+    percent_with_interval,
+    points_with_interval,
+)
 from fer_tf.plots.faces import plot_losses
 from fer_tf.plots.results import (
     Panel,
@@ -109,7 +114,7 @@ def networks_table(numbers: Evaluation) -> Table:
         table.add_row(
             row.name,
             str(row.images),
-            percent_with_interval(row.accuracy, row.accuracy_95),
+            accuracy_with_interval(row),
             percent(row.majority_baseline),
             percent_with_interval(row.balanced_accuracy, row.balanced_accuracy_95),
             percent(row.macro_f1),
@@ -122,7 +127,7 @@ def methods_table(numbers: Evaluation) -> Table:
     table = _table(numbers, "method", "accuracy", "path right", "then label", "balanced", "F1")
     for row in numbers.methods:
         shares = row.path_right, row.right_given_path, row.balanced_accuracy, row.macro_f1
-        accuracy = percent_with_interval(row.accuracy, row.accuracy_95)
+        accuracy = accuracy_with_interval(row)
         table.add_row(row.name, accuracy, *map(percent, shares))
     return table
 

@@ -8,7 +8,7 @@ from fer_tf.export.warmup import routes
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.markdown import markdown_table
 from fer_tf.models.networks import COMBINED, title_of
-from fer_tf.percent import percent, percent_with_interval
+from fer_tf.percent import accuracy_with_interval, percent
 from fer_tf.records.manifest import Manifest, read_manifest
 
 _OCCLUSIONS = {
@@ -151,9 +151,9 @@ def _measured(measured):
         selected = row.path_selection
         recall = [f"{100 * selected.recall.get(name, 0):.0f}" for name in EXPRESSIONS]
         cells = [
-            _accuracy(selected),
+            accuracy_with_interval(selected),
             percent(selected.balanced_accuracy),
-            _accuracy(row.joint_probability),
+            accuracy_with_interval(row.joint_probability),
             percent(row.recognised),
         ]
         rows.append([_COVERED[kind].strip("()"), selected.images, *cells, *recall])
@@ -180,10 +180,6 @@ def _failures(measured):
     return "answered rightly least often are " + "; ".join(worst)
 
 
-def _accuracy(row):
-    return percent_with_interval(row.accuracy, row.accuracy_95)
-
-
 def _results(manifest):
     whole = _measured(manifest.measured) if manifest.measured else ""
     evaluation = manifest.evaluation
@@ -195,7 +191,7 @@ def _results(manifest):
         [
             row.name,
             row.images,
-            _accuracy(row),
+            accuracy_with_interval(row),
             percent(row.majority_baseline),
             percent(row.balanced_accuracy),
         ]

@@ -12,7 +12,7 @@ from fer_tf.evaluation.run_set import groups_of
 from fer_tf.expressions import EXPRESSIONS
 from fer_tf.inference.predict import ExpressionModel
 from fer_tf.occlusion.kinds import ANY_OCCLUSION, DATABASES, RECOGNISED
-from fer_tf.percent import percent, percent_with_interval
+from fer_tf.percent import accuracy_with_interval, percent
 from fer_tf.provenance import provenance
 from fer_tf.records.manifest import KindEvaluation, ModelEvaluation, RecallScores, read_manifest
 
@@ -85,10 +85,8 @@ def model_table(measured: ModelEvaluation) -> Table:
         table.add_row(
             kind,
             percent(row.recognised),
-            percent_with_interval(row.path_selection.accuracy, row.path_selection.accuracy_95),
-            percent_with_interval(
-                row.joint_probability.accuracy, row.joint_probability.accuracy_95
-            ),
+            accuracy_with_interval(row.path_selection),
+            accuracy_with_interval(row.joint_probability),
             percent(row.path_selection.balanced_accuracy),
         )
     return table
